@@ -1,0 +1,1 @@
+"""What the system knows: plain functions and small classes. Never imports dagster or streamlit."""

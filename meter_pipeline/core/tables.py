@@ -1,0 +1,288 @@
+"""The schema of every table in the lake, written down once: columns, key, and which columns make its data version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+STRING, INT, FLOAT, BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+VECTOR = pa.list_(pa.float32())
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """A table: its name, columns, key, and the columns left out of its data version.
+
+    Attributes:
+        name: folder under `lake/`.
+        columns: Arrow type a column, in order.
+        key: columns that name a row; no two rows share them.
+        volatile: columns whose values may differ between two runs that did the same (times, attempts, and the float
+            vectors that follow from the key); they are stored but make no new data version.
+        description: a sentence for the UI and the warehouse.
+    """
+
+    name: str
+    description: str
+    columns: dict[str, pa.DataType]
+    key: tuple[str, ...]
+    volatile: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema."""
+        return pa.schema(list(self.columns.items()))
+
+    @property
+    def hashed(self) -> list[str]:
+        """The columns that make the data version."""
+        return [name for name in self.columns if name not in self.volatile]
+
+
+QUALITY_COLUMNS = {"brightness": FLOAT, "contrast": FLOAT, "sharpness": FLOAT, "glare": FLOAT, "green_ratio": FLOAT}
+TOP3_COLUMNS = {f"top{k}_{what}": t for k in (1, 2, 3) for what, t in (("class", STRING), ("confidence", FLOAT))}
+
+IMAGE_INVENTORY = TableSpec(
+    "image_inventory",
+    "A row a labelled file: what it is, how good it is, which near-duplicates it belongs to, or why it was refused.",
+    {
+        "path": STRING,  # below data/raw, with forward slashes: <CLASS>/<file>
+        "label": STRING,
+        "image_id": STRING,  # SHA-256 of the bytes; null where the file could not be read
+        "bytes": INT,
+        "modified_ns": INT,
+        "width": INT,
+        "height": INT,
+        "format": STRING,
+        **QUALITY_COLUMNS,
+        "perceptual_hash": STRING,
+        "group_id": STRING,  # near-duplicates and photos of one physical meter share it
+        "reason": STRING,  # why the file was refused; null where it is used
+    },
+    key=("path",),
+    volatile=frozenset({"modified_ns"}),
+)
+
+DATASET_SPLIT = TableSpec(
+    "dataset_split",
+    "A row a photo used: train, val or test, and the rule that put it there.",
+    {
+        "image_id": STRING,
+        "path": STRING,
+        "label": STRING,
+        "group_id": STRING,
+        "split": STRING,
+        "rule": STRING,
+    },
+    key=("image_id",),
+)
+
+EVALUATION_AUDIT = TableSpec(
+    "evaluation_audit",
+    "A row a test photo and model: what it is, what the model said, how sure it was.",
+    {
+        "model_version": STRING,
+        "image_id": STRING,
+        "path": STRING,
+        "true_class": STRING,
+        "predicted_class": STRING,
+        "confidence": FLOAT,  # raw softmax, 0 to 1
+        "correct": BOOL,
+        "final_prediction": STRING,
+        **TOP3_COLUMNS,
+    },
+    key=("model_version", "image_id"),
+)
+
+KNOWN_EMBEDDINGS = TableSpec(
+    "known_embeddings",
+    "Embeddings of the labelled photos under the champion.",
+    {
+        "image_id": STRING,
+        "model_version": STRING,
+        "label": STRING,
+        "split": STRING,
+        "embedding": VECTOR,
+        "pretrained_embedding": VECTOR,
+    },
+    key=("image_id",),
+    volatile=frozenset({"embedding", "pretrained_embedding"}),
+)
+
+DROPS = TableSpec(
+    "drops",
+    "A row a spreadsheet that was ever dropped: its name in the reports, and whether it could be read.",
+    {
+        "drop": STRING,
+        "file_name": STRING,
+        "sha256": STRING,
+        "bytes": INT,
+        "sheets": STRING,
+        "url_columns": STRING,
+        "rows": INT,
+        "refused_rows": INT,
+        "status": STRING,  # read or refused
+        "reason": STRING,
+    },
+    key=("drop",),
+)
+
+DROP_ROWS = TableSpec(
+    "drop_rows",
+    "A row a URL of a spreadsheet, in order, with the sheet's other columns; refused rows with the reason.",
+    {
+        "drop": STRING,
+        "position": INT,  # order within the drop, from 0
+        "sheet": STRING,
+        "row_number": INT,  # as the spreadsheet program shows it, from 1
+        "image_url": STRING,
+        "other_columns": STRING,  # JSON object, header to text, in the sheet's order
+        "reason": STRING,  # why the row was refused; null where the URL is fetched
+    },
+    key=("drop", "position"),
+)
+
+URL_IMAGES = TableSpec(
+    "url_images",
+    "A row a URL: what came of fetching it.",
+    {
+        "image_url": STRING,
+        "outcome": STRING,  # ok, not_found, forbidden, timeout, too_large, not_an_image, truncated, ...
+        "image_id": STRING,
+        "bytes": INT,
+        "width": INT,
+        "height": INT,
+        "format": STRING,
+        **QUALITY_COLUMNS,
+        "attempts": INT,
+        "seconds": FLOAT,
+        "fetched_at": STRING,
+        "reason": STRING,
+    },
+    key=("image_url",),
+    volatile=frozenset({"attempts", "seconds", "fetched_at", "reason"}),
+)
+
+IMAGE_FEATURES = TableSpec(
+    "image_features",
+    "A row a photo and model: embeddings and logits, from one forward pass.",
+    {
+        "image_id": STRING,
+        "model_version": STRING,
+        "preprocess_id": STRING,
+        "logits": VECTOR,
+        "embedding": VECTOR,  # backbone after fine-tuning, before the classifier
+        "pretrained_embedding": VECTOR,  # the same place, before fine-tuning
+        "reason": STRING,  # why there are none; null where there are
+    },
+    key=("image_id", "model_version"),
+    volatile=frozenset({"logits", "embedding", "pretrained_embedding"}),
+)
+
+BATCH_PREDICTIONS = TableSpec(
+    "batch_predictions",
+    "A row a drop row: top 3 with confidences (raw softmax, 0 to 1), final label, which rule decided and why.",
+    {
+        "drop": STRING,
+        "position": INT,
+        "sheet": STRING,
+        "row_number": INT,
+        "image_url": STRING,
+        "image_id": STRING,
+        "model_version": STRING,
+        "final_prediction": STRING,  # a class, UNKNOWN, DARK or ERROR
+        **TOP3_COLUMNS,
+        "brightness": FLOAT,
+        "contrast": FLOAT,
+        "green_ratio": FLOAT,
+        "guard_score": FLOAT,
+        "nearest_known": STRING,  # image_id of the most similar labelled photo
+        "rule": STRING,  # accepted, threshold, guard, dark, error
+        "reason": STRING,
+    },
+    key=("drop", "position"),
+)
+
+UNKNOWN_EMBEDDINGS = TableSpec(
+    "unknown_embeddings",
+    "Embedding vectors of the UNKNOWN photos, a row a photo.",
+    {
+        "image_id": STRING,
+        "model_version": STRING,
+        "embedding": VECTOR,
+        "pretrained_embedding": VECTOR,
+    },
+    key=("image_id",),
+    volatile=frozenset({"embedding", "pretrained_embedding"}),
+)
+
+UNKNOWN_METADATA = TableSpec(
+    "unknown_metadata",
+    "What is known of each UNKNOWN photo: where it came from and what the model thought.",
+    {
+        "image_id": STRING,
+        "image_url": STRING,  # the first URL it came from
+        "model_version": STRING,
+        "final_prediction": STRING,
+        **TOP3_COLUMNS,
+        "reason": STRING,
+    },
+    key=("image_id",),
+)
+
+UNKNOWN_CLUSTERS = TableSpec(
+    "unknown_clusters",
+    "Cluster of each UNKNOWN photo; -1 is noise.",
+    {
+        "image_id": STRING,
+        "cluster_id": INT,
+        "membership": FLOAT,  # HDBSCAN's probability, 0 to 1
+    },
+    key=("image_id",),
+)
+
+CLUSTER_SUMMARY = TableSpec(
+    "cluster_summary",
+    "A row a cluster, noise included.",
+    {
+        "cluster_id": INT,
+        "count": INT,
+        "mean_membership": FLOAT,
+        "top1_class": STRING,  # most frequent top-1 class of its members
+        "top1_share": FLOAT,  # share of members with that class
+        "mean_top1_confidence": FLOAT,
+        "representative": STRING,  # image_id nearest the centre
+    },
+    key=("cluster_id",),
+)
+
+CLUSTER_EVENTS = TableSpec(
+    "cluster_events",
+    "What became of the clusters: new, kept, split, merged, gone; appended to, never rewritten.",
+    {
+        "revision": INT,  # counts the clusterings, from 1
+        "cluster_id": INT,
+        "event": STRING,
+        "from_clusters": STRING,  # comma-separated ids
+        "count": INT,
+    },
+    key=("revision", "cluster_id"),
+)
+
+ALL_TABLES = (
+    IMAGE_INVENTORY,
+    DATASET_SPLIT,
+    EVALUATION_AUDIT,
+    KNOWN_EMBEDDINGS,
+    DROPS,
+    DROP_ROWS,
+    URL_IMAGES,
+    IMAGE_FEATURES,
+    BATCH_PREDICTIONS,
+    UNKNOWN_EMBEDDINGS,
+    UNKNOWN_METADATA,
+    UNKNOWN_CLUSTERS,
+    CLUSTER_SUMMARY,
+    CLUSTER_EVENTS,
+)

@@ -1,0 +1,1 @@
+"""Streamlit pages: they show what core computes and hold no logic."""

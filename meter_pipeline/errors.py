@@ -1,0 +1,67 @@
+"""The one exception family for what users can cause: what was wrong, where, and what to do.
+
+Bad rows and bad photos are data (a `reason` column), not exceptions. Bugs raise whatever Python raises.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class MeterError(Exception):
+    """Something a person can mend.
+
+    Args:
+        what: what was wrong, a sentence.
+        where: the file, sheet, row, URL or setting.
+        fix: what to do about it, a sentence.
+    """
+
+    def __init__(self, what: str, *, where: str | Path = "", fix: str = "") -> None:
+        self.what, self.where, self.fix = what, str(where), fix
+        place = f" [{self.where}]" if self.where else ""
+        super().__init__(f"{what}{place}{' ' + fix if fix else ''}")
+
+
+class StorageError(MeterError):
+    """The disk is full, read-only, or not ours to write."""
+
+
+class WeightsError(MeterError):
+    """Pretrained or saved weights cannot be had or do not fit."""
+
+
+class NoChampionError(MeterError):
+    """There is no model in use yet."""
+
+
+class DataSetError(MeterError):
+    """The labelled photos do not make a data set."""
+
+
+class SpreadsheetError(MeterError):
+    """A drop cannot be read at all."""
+
+
+_STORAGE_PROBLEMS = {
+    errno.ENOSPC: ("The disk is full.", "Free some space, then run again: what was finished is kept."),
+    errno.EDQUOT: ("The disk quota is used up.", "Free some space, then run again: what was finished is kept."),
+    errno.EROFS: ("The disk is read-only.", "Mount it writable, or set METER_DATA_DIR to a folder that is."),
+    errno.EACCES: ("No permission to write here.", "Give this user the right, or set METER_DATA_DIR elsewhere."),
+    errno.EPERM: ("No permission to write here.", "Give this user the right, or set METER_DATA_DIR elsewhere."),
+}
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's storage errors below into a `StorageError` that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        problem = _STORAGE_PROBLEMS.get(error.errno or 0)
+        if problem is None:
+            raise
+        raise StorageError(problem[0], where=path, fix=problem[1]) from error

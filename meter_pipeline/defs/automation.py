@@ -1,0 +1,133 @@
+"""When an asset runs by itself: while what it was made from is not what is there now.
+
+Dagster's own conditions look at events (something was updated since I last looked), and an event that falls between a
+request and the run's start is lost or makes a second run. This one looks at state: the input data versions and the code
+version that Dagster wrote on the asset's last materialization, against the current ones. State cannot be missed, and an
+asset that ran on what is there now is not asked for again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from dagster import AssetKey, AutomationCondition, AutomationContext, AutomationResult, DagsterInstance
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+
+REQUESTS_PER_CHANGE = 2
+"""The first try and one retry; after that the asset stays red until its inputs or its code change, or a person runs it."""
+
+_DATA_VERSION = "dagster/data_version"
+_CODE_VERSION = "dagster/code_version"
+_INPUT_DATA_VERSION = "dagster/input_data_version/"
+
+
+class MadeFromOlderInputs(AutomationCondition):
+    """True while the asset is missing or was made from other inputs or code than there are now.
+
+    The same change is asked for at most `REQUESTS_PER_CHANGE` times, the second time only if the run failed: a failure is
+    retried once, and a run that a person cancelled does not come back by itself.
+    """
+
+    @property
+    def name(self) -> str:
+        """Label in the UI's evaluation view."""
+        return "made_from_older_inputs"
+
+    def evaluate(self, context: AutomationContext) -> AutomationResult:  # type: ignore[override]
+        """Compare the asset's last materialization with what is there now."""
+        instance, graph = context.asset_graph_view.instance, context.asset_graph
+        change = pending_change(instance, graph, context.key)
+        failed_run = last_failed_run(instance, context.key)
+        seen_change, tries = json.loads(context.cursor) if context.cursor else (None, 0)
+        requested_before = context.get_previous_requested_subset(context.key)
+        if requested_before is not None and not requested_before.is_empty:
+            tries += 1
+        if seen_change != change:
+            # The run that made these inputs may have been to make this asset too, and failed at it: the first try.
+            tries = int(failed_run is not None and failed_run in _runs_that_made_inputs(instance, graph, context.key))
+        wanted = change is not None and (tries == 0 or (tries < REQUESTS_PER_CHANGE and failed_run is not None))
+        subset = context.candidate_subset if wanted else context.get_empty_subset()
+        return AutomationResult(context, subset, cursor=json.dumps([change, tries]))
+
+
+def pending_change(instance: DagsterInstance, graph: BaseAssetGraph, key: AssetKey) -> str | None:
+    """Return what an asset has not taken in yet, as a short hash; None where it is up to date.
+
+    The hash is the same as long as the inputs and the code are, so that tries at one change can be counted.
+    """
+    node = graph.get(key)
+    current = {parent.to_user_string(): data_version(instance, graph, parent) for parent in sorted(node.parent_keys)}
+    now = {"code": node.code_version, "inputs": current}
+    event = instance.get_latest_materialization_event(key)
+    tags = (event.asset_materialization.tags or {}) if event and event.asset_materialization else None
+    if tags is not None:
+        made_from = {
+            "code": tags.get(_CODE_VERSION),
+            "inputs": {name: tags.get(_INPUT_DATA_VERSION + name) for name in current},
+        }
+        if made_from == now:
+            return None
+    return hashlib.sha256(json.dumps([now, tags is None], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def data_version(instance: DagsterInstance, graph: BaseAssetGraph, key: AssetKey) -> str | None:
+    """Return the current data version of an asset, observed or materialized, as Dagster records it for its readers."""
+    record = instance.get_latest_data_version_record(key, graph.get(key).is_external)
+    if record is None:
+        return "INITIAL" if graph.get(key).is_external else None
+    return (record.event_log_entry.tags or {}).get(_DATA_VERSION)
+
+
+def last_failed_run(instance: DagsterInstance, key: AssetKey) -> str | None:
+    """Return the id of the last run that was to make the asset, if it failed before it did."""
+    planned = instance.event_log_storage.get_latest_planned_materialization_info(key)
+    run = instance.get_run_by_id(planned.run_id) if planned else None
+    if run is None or run.status != dg.DagsterRunStatus.FAILURE:
+        return None
+    event = instance.get_latest_materialization_event(key)
+    return None if event and event.run_id == run.run_id else run.run_id
+
+
+def _runs_that_made_inputs(instance: DagsterInstance, graph: BaseAssetGraph, key: AssetKey) -> set[str]:
+    events = (instance.get_latest_materialization_event(parent) for parent in graph.get(key).parent_keys)
+    return {event.run_id for event in events if event}
+
+
+def when_inputs_change(*, not_waiting_for: dg.AssetSelection | None = None) -> AutomationCondition:
+    """Run once for each change of the inputs' content, after what makes them is done.
+
+    Args:
+        not_waiting_for: inputs that may be under way: a training of an hour holds up no batch.
+    """
+    return (MadeFromOlderInputs() & _ready(not_waiting_for)).with_label("inputs_changed")
+
+
+def with_the_batch(*, not_waiting_for: dg.AssetSelection | None = None) -> AutomationCondition:
+    """Run once for each change of the inputs' content, in the same run as the inputs that are being made anew.
+
+    For the chain that somebody is waiting for: a run a stage would cost a tick and a process start each.
+    """
+    upstream_in_this_run = AutomationCondition.any_deps_match(AutomationCondition.will_be_requested())
+    trigger = MadeFromOlderInputs() | upstream_in_this_run
+    return (trigger & _ready(not_waiting_for)).with_label("inputs_changed_or_with_the_batch")
+
+
+def _ready(not_waiting_for: dg.AssetSelection | None) -> AutomationCondition:
+    in_progress = AutomationCondition.any_deps_in_progress()
+    # A dependency that this tick requests brings its checks along and they hold up its dependents within the run, so
+    # only the others need to have passed already. (Dagster's own condition asks whether the *check* is requested.)
+    checked = AutomationCondition.all_deps_match(
+        AutomationCondition.all_checks_match(AutomationCondition.check_passed(), blocking_only=True)
+        | AutomationCondition.will_be_requested()
+    )
+    return (
+        ~AutomationCondition.in_progress()
+        & ~(in_progress.ignore(not_waiting_for) if not_waiting_for else in_progress)
+        & ~AutomationCondition.any_deps_missing()
+        & checked.with_label("all_deps_blocking_checks_passed")
+    )

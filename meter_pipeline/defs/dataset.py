@@ -1,0 +1,87 @@
+"""The data set: labelled photos on disk, their inventory, and the split into train, val and test."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from meter_pipeline.core.layout import Layout
+from meter_pipeline.core.tables import DATASET_SPLIT, IMAGE_INVENTORY
+from meter_pipeline.defs.observations import labelled_images
+from meter_pipeline.defs.presentation import column_schema, frame_table, table_result
+from meter_pipeline.defs.resources import Pipeline
+
+GROUP = "dataset"
+
+
+class SplitConfig(dg.Config):
+    """Overrides of the settings for this run."""
+
+    split_test_from: int | None = None
+    split_val_from: int | None = None
+
+
+@dg.asset(
+    group_name=GROUP,
+    deps=[labelled_images],
+    code_version="1",
+    pool="training",
+    kinds={"python", "parquet"},
+    metadata=column_schema(IMAGE_INVENTORY),
+)
+def image_inventory(pipeline: Pipeline) -> dg.MaterializeResult:
+    """A row a labelled file: size, quality, near-duplicate group, or why it was refused."""
+    from meter_pipeline.core.inventory import take_inventory
+
+    with pipeline.working("training") as layout:
+        lake = layout.lake
+        inventory = take_inventory(layout.raw, lake.frame(IMAGE_INVENTORY))
+        lake.replace(IMAGE_INVENTORY, inventory)
+        refused = inventory[inventory["reason"].notna()]
+        return table_result(
+            lake,
+            IMAGE_INVENTORY,
+            metadata={
+                "used": int(inventory["reason"].isna().sum()),
+                "refused": len(refused),
+                "classes": int(inventory["label"].nunique()),
+                "refused files": frame_table(refused[["path", "reason"]]),
+            },
+        )
+
+
+@dg.asset(
+    group_name=GROUP,
+    deps=[image_inventory],
+    code_version="1",
+    pool="training",
+    kinds={"python", "parquet"},
+    metadata=column_schema(DATASET_SPLIT),
+)
+def dataset_split(config: SplitConfig, pipeline: Pipeline) -> dg.MaterializeResult:
+    """A row a photo: train, val or test, and the rule that put it there; browsable under data/processed."""
+    from meter_pipeline.core.processed_folders import write_processed
+    from meter_pipeline.core.split import split_dataset
+
+    settings = pipeline.settings(config)
+    with pipeline.working("training") as layout:
+        lake = layout.lake
+        split = split_dataset(
+            lake.frame(IMAGE_INVENTORY),
+            lake.frame(DATASET_SPLIT),
+            test_from=settings.split_test_from,
+            val_from=settings.split_val_from,
+        )
+        lake.replace(DATASET_SPLIT, split)
+        write_processed(split, layout.raw, layout.processed)
+        counts = split.pivot_table(index="label", columns="split", values="image_id", aggfunc="count", fill_value=0)
+        return table_result(
+            lake, DATASET_SPLIT, metadata={"photos a class and split": frame_table(counts.reset_index(), rows=200)}
+        )
+
+
+@dg.asset_check(asset=dataset_split, blocking=True)
+def split_leaks_nothing(pipeline: Pipeline) -> dg.AssetCheckResult:
+    """No photo and no group of near-duplicates is in two splits, and no class is only tested."""
+    from meter_pipeline.core.split import split_problems
+
+    return check_result(split_problems(pipeline.layout.lake.frame(DATASET_SPLIT)))

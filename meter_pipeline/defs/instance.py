@@ -1,0 +1,106 @@
+"""The Dagster instance made ready: its folder, its one data directory, its pool limits, and no runs of dead processes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+import psutil
+from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES, RunsFilter
+
+from meter_pipeline.core.files import write_text
+from meter_pipeline.errors import MeterError, storage_errors
+from meter_pipeline.settings import PROJECT_DIR
+
+_logger = logging.getLogger(__name__)
+
+POOLS = {"batches": 1, "training": 1}
+"""Runs at a time in each pool: two runs never work on the same tables."""
+PROCESS_TAG = "meter/process"
+"""`<pid>:<start time>` of a process that runs a job itself (`meter update`, `meter train`)."""
+CONFIG_TEMPLATE = PROJECT_DIR / "dagster_home" / "dagster.yaml"
+OWNER_FILE = "data_dir.txt"
+
+
+def default_home(data_dir: Path) -> Path:
+    """Return the folder of Dagster's history for a data directory: beside the project's own, inside any other."""
+    return PROJECT_DIR / "dagster_home" if data_dir == PROJECT_DIR / "data" else data_dir / "dagster_home"
+
+
+def prepare_home(data_dir: Path) -> Path:
+    """Make DAGSTER_HOME ready for a data directory and set the environment variable.
+
+    Raises:
+        MeterError: the folder's history belongs to another data directory.
+    """
+    home = Path(os.environ.get("DAGSTER_HOME") or default_home(data_dir)).expanduser().resolve()
+    with storage_errors(home):
+        home.mkdir(parents=True, exist_ok=True)
+        if not (home / "dagster.yaml").exists():
+            shutil.copyfile(CONFIG_TEMPLATE, home / "dagster.yaml")
+    owner_file = home / OWNER_FILE
+    owner = owner_file.read_text(encoding="utf-8").strip() if owner_file.exists() else None
+    if owner is not None and Path(owner) != data_dir:
+        raise MeterError(
+            f"The Dagster history in this folder belongs to the data directory {owner}, not to {data_dir}.",
+            where=home,
+            fix="Unset DAGSTER_HOME (each data directory then has its own history) or point it to another folder.",
+        )
+    if owner is None:
+        write_text(owner_file, f"{data_dir}\n")
+    os.environ["DAGSTER_HOME"] = str(home)
+    return home
+
+
+@contextmanager
+def ready_instance(data_dir: Path) -> Iterator[dg.DagsterInstance]:
+    """Open the data directory's instance with pool limits set and abandoned runs marked as failed."""
+    prepare_home(data_dir)
+    with dg.DagsterInstance.get() as instance:
+        set_pool_limits(instance)
+        fail_abandoned_runs(instance)
+        yield instance
+
+
+def set_pool_limits(instance: dg.DagsterInstance) -> None:
+    """Set the limit of every pool; Dagster takes a pool without one as unlimited."""
+    for pool, limit in POOLS.items():
+        instance.event_log_storage.set_concurrency_slots(pool, limit)
+
+
+def process_tag() -> dict[str, str]:
+    """Return the tag that ties a run to this process."""
+    process = psutil.Process()
+    return {PROCESS_TAG: f"{process.pid}:{process.create_time():.0f}"}
+
+
+def fail_abandoned_runs(instance: dg.DagsterInstance, *, launched_too: bool = False) -> list[str]:
+    """Mark runs as failed whose process is gone, so that they block nothing, and return their ids.
+
+    Args:
+        instance: the instance.
+        launched_too: also those that a `meter dev` launched. Only right when none is up: its own watch sees to it else.
+    """
+    failed = []
+    for run in instance.get_runs(RunsFilter(statuses=list(IN_PROGRESS_RUN_STATUSES))):
+        tag = run.tags.get(PROCESS_TAG)
+        if (not _is_alive(tag)) if tag else launched_too:
+            instance.report_run_failed(run, "The process that ran this is gone (killed, or the machine restarted).")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+            failed.append(run.run_id)
+    if failed:
+        _logger.warning("%d run(s) whose process is gone were marked as failed: %s", len(failed), ", ".join(failed))
+    return failed
+
+
+def _is_alive(tag: str) -> bool:
+    pid, started = tag.split(":")
+    try:
+        return abs(psutil.Process(int(pid)).create_time() - float(started)) < 2
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,78 @@
+"""How a table is shown in the Dagster UI: row count, column schema, preview, and its content hash as data version."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pyarrow as pa
+
+from meter_pipeline.core.lake import Lake
+from meter_pipeline.core.tables import VECTOR, TableSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PREVIEW_ROWS = 8
+PREVIEW_TEXT = 60
+"""Characters of a cell that a preview shows."""
+PRIVATE_COLUMNS = frozenset({"other_columns"})
+"""A sheet's other columns carry names and account numbers: they travel to the exports and nowhere else."""
+
+
+def column_schema(spec: TableSpec) -> dict[str, Any]:
+    """Return definition metadata that shows the columns of a table."""
+    columns = [
+        dg.TableColumn(name, str(kind), constraints=dg.TableColumnConstraints(unique=spec.key == (name,)))
+        for name, kind in spec.columns.items()
+    ]
+    return {"dagster/column_schema": dg.TableSchema(columns), "dagster/table_name": spec.name}
+
+
+def table_result(
+    lake: Lake,
+    spec: TableSpec,
+    *,
+    metadata: Mapping[str, Any] | None = None,
+    preview: bool = True,
+    data_version: str | None = None,
+) -> dg.MaterializeResult[Any]:
+    """Report a table that was just written."""
+    shown: dict[str, Any] = {"dagster/row_count": lake.count(spec)}
+    if preview:
+        names = [name for name in spec.columns if spec.columns[name] != VECTOR and name not in PRIVATE_COLUMNS]
+        shown["preview"] = markdown_table(head(lake.read(spec, names), PREVIEW_ROWS))
+    return dg.MaterializeResult(
+        metadata={**shown, **(metadata or {})},
+        data_version=dg.DataVersion(data_version or lake.version(spec)),
+    )
+
+
+def head(table: pa.Table, rows: int) -> pd.DataFrame:
+    """Return the first rows as a frame."""
+    return table.slice(0, rows).to_pandas()
+
+
+def markdown_table(frame: pd.DataFrame) -> dg.MarkdownMetadataValue:
+    """Return a frame as a Markdown table; cell text is shown, never run."""
+    header = [str(name) for name in frame.columns]
+    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in frame.itertuples(index=False)]
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def inline_png(content: bytes) -> dg.MarkdownMetadataValue:
+    """Return a picture that the UI shows in place."""
+    return dg.MetadataValue.md(f"![](data:image/png;base64,{base64.b64encode(content).decode()})")
+
+
+def _cell(value: object) -> str:
+    if value is None or value != value:
+        return ""
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    text = text if len(text) <= PREVIEW_TEXT else text[: PREVIEW_TEXT - 1] + "…"
+    for character in "\\`*_[]<>|!#":
+        text = text.replace(character, "\\" + character)
+    return " ".join(text.split())

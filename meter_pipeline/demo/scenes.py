@@ -1,0 +1,364 @@
+"""Draws what is around a meter (walls, boards, cables) and photos that show no meter at all (junk)."""
+
+from __future__ import annotations
+
+import math
+import random
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
+
+from meter_pipeline.demo.designs import Colour
+from meter_pipeline.demo.faces import font
+
+SCENE_SIZE = (900, 1600)
+"""Pixels of the wall that the camera looks at; larger than a photo, so that it may turn and step back."""
+WALLS = ("plaster", "brick", "wood", "cabinet", "tiles", "concrete")
+JUNK = ("water meter", "wall", "sky", "gauge", "plants", "switchgear", "finger")
+
+_TEXTURE_SEED = 7
+_PLASTERS: tuple[Colour, ...] = (
+    (196, 188, 172),
+    (206, 182, 150),
+    (170, 186, 186),
+    (214, 208, 196),
+    (196, 150, 150),
+    (150, 166, 190),
+    (180, 196, 160),
+)
+_BRICKS: tuple[Colour, ...] = ((150, 78, 58), (168, 100, 72), (128, 70, 60), (176, 128, 96))
+_WOODS: tuple[Colour, ...] = ((134, 92, 56), (104, 68, 44), (164, 124, 82), (86, 60, 46))
+_METALS: tuple[Colour, ...] = ((150, 156, 160), (120, 126, 130), (176, 178, 170), (98, 110, 122))
+_CABLES: tuple[Colour, ...] = (
+    (26, 26, 28),
+    (26, 26, 28),
+    (160, 36, 34),
+    (200, 170, 40),
+    (40, 60, 130),
+    (150, 150, 148),
+    (60, 110, 70),
+)
+
+
+def draw_wall(rng: random.Random, kind: str | None = None) -> Image.Image:
+    """Draw a wall, RGB, `SCENE_SIZE`."""
+    kind = kind or rng.choice(WALLS)
+    if kind == "brick":
+        wall = _bricks(rng)
+    elif kind == "wood":
+        wall = _planks(rng)
+    elif kind == "cabinet":
+        wall = _cabinet(rng)
+    elif kind == "tiles":
+        wall = _tiles(rng)
+    else:
+        base = rng.choice(_PLASTERS) if kind == "plaster" else (146 + rng.randrange(30),) * 3
+        wall = Image.new("RGB", SCENE_SIZE, base)
+    rough = {"plaster": 0.5, "concrete": 0.9, "brick": 0.7, "wood": 0.3, "cabinet": 0.15, "tiles": 0.15}[kind]
+    wall = _stained(_textured(wall.reduce(2), rng, rough * rng.uniform(0.7, 1.2)), rng)
+    return wall.resize(SCENE_SIZE, Image.Resampling.NEAREST)  # the camera smooths it
+
+
+def draw_cable(scene: Image.Image, rng: random.Random, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Lay a sagging cable over the scene."""
+    colour = rng.choice(_CABLES)
+    width = rng.randrange(9, 24)
+    bow = rng.uniform(-160, 160)
+    points = []
+    for step in range(15):
+        t = step / 14
+        x = start[0] + (end[0] - start[0]) * t + bow * math.sin(math.pi * t)
+        y = start[1] + (end[1] - start[1]) * t + abs(bow) * 0.4 * math.sin(math.pi * t)
+        points.append((x, y))
+    pen = ImageDraw.Draw(scene, "RGBA")
+    pen.line([(x + 7, y + 7) for x, y in points], fill=(0, 0, 0, 70), width=width, joint="curve")
+    pen.line(points, fill=colour, width=width, joint="curve")
+    pen.line(
+        [(x - width * 0.2, y - width * 0.1) for x, y in points], fill=(255, 255, 255, 50), width=max(2, width // 4)
+    )
+
+
+def draw_surroundings(scene: Image.Image, rng: random.Random) -> None:
+    """Put a board behind the meter, a switch, a pipe or chalk writing beside it."""
+    pen = ImageDraw.Draw(scene, "RGBA")
+    width, height = SCENE_SIZE
+    if rng.random() < 0.35:
+        margin_x, margin_y = rng.randrange(40, 170), rng.randrange(120, 420)
+        box = (margin_x, margin_y, width - margin_x, height - margin_y)
+        colour = rng.choice(_WOODS + ((60, 60, 62), (206, 204, 196)))
+        pen.rectangle((box[0] + 10, box[1] + 12, box[2] + 10, box[3] + 12), fill=(0, 0, 0, 90))
+        pen.rectangle(box, fill=colour, outline=tuple(c // 2 for c in colour), width=4)
+    if rng.random() < 0.25:
+        x, y = rng.choice((20, width - 190)), rng.randrange(200, height - 500)
+        pen.rounded_rectangle((x, y, x + 160, y + 210), 10, fill=(228, 226, 220), outline=(120, 120, 118), width=3)
+        pen.rectangle((x + 55, y + 60, x + 105, y + 140), fill=rng.choice(((30, 30, 32), (190, 40, 40), (40, 80, 160))))
+    if rng.random() < 0.2:
+        x = rng.choice((rng.randrange(0, 120), rng.randrange(width - 120, width)))
+        pen.rectangle((x, 0, x + 46, height), fill=(196, 196, 190))
+        pen.rectangle((x + 8, 0, x + 16, height), fill=(255, 255, 255, 110))
+        pen.rectangle((x + 46, 0, x + 60, height), fill=(0, 0, 0, 60))
+    if rng.random() < 0.2:
+        text = f"{rng.choice(('H.No', 'Flat', 'R', 'Shop'))} {rng.randrange(1, 400)}"
+        pen.text(
+            (rng.randrange(60, 500), rng.randrange(150, 330)),
+            text,
+            font=font("STIXGeneralBolIta", 74),
+            fill=(34, 34, 60, 190),
+        )
+
+
+def draw_junk(rng: random.Random, kind: str | None = None) -> Image.Image:
+    """Draw a scene without an electricity meter, RGB, `SCENE_SIZE`."""
+    kind = kind or rng.choice(JUNK)
+    if kind == "water meter":
+        return _water_meter(rng)
+    if kind == "sky":
+        return _sky(rng)
+    if kind == "gauge":
+        return _gauge(rng)
+    if kind == "plants":
+        return _plants(rng)
+    if kind == "switchgear":
+        return _switchgear(rng)
+    scene = draw_wall(rng)
+    draw_surroundings(scene, rng)
+    for _ in range(rng.randrange(4)):
+        draw_cable(scene, rng, (rng.randrange(900), 0), (rng.randrange(900), 1600))
+    if kind == "finger":
+        pen = ImageDraw.Draw(scene)
+        x, tone = rng.randrange(100, 600), rng.uniform(0.5, 1.05)
+        colour = tuple(round(c * tone) for c in (214, 158, 128))
+        pen.rounded_rectangle((x, rng.randrange(200, 700), x + rng.randrange(320, 560), 1700), 190, fill=colour)
+        scene = scene.filter(ImageFilter.BoxBlur(14))
+    return scene
+
+
+@lru_cache(maxsize=1)
+def _textures() -> tuple[Image.Image, ...]:
+    """Return grey noise at three grains, half of `SCENE_SIZE`, mean 128; drawn once a process."""
+    generator = np.random.default_rng(_TEXTURE_SEED)
+    size = (SCENE_SIZE[0] // 2, SCENE_SIZE[1] // 2)
+    grains = []
+    for cell in (1, 4, 20):
+        shape = (size[1] // cell + 2, size[0] // cell + 2)
+        values = np.clip(generator.normal(128, 34, shape), 0, 255).astype(np.uint8)
+        grains.append(Image.fromarray(values).resize(size, Image.Resampling.BICUBIC))
+    return tuple(grains)
+
+
+def _textured(wall: Image.Image, rng: random.Random, strength: float) -> Image.Image:
+    """Roughen a wall of half size; each takes another cut of the textures."""
+    shift = (rng.randrange(450), rng.randrange(800))
+    fine, middle, coarse = (ImageChops.offset(texture, *shift) for texture in _textures())
+    grain = Image.blend(Image.blend(fine, middle, 0.45), coarse, 0.4)
+    grain = grain.point([min(255, max(0, round(128 + (value - 128) * strength * 1.4))) for value in range(256)])
+    return ImageChops.overlay(wall, Image.merge("RGB", (grain, grain, grain)))
+
+
+def _stained(wall: Image.Image, rng: random.Random) -> Image.Image:
+    """Darken a wall in patches, as damp and soot do."""
+    cells = [rng.randrange(120, 256) for _ in range(5 * 8)]
+    patches = Image.new("L", (5, 8))
+    patches.putdata(cells)
+    stain = patches.resize(wall.size, Image.Resampling.BILINEAR).point(
+        [200 + value * 55 // 255 for value in range(256)]
+    )
+    return ImageChops.multiply(wall, Image.merge("RGB", (stain, stain, stain)))
+
+
+def _varied(rng: random.Random, colour: Colour, spread: int) -> Colour:
+    step = rng.randrange(-spread, spread + 1)
+    red, green, blue = (min(255, max(0, channel + step)) for channel in colour)
+    return red, green, blue
+
+
+def _bricks(rng: random.Random) -> Image.Image:
+    base, mortar = rng.choice(_BRICKS), rng.choice(((176, 168, 156), (120, 112, 104)))
+    wall = Image.new("RGB", SCENE_SIZE, mortar)
+    pen = ImageDraw.Draw(wall)
+    wide, tall = rng.randrange(150, 230), rng.randrange(56, 82)
+    for row, y in enumerate(range(0, SCENE_SIZE[1], tall)):
+        for x in range(-wide // 2 * (row % 2), SCENE_SIZE[0], wide):
+            pen.rectangle((x, y, x + wide - 9, y + tall - 9), fill=_varied(rng, base, 20))
+    return wall
+
+
+def _planks(rng: random.Random) -> Image.Image:
+    base = rng.choice(_WOODS)
+    wall = Image.new("RGB", SCENE_SIZE, base)
+    pen = ImageDraw.Draw(wall, "RGBA")
+    x = 0
+    while x < SCENE_SIZE[0]:
+        width = rng.randrange(110, 320)
+        pen.rectangle((x, 0, x + width, SCENE_SIZE[1]), fill=_varied(rng, base, 14))
+        for _ in range(14):
+            grain = x + rng.randrange(width)
+            drift = rng.randrange(-14, 15)
+            pen.line(
+                (grain, 0, grain + drift, 800, grain, 1600),
+                fill=(40, 24, 12, rng.randrange(30, 90)),
+                width=rng.randrange(1, 5),
+            )
+        pen.line((x, 0, x, SCENE_SIZE[1]), fill=(20, 14, 10, 200), width=5)
+        x += width
+    return wall
+
+
+def _cabinet(rng: random.Random) -> Image.Image:
+    base = rng.choice(_METALS)
+    wall = Image.new("RGB", SCENE_SIZE, base)
+    pen = ImageDraw.Draw(wall, "RGBA")
+    inset = rng.randrange(20, 90)
+    pen.rectangle(
+        (inset, inset, 900 - inset, 1600 - inset), fill=_varied(rng, base, 26), outline=(30, 32, 36, 180), width=8
+    )
+    pen.line((inset + 8, inset + 8, inset + 8, 1600 - inset), fill=(255, 255, 255, 90), width=5)
+    for y in range(160, 1600, rng.randrange(240, 420)):
+        for x in (inset + 28, 872 - inset):
+            pen.ellipse((x - 9, y - 9, x + 9, y + 9), fill=(70, 72, 76))
+    if rng.random() < 0.5:
+        for y in range(1250, 1450, 36):
+            pen.rounded_rectangle((300, y, 600, y + 14), 7, fill=(36, 38, 42, 200))
+    return wall
+
+
+def _tiles(rng: random.Random) -> Image.Image:
+    base = rng.choice(((214, 216, 214), (190, 206, 214), (222, 212, 190), (160, 176, 170)))
+    wall = Image.new("RGB", SCENE_SIZE, (150, 148, 142))
+    pen = ImageDraw.Draw(wall)
+    side = rng.randrange(190, 330)
+    for y in range(-rng.randrange(side), 1600, side):
+        for x in range(-rng.randrange(60), 900, side):
+            pen.rectangle((x, y, x + side - 7, y + side - 7), fill=_varied(rng, base, 7))
+    return wall
+
+
+def _water_meter(rng: random.Random) -> Image.Image:
+    scene = draw_wall(rng, rng.choice(("concrete", "plaster", "brick")))
+    pen = ImageDraw.Draw(scene, "RGBA")
+    x, y, radius = rng.randrange(340, 560), rng.randrange(620, 980), rng.randrange(220, 330)
+    brass = rng.choice(((168, 132, 70), (110, 112, 116), (36, 80, 150)))
+    pen.rectangle((0, y - 70, 900, y + 70), fill=tuple(c * 3 // 4 for c in brass))
+    pen.rectangle((0, y - 50, 900, y - 30), fill=(255, 255, 255, 60))
+    pen.ellipse(
+        (x - radius * 1.15, y - radius * 1.15, x + radius * 1.15, y + radius * 1.15),
+        fill=brass,
+        outline=(50, 44, 30),
+        width=8,
+    )
+    pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(236, 236, 230), outline=(90, 90, 90), width=6)
+    step = radius * 0.2
+    for place in range(7):
+        left = x - 3.5 * step + place * step
+        ink: Colour = (180, 30, 30) if place > 4 else (30, 30, 34)
+        pen.rectangle((left, y - radius * 0.5, left + step - 3, y - radius * 0.2), outline=ink, width=3)
+        pen.text(
+            (left + step / 2, y - radius * 0.35),
+            str(rng.randrange(10)),
+            font=font("DejaVuSans-Bold", round(step)),
+            fill=ink,
+            anchor="mm",
+        )
+    for turn in range(3):
+        dial = (x + radius * 0.55 * math.cos(turn * 1.1 + 0.4), y + radius * 0.55 * math.sin(turn * 1.1 + 0.4))
+        small = radius * 0.17
+        pen.ellipse(
+            (dial[0] - small, dial[1] - small, dial[0] + small, dial[1] + small), outline=(160, 30, 30), width=3
+        )
+        angle = rng.uniform(0, 6.3)
+        pen.line(
+            (*dial, dial[0] + small * math.cos(angle), dial[1] + small * math.sin(angle)), fill=(180, 20, 20), width=5
+        )
+    pen.text(
+        (x, y + radius * 0.15), "m³", font=font("DejaVuSans", round(radius * 0.16)), fill=(40, 40, 40), anchor="mm"
+    )
+    return scene
+
+
+def _sky(rng: random.Random) -> Image.Image:
+    top: Colour = rng.choice(((90, 140, 210), (160, 176, 196), (60, 100, 170)))
+    gradient = Image.linear_gradient("L").resize(SCENE_SIZE)
+    scene = Image.composite(Image.new("RGB", SCENE_SIZE, (222, 228, 232)), Image.new("RGB", SCENE_SIZE, top), gradient)
+    clouds = _textures()[2].point([max(0, min(255, (value - 120) * 4)) for value in range(256)])
+    clouds = ImageChops.offset(clouds, rng.randrange(450), rng.randrange(800)).filter(ImageFilter.BoxBlur(10))
+    clouds = clouds.resize(SCENE_SIZE)
+    scene.paste((246, 248, 250), (0, 0), clouds)
+    pen = ImageDraw.Draw(scene)
+    x = rng.randrange(200, 700)
+    pen.rectangle((x, rng.randrange(150, 500), x + 44, 1600), fill=(70, 62, 54))
+    pen.rectangle((x - 170, 560, x + 214, 590), fill=(60, 54, 48))
+    for _ in range(rng.randrange(3, 7)):
+        y = rng.randrange(400, 700)
+        pen.line(
+            (0, y + rng.randrange(-200, 200), x + 20, y, 900, y + rng.randrange(-200, 200)),
+            fill=(30, 30, 34),
+            width=rng.randrange(3, 7),
+        )
+    return scene
+
+
+def _gauge(rng: random.Random) -> Image.Image:
+    scene = draw_wall(rng, "cabinet")
+    pen = ImageDraw.Draw(scene, "RGBA")
+    for y in [800] if rng.random() < 0.5 else [520, 1130]:
+        x, radius = rng.randrange(400, 500), rng.randrange(220, 290)
+        pen.ellipse(
+            (x - radius * 1.2, y - radius * 1.2, x + radius * 1.2, y + radius * 1.2),
+            fill=rng.choice(((40, 42, 46), (176, 140, 60), (120, 124, 128))),
+        )
+        pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(240, 240, 236))
+        for step in range(21):
+            angle = math.pi * (0.75 + 1.5 * step / 20)
+            inner = 0.78 if step % 5 == 0 else 0.86
+            line = [(x + r * radius * math.cos(angle), y + r * radius * math.sin(angle)) for r in (inner, 0.94)]
+            pen.line(line, fill=(180, 30, 30) if step > 16 else (30, 30, 32), width=6 if step % 5 == 0 else 3)
+        angle = math.pi * (0.75 + 1.5 * rng.random())
+        pen.line(
+            (x, y, x + 0.8 * radius * math.cos(angle), y + 0.8 * radius * math.sin(angle)), fill=(20, 20, 22), width=9
+        )
+        pen.ellipse((x - 22, y - 22, x + 22, y + 22), fill=(20, 20, 22))
+        text = rng.choice(("kPa", "°C", "kV", "bar", "MPa SF6"))
+        pen.text((x, y + radius * 0.45), text, font=font("DejaVuSans", 46), fill=(30, 30, 32), anchor="mm")
+    return scene
+
+
+def _plants(rng: random.Random) -> Image.Image:
+    scene = draw_wall(rng, rng.choice(("brick", "plaster")))
+    pen = ImageDraw.Draw(scene, "RGBA")
+    for _ in range(260):
+        x, y, length, turn = rng.randrange(900), rng.randrange(1600), rng.uniform(40, 150), rng.uniform(0, 6.3)
+        green = (rng.randrange(20, 110), rng.randrange(80, 190), rng.randrange(20, 80))
+        tip = (x + length * math.cos(turn), y + length * math.sin(turn))
+        side = (length * 0.22 * math.sin(turn), -length * 0.22 * math.cos(turn))
+        middle = ((x + tip[0]) / 2, (y + tip[1]) / 2)
+        pen.polygon(
+            [(x, y), (middle[0] + side[0], middle[1] + side[1]), tip, (middle[0] - side[0], middle[1] - side[1])],
+            fill=green,
+        )
+    return scene
+
+
+def _switchgear(rng: random.Random) -> Image.Image:
+    scene = draw_wall(rng, "cabinet")
+    pen = ImageDraw.Draw(scene, "RGBA")
+    for y in range(260, 1400, rng.randrange(330, 460)):
+        pen.rectangle((60, y + 110, 840, y + 140), fill=(130, 134, 138))
+        for x in range(90, 760, rng.choice((96, 120))):
+            if rng.random() < 0.85:
+                pen.rounded_rectangle(
+                    (x, y, x + 84, y + 260), 8, fill=(226, 226, 222), outline=(110, 110, 108), width=3
+                )
+                pen.rectangle(
+                    (x + 26, y + 90, x + 58, y + 160),
+                    fill=rng.choice(((30, 30, 34), (30, 30, 34), (180, 40, 40), (60, 140, 80))),
+                )
+                pen.text(
+                    (x + 10, y + 14),
+                    f"C{rng.choice((6, 10, 16, 20, 32))}",
+                    font=font("DejaVuSans", 22),
+                    fill=(40, 40, 44),
+                )
+    for _ in range(5):
+        draw_cable(scene, rng, (rng.randrange(900), 0), (rng.randrange(900), 1600))
+    return scene

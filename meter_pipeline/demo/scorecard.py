@@ -1,0 +1,74 @@
+"""What the pipeline made of the drawn photos, against what was drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pandas as pd
+
+from meter_pipeline.core.layout import Layout
+from meter_pipeline.core.tables import BATCH_PREDICTIONS, UNKNOWN_CLUSTERS, URL_IMAGES
+
+NOISE = -1
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """Predictions and clusters of the drops against the drawn truth.
+
+    Attributes:
+        final_labels: kind of photo x final label (known class, UNKNOWN, DARK, ERROR), counts of rows.
+        known_accuracy: share of the rows of known designs whose top 1 is right, whatever the final label.
+        clusters: a row a cluster: cluster_id, photos, purity (share of its most frequent design), mostly.
+        unseen_found: share of the photos of unseen designs that are in some cluster of which they are the majority.
+    """
+
+    final_labels: pd.DataFrame
+    known_accuracy: float
+    clusters: pd.DataFrame
+    unseen_found: float
+
+
+def score(layout: Layout, truth_csv: Path) -> Scorecard:
+    """Compare the tables with the truth.
+
+    Args:
+        layout: the data directory.
+        truth_csv: columns path (of the URL), kind (known, unseen, dark, ...), design.
+    """
+    lake = layout.lake
+    truth = pd.read_csv(truth_csv, dtype=str, keep_default_na=False).set_index("path")
+    rows = lake.frame(BATCH_PREDICTIONS)
+    rows["path"] = [urlsplit(url).path for url in rows["image_url"].fillna("")]
+    rows = rows.join(truth, on="path")
+    rows["kind"] = rows["kind"].fillna("not a URL")
+    shown = rows["final_prediction"].where(rows["final_prediction"].isin(["UNKNOWN", "DARK", "ERROR"]), "a class")
+    known = rows[rows["kind"] == "known"]
+
+    photos = lake.frame(URL_IMAGES, ["image_url", "image_id"]).dropna()
+    photos["path"] = [urlsplit(url).path for url in photos["image_url"]]
+    photos = photos.join(truth, on="path").drop_duplicates("image_id").set_index("image_id")
+    clustered = lake.frame(UNKNOWN_CLUSTERS).join(photos, on="image_id")
+    clustered["is"] = clustered["design"].where(clustered["design"] != "", clustered["kind"])
+    summary = [
+        {
+            "cluster_id": cluster_id,
+            "photos": len(members),
+            "purity": members["is"].value_counts(normalize=True).iloc[0],
+            "mostly": members["is"].value_counts().index[0],
+        }
+        for cluster_id, members in clustered[clustered["cluster_id"] != NOISE].groupby("cluster_id")
+    ]
+    clusters = pd.DataFrame(summary, columns=["cluster_id", "photos", "purity", "mostly"])
+    majority = clusters.set_index("cluster_id")["mostly"]
+    unseen = clustered[clustered["kind"] == "unseen"]
+    unseen_photos = int((photos["kind"] == "unseen").sum())
+    found = int((unseen["cluster_id"].map(majority) == unseen["is"]).sum())
+    return Scorecard(
+        final_labels=pd.crosstab(rows["kind"], shown),
+        known_accuracy=float((known["top1_class"] == known["design"]).mean()) if len(known) else float("nan"),
+        clusters=clusters,
+        unseen_found=found / unseen_photos if unseen_photos else float("nan"),
+    )

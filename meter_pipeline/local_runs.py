@@ -1,0 +1,76 @@
+"""Runs a job of the graph in this process, for the command line: same instance, same history, progress on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from meter_pipeline.defs.instance import process_tag, ready_instance
+from meter_pipeline.defs.observations import observe_drops, observe_labelled
+from meter_pipeline.defs.resources import Pipeline
+from meter_pipeline.definitions import build_definitions
+from meter_pipeline.settings import load_settings
+
+QUIET_DAGSTER_LOG = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True)
+class LocalRun:
+    """What came of a run in this process."""
+
+    run_id: str
+    success: bool
+    problems: list[str]
+
+
+def run_job(
+    job: str,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    config: Mapping[str, Mapping[str, Any]] | None = None,
+) -> LocalRun:
+    """Run `train` or `update` to its end in this process.
+
+    Args:
+        job: name of the job.
+        overrides: settings that win over the environment.
+        config: run config, asset name to its fields.
+
+    Raises:
+        MeterError: the data directory or its history cannot be used.
+    """
+    pipeline = Pipeline(overrides=dict(overrides or {}))
+    data_dir = load_settings(**pipeline.overrides).data_dir
+    pipeline.layout.prepare()
+    with ready_instance(data_dir) as instance:
+        for observe in (observe_labelled, observe_drops):
+            instance.report_runless_asset_event(observe(pipeline.layout))
+        definition = build_definitions(pipeline).resolve_job_def(job)
+        ops = {asset: {"config": dict(fields)} for asset, fields in (config or {}).items()}
+        result = definition.execute_in_process(
+            instance=instance,
+            run_config={**QUIET_DAGSTER_LOG, "ops": ops},
+            tags={**process_tag(), "meter/from": "command line"},
+            raise_on_error=False,
+        )
+        problems = [_problem(event) for event in result.all_events if event.is_step_failure]
+        problems += [
+            f"check {evaluation.check_name} of {evaluation.asset_key.to_user_string()} failed: {evaluation.description}"
+            for evaluation in result.get_asset_check_evaluations()
+            if not evaluation.passed
+        ]
+        return LocalRun(result.run_id, result.success, problems)
+
+
+def _problem(event: dg.DagsterEvent) -> str:
+    """Say what failed a step in one line: what we raised, not how Dagster wrapped it."""
+    data = event.step_failure_data
+    if data.user_failure_data and data.user_failure_data.description:
+        return f"{event.step_key}: {data.user_failure_data.description}"
+    error = data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return f"{event.step_key}: {error.message.strip() if error else 'failed'}"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from filelock import FileLock
 
@@ -31,6 +32,9 @@ MANIFEST = "manifest.json"
 UNREFERENCED_SHARD_LIFETIME_S = 3600.0
 """A replaced shard stays this long, for readers that still hold the old manifest."""
 SHARDS_BEFORE_COMPACTION = 64
+"""Small shards that may gather before they are put together."""
+SMALL_SHARD_ROWS = 4096
+"""A shard of so many rows is not put together with others again, so that appending stays cheap in a large table."""
 _VERSION_MODULUS = 2**128
 _HASH_KEYS = ("meter-pipeline-a", "meter-pipeline-b")
 
@@ -58,24 +62,26 @@ class Lake:
         """Return whether the table was ever written."""
         return (self.root / spec.name / MANIFEST).exists()
 
-    def read(self, spec: TableSpec, columns: Iterable[str] | None = None) -> pa.Table:
+    def read(
+        self, spec: TableSpec, columns: Iterable[str] | None = None, *, where: pc.Expression | None = None
+    ) -> pa.Table:
         """Read a table; a table never written is empty.
 
         Args:
             spec: the table.
             columns: the columns wanted; all where None.
+            where: the rows wanted, e.g. `pc.field("model_version") == "0001-ab12cd34"`; all where None.
         """
         names = list(spec.columns) if columns is None else list(columns)
         schema = pa.schema([(name, spec.columns[name]) for name in names])
-        parts = [
-            pq.read_table(self.root / spec.name / shard.file, columns=names, partitioning=None).cast(schema)
-            for shard in self._shards(spec)
-        ]
+        parts = [self._read_shard(spec, shard, names, where).cast(schema) for shard in self._shards(spec)]
         return pa.concat_tables([schema.empty_table(), *parts])
 
-    def frame(self, spec: TableSpec, columns: Iterable[str] | None = None) -> pd.DataFrame:
+    def frame(
+        self, spec: TableSpec, columns: Iterable[str] | None = None, *, where: pc.Expression | None = None
+    ) -> pd.DataFrame:
         """Read a table as a pandas frame."""
-        return self.read(spec, columns).to_pandas()
+        return self.read(spec, columns, where=where).to_pandas()
 
     def count(self, spec: TableSpec) -> int:
         """Return the number of rows, from the manifest alone."""
@@ -106,9 +112,11 @@ class Lake:
         if table.num_rows:
             with self._writing(spec):
                 shards = [*self._shards(spec), self._write_shard(spec, table)]
-                if len(shards) > SHARDS_BEFORE_COMPACTION:
-                    self._commit(spec, shards)
-                    shards = [self._write_shard(spec, self.read(spec))]
+                small = [shard for shard in shards if shard.rows < SMALL_SHARD_ROWS]
+                if len(small) > SHARDS_BEFORE_COMPACTION:
+                    large = [shard for shard in shards if shard.rows >= SMALL_SHARD_ROWS]
+                    together = pa.concat_tables(self._read_shard(spec, shard) for shard in small)
+                    shards = [*large, self._write_shard(spec, together)]
                 self._commit(spec, shards)
         return self.version(spec)
 
@@ -128,6 +136,12 @@ class Lake:
         if not path.exists():
             return []
         return [Shard(s["file"], s["rows"], int(s["digest"], 16)) for s in read_json(path)["shards"]]
+
+    def _read_shard(
+        self, spec: TableSpec, shard: Shard, columns: list[str] | None = None, where: pc.Expression | None = None
+    ) -> pa.Table:
+        path = self.root / spec.name / shard.file
+        return pq.read_table(path, columns=columns or list(spec.columns), filters=where, partitioning=None)
 
     @contextmanager
     def _writing(self, spec: TableSpec) -> Iterator[None]:

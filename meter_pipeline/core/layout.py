@@ -78,6 +78,11 @@ class Layout:
         return self.root / "clusters"
 
     @property
+    def failure_log(self) -> Path:
+        """A line a failed run."""
+        return self.root / "logs" / "failures.log"
+
+    @property
     def warehouse(self) -> Path:
         """DuckDB views over the lake."""
         return self.root / "warehouse.duckdb"

@@ -95,6 +95,22 @@ EVALUATION_AUDIT = TableSpec(
     key=("model_version", "image_id"),
 )
 
+LABELLED_FEATURES = TableSpec(
+    "labelled_features",
+    "A row a labelled photo and model: embeddings and logits, from one forward pass.",
+    {
+        "image_id": STRING,
+        "model_version": STRING,
+        "preprocess_id": STRING,
+        "logits": VECTOR,
+        "embedding": VECTOR,
+        "pretrained_embedding": VECTOR,
+        "reason": STRING,
+    },
+    key=("image_id", "model_version"),
+    volatile=frozenset({"logits", "embedding", "pretrained_embedding"}),
+)
+
 KNOWN_EMBEDDINGS = TableSpec(
     "known_embeddings",
     "Embeddings of the labelled photos under the champion.",
@@ -274,6 +290,7 @@ ALL_TABLES = (
     IMAGE_INVENTORY,
     DATASET_SPLIT,
     EVALUATION_AUDIT,
+    LABELLED_FEATURES,
     KNOWN_EMBEDDINGS,
     DROPS,
     DROP_ROWS,

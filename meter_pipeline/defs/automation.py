@@ -21,9 +21,15 @@ if TYPE_CHECKING:
 REQUESTS_PER_CHANGE = 2
 """The first try and one retry; after that the asset stays red until its inputs or its code change, or a person runs it."""
 
+TRAINING_GROUPS = dg.AssetSelection.groups("dataset", "model")
+"""May be under way for an hour; no batch waits for it."""
+
 _DATA_VERSION = "dagster/data_version"
 _CODE_VERSION = "dagster/code_version"
-_INPUT_DATA_VERSION = "dagster/input_data_version/"
+_INPUTTRAINING_GROUPS = dg.AssetSelection.groups("dataset", "model")
+"""May be under way for an hour; no batch waits for it."""
+
+_DATA_VERSION = "dagster/input_data_version/"
 
 
 class MadeFromOlderInputs(AutomationCondition):

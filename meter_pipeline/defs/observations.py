@@ -1,32 +1,46 @@
-"""What is in the two folders that people put files into, as observations of the external assets."""
+"""The two folders that people put files into: external assets, observed; the hash of the listing is the data version."""
 
 from __future__ import annotations
 
 import dagster as dg
 
 from meter_pipeline.core.drops import DropFile, listing, listing_version
-from meter_pipeline.core.inventory import listing_digest
+from meter_pipeline.core.labelled_folder import listing_digest
 from meter_pipeline.core.layout import Layout
+from meter_pipeline.defs.resources import Pipeline
 
-LABELLED_IMAGES = dg.AssetKey("labelled_images")
-EXCEL_DROPS = dg.AssetKey("excel_drops")
 DATA_VERSION_TAG = "dagster/data_version"
 
 
+@dg.observable_source_asset(group_name="dataset", description="Labelled photos: the files under data/raw/<CLASS>/.")
+def labelled_images(pipeline: Pipeline) -> dg.ObserveResult:
+    """Look at the labelled photos."""
+    return _as_result(observe_labelled(pipeline.layout))
+
+
+@dg.observable_source_asset(group_name="batches", description="Spreadsheets of photo URLs: the files in data/drops/.")
+def excel_drops(pipeline: Pipeline) -> dg.ObserveResult:
+    """Look at the drops."""
+    return _as_result(observe_drops(pipeline.layout))
+
+
 def observe_labelled(layout: Layout) -> dg.AssetObservation:
-    """Observe the labelled photos: the listing's hash is the data version."""
-    return dg.AssetObservation(
-        LABELLED_IMAGES,
-        metadata={"folder": dg.MetadataValue.path(layout.raw)},
-        tags={DATA_VERSION_TAG: listing_digest(layout.raw)},
-    )
+    """Observe the labelled photos."""
+    return _observation("labelled_images", listing_digest(layout.raw), folder=dg.MetadataValue.path(layout.raw))
 
 
 def observe_drops(layout: Layout, whole: list[DropFile] | None = None) -> dg.AssetObservation:
     """Observe the drops, or those of them that are known to be whole."""
     files = listing(layout.drops) if whole is None else whole
-    return dg.AssetObservation(
-        EXCEL_DROPS,
-        metadata={"folder": dg.MetadataValue.path(layout.drops), "files": len(files)},
-        tags={DATA_VERSION_TAG: listing_version(files)},
+    return _observation(
+        "excel_drops", listing_version(files), folder=dg.MetadataValue.path(layout.drops), files=len(files)
     )
+
+
+def _observation(name: str, version: str, **metadata: object) -> dg.AssetObservation:
+    return dg.AssetObservation(name, metadata=metadata, tags={DATA_VERSION_TAG: version})  # type: ignore[arg-type]
+
+
+def _as_result(observation: dg.AssetObservation) -> dg.ObserveResult:
+    version = dg.DataVersion(observation.tags[DATA_VERSION_TAG])
+    return dg.ObserveResult(data_version=version, metadata=observation.metadata)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PREVIEW_ROWS = 8
 PREVIEW_TEXT = 60
 """Characters of a cell that a preview shows."""
+PROBLEMS_NAMED = 5
 PRIVATE_COLUMNS = frozenset({"other_columns"})
 """A sheet's other columns carry names and account numbers: they travel to the exports and nowhere else."""
 
@@ -61,6 +62,30 @@ def markdown_table(frame: pd.DataFrame) -> dg.MarkdownMetadataValue:
     lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
     lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in frame.itertuples(index=False)]
     return dg.MetadataValue.md("\n".join(lines))
+
+
+def frame_table(frame: pd.DataFrame, rows: int = 30) -> dg.MarkdownMetadataValue:
+    """Return the first rows of a frame as a Markdown table, and how many more there are."""
+    shown = markdown_table(frame.head(rows))
+    more = len(frame) - rows
+    return dg.MetadataValue.md(f"{shown.value}\n\n… and {more} more") if more > 0 else shown
+
+
+def counts_table(values: pd.Series) -> dg.MarkdownMetadataValue:
+    """Return how often each value occurs, the most frequent first."""
+    return frame_table(values.value_counts().rename_axis(values.name).reset_index(name="rows"))
+
+
+def check_result(
+    problems: Sequence[str], *, severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
+) -> dg.AssetCheckResult:
+    """Return a check that passes without problems, and names the first of them else."""
+    return dg.AssetCheckResult(
+        passed=not problems,
+        severity=severity,
+        description="; ".join(problems[:PROBLEMS_NAMED]) or "Nothing wrong.",
+        metadata={"problems": len(problems)},
+    )
 
 
 def inline_png(content: bytes) -> dg.MarkdownMetadataValue:

@@ -1,21 +1,22 @@
-"""What every asset is handed: the settings in force, the data directory, and a turn at writing."""
+"""What every asset is handed: the settings in force, the data directory, and a turn at its tables."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 from filelock import FileLock, Timeout
 
 from meter_pipeline.core.layout import Layout
-from meter_pipeline.errors import storage_errors
+from meter_pipeline.errors import MeterError, storage_errors
 from meter_pipeline.settings import Settings, load_settings
 
 _logger = logging.getLogger(__name__)
 WAITING_NOTICE_S = 1.0
+Work = Literal["training", "batches"]
 
 
 class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -38,21 +39,36 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
         return Layout(load_settings(**self.overrides).data_dir)
 
     @contextmanager
-    def turn(self, what: str) -> Iterator[None]:
-        """Hold the only turn at `what` on this data directory, across processes.
+    def working(self, on: Work) -> Iterator[Layout]:
+        """Hold the only turn at the tables of `on` in this data directory, and hand out the layout.
 
-        Dagster's pool keeps its own runs apart; this also keeps `meter update` from a cron job apart from them.
+        Dagster's pool keeps its own runs apart; this also keeps `meter update` from a cron job apart from them. What a
+        person can mend becomes a failure whose message says so, without a traceback and without a blind retry.
         """
-        folder = self.layout.root / "locks"
-        with storage_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / f"{what}.lock")
+        layout = self.layout
+        try:
+            with _turn(layout, on):
+                yield layout
+        except MeterError as error:
+            raise dg.Failure(
+                description=str(error),
+                metadata={"what": error.what, "where": error.where, "what to do": error.fix},
+                allow_retries=False,
+            ) from error
+
+
+@contextmanager
+def _turn(layout: Layout, on: Work) -> Iterator[None]:
+    folder = layout.root / "locks"
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / f"{on}.lock")
         try:
             lock.acquire(timeout=WAITING_NOTICE_S)
         except Timeout:
-            _logger.info("Another run is at %s in this data directory; waiting for it to finish.", what)
+            _logger.info("Another run is at work on the %s tables of this data directory; waiting for it.", on)
             lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,6 +1,6 @@
 """The catalogue of drawn meter designs: what each looks like, in numbers, before anything varies from meter to meter.
 
-Everything is placed in face units: the face is `FACE_WIDTH` wide and `FACE_WIDTH * aspect` high, origin at the top left.
+Everything is placed in face units: the face is `FACE_WIDTH` wide and `FACE_WIDTH * aspect` high, from the top left.
 The makers, their logos and their names are invented. The catalogue comes from a seeded generator and never changes.
 """
 
@@ -294,7 +294,7 @@ def catalogue() -> tuple[Design, ...]:
     for place in range(KNOWN_COUNT):
         original = next((first for first, second in twins_of.items() if second == place), None)
         known.append(singles.pop(0) if original is None else _twin(choices, known[original], makers))
-    unseen = singles[:2] + [_twin(choices, known[2], makers)] + singles[2:]
+    unseen = [*singles[:2], _twin(choices, known[2], makers), *singles[2:]]
     return _named([*known, *(replace(design, unseen=True) for design in unseen)])
 
 

@@ -14,19 +14,21 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from meter_pipeline.demo.designs import Design
 from meter_pipeline.demo.faces import FACE_PIXELS, Reading, draw_face
-from meter_pipeline.demo.scenes import SCENE_SIZE, draw_cable, draw_junk, draw_surroundings, draw_wall
+from meter_pipeline.demo.scenes import SCENE_SIZE, WALLS, draw_cable, draw_junk, draw_surroundings, draw_wall
 
 PHOTO_SIZE = (720, 1280)
 """Width and height in pixels."""
-_RENDER_SIZE = (576, 1024)
-"""What camera and light work at; enlarged before the sensor's noise, for speed and for the softness of a phone's lens."""
+_RENDER_SIZE = (528, 940)
+"""What camera and light work at; enlarged before the sensor's noise, for speed and a phone lens's softness."""
 PHOTO_BYTES = (45 * 1024, 97 * 1024)
-"""Most photos are within this; dark and blurred ones may hold too little to reach the lower end."""
+"""Smallest and largest file that the search for a JPEG quality aims at."""
 
 _TARGET_BYTES = (52 * 1024, 92 * 1024)
-_QUALITY_RANGE = (30, 95)
+_QUALITY_RANGE = (20, 97)
 _FIRST_QUALITY = 60
-_ENCODINGS_AT_MOST = 4
+_ENCODINGS_AT_MOST = 8
+_CLOSE_ENOUGH = 0.12
+"""Difference of the logarithms of the size and its target at which the search for a quality ends."""
 _LOG_BYTES_A_QUALITY = 0.026
 """How fast the logarithm of the file's size grows with JPEG quality, near 60, on these photos."""
 _NOISE_SEED = 11
@@ -35,6 +37,7 @@ _EXIF_ORIENTATION = 0x0112
 # Orientation tag: the turn that stores a photo so that the tag puts it right.
 _STORED_TURNS = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
 _ROTATED_SHARE = 0.08
+_USUAL_WALL_SHARE = 0.5
 
 Condition = Literal["ordinary", "dark", "blurred"]
 
@@ -69,7 +72,7 @@ def draw_photo(shot: Shot) -> bytes:
     if shot.condition == "dark":
         photo = _darkened(photo, camera)
     photo = photo.resize(PHOTO_SIZE, Image.Resampling.BILINEAR)
-    photo = _noisy(photo, shake, strength=camera.uniform(0.08, 0.34) * (0.5 if shot.condition == "dark" else 1.0))
+    photo = _noisy(photo, shake, strength=camera.uniform(0.06, 0.26) * (0.5 if shot.condition == "dark" else 1.0))
     return _encoded(photo, camera)
 
 
@@ -79,7 +82,9 @@ def _scene(shot: Shot) -> Image.Image:
     if shot.design is None:
         return draw_junk(place)
     moment = random.Random(f"moment {shot.meter} {shot.view}")
-    scene = draw_wall(place)
+    # A utility hangs a design where it worked at the time: half of its meters are on one kind of wall.
+    usual = random.Random(f"wall {shot.design.name}").choice(WALLS)
+    scene = draw_wall(place, usual if place.random() < _USUAL_WALL_SHARE else None)
     draw_surroundings(scene, place)
     lit = shot.design.lit_share > moment.random()
     top = 10 ** min(shot.design.digits, 6)
@@ -129,10 +134,10 @@ def _dusted(scene: Image.Image, place: random.Random) -> Image.Image:
 def _seen_by(scene: Image.Image, camera: random.Random, shake: random.Random | None, *, is_meter: bool) -> Image.Image:
     """Look at the scene from the camera's place; `shake` moves it a little, as between two photos of a burst."""
     width, height = PHOTO_SIZE
-    zoom = camera.choice((camera.uniform(0.84, 1.1), camera.uniform(0.95, 1.5)))
+    zoom = camera.choice((camera.uniform(0.9, 1.2), camera.uniform(1.05, 1.45)))
     turn = math.radians(camera.gauss(0, 4.5) if is_meter else camera.uniform(-8, 8))
-    aim_x = SCENE_SIZE[0] / 2 + camera.gauss(0, 38 * zoom)
-    aim_y = SCENE_SIZE[1] / 2 + camera.gauss(0, 75 * zoom)
+    aim_x = SCENE_SIZE[0] / 2 + camera.gauss(0, 32)
+    aim_y = SCENE_SIZE[1] / 2 + camera.gauss(0, 65)
     slants = [camera.uniform(-0.075, 0.075) for _ in range(8)]
     if shake:
         zoom *= 1 + shake.uniform(-0.012, 0.012)
@@ -169,7 +174,7 @@ def _lit(photo: Image.Image, camera: random.Random) -> Image.Image:
     """Light the photo: colour of the light, a gradient, a shadow, glare or flash, exposure."""
     gains = [camera.uniform(0.9, 1.08), 1.0, camera.uniform(0.86, 1.1)]
     exposure, gamma = camera.uniform(0.74, 1.16), camera.uniform(0.8, 1.3)
-    haze = camera.choice((0.0, 0.0, camera.uniform(0, 44)))
+    haze = camera.choice((0.0, 0.0, camera.uniform(0, 36)))
     table = [
         min(255, max(0, round(haze + (255 - haze) * gain * exposure * (value / 255) ** gamma)))
         for gain in gains
@@ -284,16 +289,16 @@ def _encoded(photo: Image.Image, camera: random.Random) -> bytes:
         exif[_EXIF_ORIENTATION] = orientation
         photo = photo.transpose(_STORED_TURNS[orientation])
     target = camera.uniform(*_TARGET_BYTES)
-    lowest, highest = _QUALITY_RANGE
-    quality = _FIRST_QUALITY
-    content = b""
-    for _ in range(_ENCODINGS_AT_MOST):
+    low, high = _QUALITY_RANGE
+    quality, content = _FIRST_QUALITY, b""
+    for attempt in range(_ENCODINGS_AT_MOST):
         buffer = io.BytesIO()
         photo.save(buffer, "JPEG", quality=quality, exif=exif)
         content = buffer.getvalue()
-        step = round(math.log(target / len(content)) / _LOG_BYTES_A_QUALITY)
-        better = min(highest, max(lowest, quality + step))
-        if abs(better - quality) <= 2 and PHOTO_BYTES[0] <= len(content) <= PHOTO_BYTES[1] or better == quality:
+        miss = math.log(target / len(content))
+        if abs(miss) < _CLOSE_ENOUGH or high - low <= 1:
             break
-        quality = better
+        low, high = (quality, high) if miss > 0 else (low, quality)
+        guess = quality + round(miss / _LOG_BYTES_A_QUALITY) if attempt < 2 else (low + high) // 2
+        quality = min(high - 1, max(low + 1, guess))
     return content

@@ -14,6 +14,8 @@ from meter_pipeline.demo.faces import font
 
 SCENE_SIZE = (900, 1600)
 """Pixels of the wall that the camera looks at; larger than a photo, so that it may turn and step back."""
+_WALL_SIZE = (450, 800)
+"""Walls are painted at half of the scene's size and enlarged."""
 WALLS = ("plaster", "brick", "wood", "cabinet", "tiles", "concrete")
 JUNK = ("water meter", "wall", "sky", "gauge", "plants", "switchgear", "finger")
 
@@ -54,9 +56,9 @@ def draw_wall(rng: random.Random, kind: str | None = None) -> Image.Image:
         wall = _tiles(rng)
     else:
         base = rng.choice(_PLASTERS) if kind == "plaster" else (146 + rng.randrange(30),) * 3
-        wall = Image.new("RGB", SCENE_SIZE, base)
+        wall = Image.new("RGB", _WALL_SIZE, base)
     rough = {"plaster": 0.5, "concrete": 0.9, "brick": 0.7, "wood": 0.3, "cabinet": 0.15, "tiles": 0.15}[kind]
-    wall = _stained(_textured(wall.reduce(2), rng, rough * rng.uniform(0.7, 1.2)), rng)
+    wall = _stained(_textured(wall, rng, rough * rng.uniform(0.7, 1.2)), rng)
     return wall.resize(SCENE_SIZE, Image.Resampling.NEAREST)  # the camera smooths it
 
 
@@ -86,7 +88,7 @@ def draw_surroundings(scene: Image.Image, rng: random.Random) -> None:
     if rng.random() < 0.35:
         margin_x, margin_y = rng.randrange(40, 170), rng.randrange(120, 420)
         box = (margin_x, margin_y, width - margin_x, height - margin_y)
-        colour = rng.choice(_WOODS + ((60, 60, 62), (206, 204, 196)))
+        colour = rng.choice((*_WOODS, (60, 60, 62), (206, 204, 196)))
         pen.rectangle((box[0] + 10, box[1] + 12, box[2] + 10, box[3] + 12), fill=(0, 0, 0, 90))
         pen.rectangle(box, fill=colour, outline=tuple(c // 2 for c in colour), width=4)
     if rng.random() < 0.25:
@@ -136,19 +138,18 @@ def draw_junk(rng: random.Random, kind: str | None = None) -> Image.Image:
 
 @lru_cache(maxsize=1)
 def _textures() -> tuple[Image.Image, ...]:
-    """Return grey noise at three grains, half of `SCENE_SIZE`, mean 128; drawn once a process."""
+    """Return grey noise at three grains, `_WALL_SIZE`, mean 128; drawn once a process."""
     generator = np.random.default_rng(_TEXTURE_SEED)
-    size = (SCENE_SIZE[0] // 2, SCENE_SIZE[1] // 2)
     grains = []
     for cell in (1, 4, 20):
-        shape = (size[1] // cell + 2, size[0] // cell + 2)
+        shape = (_WALL_SIZE[1] // cell + 2, _WALL_SIZE[0] // cell + 2)
         values = np.clip(generator.normal(128, 34, shape), 0, 255).astype(np.uint8)
-        grains.append(Image.fromarray(values).resize(size, Image.Resampling.BICUBIC))
+        grains.append(Image.fromarray(values).resize(_WALL_SIZE, Image.Resampling.BICUBIC))
     return tuple(grains)
 
 
 def _textured(wall: Image.Image, rng: random.Random, strength: float) -> Image.Image:
-    """Roughen a wall of half size; each takes another cut of the textures."""
+    """Roughen a wall; each takes another cut of the textures."""
     shift = (rng.randrange(450), rng.randrange(800))
     fine, middle, coarse = (ImageChops.offset(texture, *shift) for texture in _textures())
     grain = Image.blend(Image.blend(fine, middle, 0.45), coarse, 0.4)
@@ -175,62 +176,62 @@ def _varied(rng: random.Random, colour: Colour, spread: int) -> Colour:
 
 def _bricks(rng: random.Random) -> Image.Image:
     base, mortar = rng.choice(_BRICKS), rng.choice(((176, 168, 156), (120, 112, 104)))
-    wall = Image.new("RGB", SCENE_SIZE, mortar)
+    wall = Image.new("RGB", _WALL_SIZE, mortar)
     pen = ImageDraw.Draw(wall)
-    wide, tall = rng.randrange(150, 230), rng.randrange(56, 82)
-    for row, y in enumerate(range(0, SCENE_SIZE[1], tall)):
-        for x in range(-wide // 2 * (row % 2), SCENE_SIZE[0], wide):
-            pen.rectangle((x, y, x + wide - 9, y + tall - 9), fill=_varied(rng, base, 20))
+    wide, tall = rng.randrange(75, 115), rng.randrange(28, 41)
+    for row, y in enumerate(range(0, _WALL_SIZE[1], tall)):
+        for x in range(-wide // 2 * (row % 2), _WALL_SIZE[0], wide):
+            pen.rectangle((x, y, x + wide - 5, y + tall - 5), fill=_varied(rng, base, 20))
     return wall
 
 
 def _planks(rng: random.Random) -> Image.Image:
     base = rng.choice(_WOODS)
-    wall = Image.new("RGB", SCENE_SIZE, base)
+    wall = Image.new("RGB", _WALL_SIZE, base)
     pen = ImageDraw.Draw(wall, "RGBA")
     x = 0
-    while x < SCENE_SIZE[0]:
-        width = rng.randrange(110, 320)
-        pen.rectangle((x, 0, x + width, SCENE_SIZE[1]), fill=_varied(rng, base, 14))
+    while x < _WALL_SIZE[0]:
+        width = rng.randrange(55, 160)
+        pen.rectangle((x, 0, x + width, _WALL_SIZE[1]), fill=_varied(rng, base, 14))
         for _ in range(14):
             grain = x + rng.randrange(width)
-            drift = rng.randrange(-14, 15)
+            drift = rng.randrange(-7, 8)
             pen.line(
-                (grain, 0, grain + drift, 800, grain, 1600),
+                (grain, 0, grain + drift, 400, grain, 800),
                 fill=(40, 24, 12, rng.randrange(30, 90)),
-                width=rng.randrange(1, 5),
+                width=rng.randrange(1, 3),
             )
-        pen.line((x, 0, x, SCENE_SIZE[1]), fill=(20, 14, 10, 200), width=5)
+        pen.line((x, 0, x, _WALL_SIZE[1]), fill=(20, 14, 10, 200), width=3)
         x += width
     return wall
 
 
 def _cabinet(rng: random.Random) -> Image.Image:
     base = rng.choice(_METALS)
-    wall = Image.new("RGB", SCENE_SIZE, base)
+    wall = Image.new("RGB", _WALL_SIZE, base)
     pen = ImageDraw.Draw(wall, "RGBA")
-    inset = rng.randrange(20, 90)
+    inset = rng.randrange(10, 45)
     pen.rectangle(
-        (inset, inset, 900 - inset, 1600 - inset), fill=_varied(rng, base, 26), outline=(30, 32, 36, 180), width=8
+        (inset, inset, 450 - inset, 800 - inset), fill=_varied(rng, base, 26), outline=(30, 32, 36, 180), width=4
     )
-    pen.line((inset + 8, inset + 8, inset + 8, 1600 - inset), fill=(255, 255, 255, 90), width=5)
-    for y in range(160, 1600, rng.randrange(240, 420)):
-        for x in (inset + 28, 872 - inset):
-            pen.ellipse((x - 9, y - 9, x + 9, y + 9), fill=(70, 72, 76))
+    pen.line((inset + 4, inset + 4, inset + 4, 800 - inset), fill=(255, 255, 255, 90), width=3)
+    for y in range(80, 800, rng.randrange(120, 210)):
+        for x in (inset + 14, 436 - inset):
+            pen.ellipse((x - 5, y - 5, x + 5, y + 5), fill=(70, 72, 76))
     if rng.random() < 0.5:
-        for y in range(1250, 1450, 36):
-            pen.rounded_rectangle((300, y, 600, y + 14), 7, fill=(36, 38, 42, 200))
+        for y in range(625, 725, 18):
+            pen.rounded_rectangle((150, y, 300, y + 7), 3, fill=(36, 38, 42, 200))
     return wall
 
 
 def _tiles(rng: random.Random) -> Image.Image:
     base = rng.choice(((214, 216, 214), (190, 206, 214), (222, 212, 190), (160, 176, 170)))
-    wall = Image.new("RGB", SCENE_SIZE, (150, 148, 142))
+    wall = Image.new("RGB", _WALL_SIZE, (150, 148, 142))
     pen = ImageDraw.Draw(wall)
-    side = rng.randrange(190, 330)
-    for y in range(-rng.randrange(side), 1600, side):
-        for x in range(-rng.randrange(60), 900, side):
-            pen.rectangle((x, y, x + side - 7, y + side - 7), fill=_varied(rng, base, 7))
+    side = rng.randrange(95, 165)
+    for y in range(-rng.randrange(side), 800, side):
+        for x in range(-rng.randrange(30), 450, side):
+            pen.rectangle((x, y, x + side - 4, y + side - 4), fill=_varied(rng, base, 7))
     return wall
 
 

@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from meter_pipeline.core.lake import SHARDS_BEFORE_COMPACTION, Lake, vector_column, vectors
+from meter_pipeline.core.lake import SHARDS_BEFORE_COMPACTION, SMALL_SHARD_ROWS, Lake, vector_column, vectors
 from meter_pipeline.core.tables import ALL_TABLES, UNKNOWN_CLUSTERS, UNKNOWN_EMBEDDINGS, URL_IMAGES
 from meter_pipeline.errors import MeterError
 
@@ -129,6 +130,22 @@ def test_vectors_round_trip_bit_for_bit(tmp_path_factory: pytest.TempPathFactory
     back = vectors(lake.read(UNKNOWN_EMBEDDINGS), "embedding")
     assert back.shape == (matrix.shape if rows else (0, 0))
     assert np.array_equal(back, matrix) or rows == 0
+
+
+def test_a_full_shard_is_not_rewritten_by_later_appends(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.append(UNKNOWN_CLUSTERS, clusters([(f"big{i}", i, 1.0) for i in range(SMALL_SHARD_ROWS)]))
+    big = lake._shards(UNKNOWN_CLUSTERS)[0].file
+    for i in range(SHARDS_BEFORE_COMPACTION + 5):
+        lake.append(UNKNOWN_CLUSTERS, clusters([(f"{i}", i, 1.0)]))
+    assert big in [shard.file for shard in lake._shards(UNKNOWN_CLUSTERS)]
+    assert lake.count(UNKNOWN_CLUSTERS) == SMALL_SHARD_ROWS + SHARDS_BEFORE_COMPACTION + 5
+
+
+def test_rows_can_be_read_by_condition(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.append(UNKNOWN_CLUSTERS, clusters([("a", 0, 0.5), ("b", 1, 0.5)]))
+    assert lake.frame(UNKNOWN_CLUSTERS, ["image_id"], where=pc.field("cluster_id") == 1)["image_id"].tolist() == ["b"]
 
 
 def test_a_reader_beside_a_writer_never_sees_half_a_table(tmp_path: Path) -> None:

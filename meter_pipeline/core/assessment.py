@@ -1,0 +1,125 @@
+"""A saved model put to the test photos of today's data set: what it said, the report, and the gate to becoming champion."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from meter_pipeline.core.champion import Contender, Verdict, judge
+from meter_pipeline.core.decision import DecisionRules, decide, softmax
+from meter_pipeline.core.evaluation import Evaluation, audit_frame, evaluate
+from meter_pipeline.core.evaluation_page import write_evaluation
+from meter_pipeline.core.feature_table import Features, features_of, update_features
+from meter_pipeline.core.layout import Layout
+from meter_pipeline.core.model_store import MeterModel, champion_version, load_model, set_champion
+from meter_pipeline.core.tables import DATASET_SPLIT, EVALUATION_AUDIT, KNOWN_EMBEDDINGS, LABELLED_FEATURES
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What a model said to the test photos, and what that is worth."""
+
+    evaluation: Evaluation
+    audit: pd.DataFrame
+    page: Path
+
+
+def assess(layout: Layout, version: str, rules: DecisionRules) -> Assessment:
+    """Put a model to the test photos, write its report, and keep its audit rows in the lake."""
+    model, split = load_model(layout, version), layout.lake.frame(DATASET_SPLIT)
+    probabilities, audit = _ask(layout, model, split, rules)
+    train_counts = split.loc[split["split"] == "train", "label"].value_counts().to_dict()
+    evaluation = evaluate(
+        probabilities,
+        audit["true_class"].tolist(),
+        model.classes,
+        unknown_threshold=rules.unknown_threshold,
+        train_counts=train_counts,
+    )
+    layout.lake.upsert(EVALUATION_AUDIT, audit)
+    page = write_evaluation(
+        layout.evaluation(version),
+        evaluation,
+        audit,
+        model.card.history,
+        model.card.as_dict(),
+        photo_paths={row.image_id: layout.raw / row.path for row in split.itertuples()},
+        split=split,
+    )
+    return Assessment(evaluation, audit, page)
+
+
+def challenge(layout: Layout, version: str, rules: DecisionRules, *, tolerance: float) -> Verdict:
+    """Let a model challenge the champion on today's test photos, and put it in use if it is no worse.
+
+    Args:
+        layout: the data directory.
+        version: the challenger.
+        rules: how a final label is decided.
+        tolerance: macro recall the challenger may lose and still win.
+    """
+    split = layout.lake.frame(DATASET_SPLIT)
+    current = champion_version(layout)
+    challenger = _contender(layout, version, split, rules)
+    champion = _contender(layout, current, split, rules) if current else None
+    verdict = judge(challenger, champion, tolerance=tolerance)
+    _logger.info("%s: %s", "Accepted" if verdict.accepted else "Not accepted", verdict.reason)
+    if verdict.accepted and current != version:
+        set_champion(layout, version, reason=verdict.reason)
+    return verdict
+
+
+def embed_known(layout: Layout) -> int:
+    """Write the embeddings of all labelled photos under the champion; return how many photos went through the network."""
+    model, split = load_model(layout), layout.lake.frame(DATASET_SPLIT)
+    computed = update_features(layout.lake, LABELLED_FEATURES, model, _photos(layout, split))
+    features = features_of(layout.lake, LABELLED_FEATURES, model.version, split["image_id"].tolist())
+    rows = split.set_index("image_id").loc[features.image_ids].reset_index()[["image_id", "label", "split"]]
+    rows["model_version"] = model.version
+    rows["embedding"], rows["pretrained_embedding"] = list(features.embedding), list(features.pretrained_embedding)
+    layout.lake.replace(KNOWN_EMBEDDINGS, rows)
+    return computed
+
+
+def _contender(layout: Layout, version: str, split: pd.DataFrame, rules: DecisionRules) -> Contender:
+    model = load_model(layout, version)
+    _probabilities, audit = _ask(layout, model, split, rules)
+    return Contender(version, tuple(model.classes), audit, frozenset(model.card.trained_on))
+
+
+def _ask(
+    layout: Layout, model: MeterModel, split: pd.DataFrame, rules: DecisionRules
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Return softmax (photos x classes) and audit rows of the test photos; each goes through the network once."""
+    test = split[split["split"] == "test"].sort_values("image_id")
+    update_features(layout.lake, LABELLED_FEATURES, model, _photos(layout, test))
+    features = features_of(layout.lake, LABELLED_FEATURES, model.version, test["image_id"].tolist())
+    rows = test.set_index("image_id").loc[features.image_ids]
+    probabilities = softmax(features.logits) if len(features.image_ids) else np.zeros((0, len(model.classes)))
+    decisions = decide_features(model, features, rules)
+    audit = audit_frame(
+        model_version=model.version,
+        image_ids=features.image_ids,
+        paths=rows["path"].tolist(),
+        true_classes=rows["label"].tolist(),
+        probabilities=probabilities,
+        classes=model.classes,
+        unknown_threshold=rules.unknown_threshold,
+        final_predictions=decisions["final_prediction"].tolist(),
+    )
+    return probabilities, audit
+
+
+def decide_features(model: MeterModel, features: Features, rules: DecisionRules) -> pd.DataFrame:
+    """Return a decision a photo from stored features; the network is not needed."""
+    return decide(model, features, rules)
+
+
+def _photos(layout: Layout, split: pd.DataFrame) -> list[tuple[str, Path]]:
+    return [(row.image_id, layout.raw / row.path) for row in split.itertuples()]

@@ -1,0 +1,112 @@
+"""From logits to a final label: a class, UNKNOWN or DARK, with the rule that decided; the top 3 are kept whatever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from meter_pipeline.core.feature_table import Features
+from meter_pipeline.core.guard import guard_scores
+from meter_pipeline.core.model_store import MeterModel
+from meter_pipeline.core.quality import is_dark
+from meter_pipeline.core.tables import TOP3_COLUMNS
+from meter_pipeline.settings import Settings
+
+UNKNOWN, DARK, ERROR = "UNKNOWN", "DARK", "ERROR"
+CONFIDENCE_DECIMALS = 6
+DECISION_COLUMNS = ["image_id", "final_prediction", *TOP3_COLUMNS, "guard_score", "nearest_known", "rule", "reason"]
+
+
+@dataclass(frozen=True)
+class DecisionRules:
+    """What makes a photo UNKNOWN or DARK.
+
+    Attributes:
+        unknown_threshold: top-1 softmax below this is UNKNOWN, 0 to 1.
+        guard: whether photos unlike the known ones of their class are UNKNOWN too.
+        dark_brightness: mean luma below this is DARK, 0 to 255.
+    """
+
+    unknown_threshold: float = 0.50
+    guard: bool = True
+    dark_brightness: float = 30.0
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> DecisionRules:
+        """Take the rules from the settings."""
+        return cls(settings.unknown_threshold, settings.guard == "on", settings.dark_brightness)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Return probabilities, photos x classes, float64."""
+    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def decide(
+    model: MeterModel, features: Features, rules: DecisionRules, brightness: Mapping[str, float] | None = None
+) -> pd.DataFrame:
+    """Decide on photos whose features are there; the network is not needed.
+
+    Args:
+        model: whose features they are: its classes, reference photos and guard threshold.
+        features: logits and embeddings.
+        rules: what makes a photo UNKNOWN or DARK.
+        brightness: mean luma by image_id; a photo without is not DARK.
+
+    Returns:
+        A row a photo, in the order of `features`, columns `DECISION_COLUMNS`; photos without features are not in it.
+    """
+    if not features.image_ids:
+        return pd.DataFrame({name: pd.Series(dtype=object) for name in DECISION_COLUMNS})
+    probabilities = softmax(features.logits)
+    order = np.argsort(-probabilities, axis=1, kind="stable")
+    reference = model.reference
+    guard = guard_scores(features.pretrained_embedding, order[:, 0], reference.pretrained, reference.labels)
+    threshold = model.card.guard.get("threshold") if rules.guard else None
+    rows = []
+    for i, image_id in enumerate(features.image_ids):
+        row: dict[str, object] = {"image_id": image_id}
+        for k in range(3):
+            has = k < len(model.classes)
+            row[f"top{k + 1}_class"] = model.classes[order[i, k]] if has else None
+            row[f"top{k + 1}_confidence"] = (
+                round(float(probabilities[i, order[i, k]]), CONFIDENCE_DECIMALS) if has else None
+            )
+        score = round(float(guard.score[i]), CONFIDENCE_DECIMALS)
+        row["guard_score"] = score if np.isfinite(score) else None
+        row["nearest_known"] = reference.image_ids[guard.nearest[i]] if guard.nearest[i] >= 0 else None
+        luma = (brightness or {}).get(image_id)
+        row["final_prediction"], row["rule"], row["reason"] = _judge(row, rules, threshold, luma)
+        rows.append(row)
+    return pd.DataFrame(rows, columns=DECISION_COLUMNS)
+
+
+def _judge(
+    row: Mapping[str, object], rules: DecisionRules, threshold: float | None, luma: float | None
+) -> tuple[str, str, str]:
+    name, confidence, score = str(row["top1_class"]), float(str(row["top1_confidence"])), row["guard_score"]
+    if luma is not None and is_dark(luma, 0.0, rules.dark_brightness):
+        return (
+            DARK,
+            "dark",
+            f"Too dark to judge (mean brightness {luma:.0f} of 255); at a guess {name}, {confidence:.0%}.",
+        )
+    if confidence < rules.unknown_threshold:
+        limit = f"{rules.unknown_threshold:.0%}"
+        return UNKNOWN, "threshold", f"Unsure: the best guess, {name}, has {confidence:.1%}, below {limit}."
+    if threshold is not None and (score is None or float(str(score)) < threshold):
+        seen = (
+            "no known photo to compare with"
+            if score is None
+            else f"similarity {score:.2f}, at least {threshold:.2f} expected"
+        )
+        return (
+            UNKNOWN,
+            "guard",
+            f"Named {name} with {confidence:.1%}, but does not look like its known photos ({seen}).",
+        )
+    return name, "accepted", f"{name} with {confidence:.1%}."

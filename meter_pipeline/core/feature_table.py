@@ -1,0 +1,101 @@
+"""Features in the lake: a row a photo and model, computed once, kept as they come, so that a killed run loses a moment's work."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from meter_pipeline.core.features import FeatureBatch, extract_features
+from meter_pipeline.core.lake import Lake, vector_column, vectors
+from meter_pipeline.core.model_store import MeterModel
+from meter_pipeline.core.tables import TableSpec
+
+_logger = logging.getLogger(__name__)
+PROGRESS_INTERVAL_S = 10.0
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of some photos under one model.
+
+    Attributes:
+        image_ids: the photos, in the order of the rows below.
+        logits: photos x classes, float32.
+        embedding: photos x dimensions, after fine-tuning, float32.
+        pretrained_embedding: photos x dimensions, before fine-tuning, float32.
+        failures: why a photo has none, by image_id.
+    """
+
+    image_ids: list[str]
+    logits: np.ndarray
+    embedding: np.ndarray
+    pretrained_embedding: np.ndarray
+    failures: dict[str, str]
+
+
+def update_features(lake: Lake, spec: TableSpec, model: MeterModel, photos: Sequence[tuple[str, Path]]) -> int:
+    """Compute the features that are not there yet and return how many photos that were.
+
+    Args:
+        lake: the tables.
+        spec: a table with the columns of `IMAGE_FEATURES`.
+        model: the model.
+        photos: image_id and file of each photo.
+    """
+    have = set(lake.read(spec, ["image_id"], where=pc.field("model_version") == model.version)["image_id"].to_pylist())
+    missing = [(image_id, path) for image_id, path in photos if image_id not in have]
+    done, reported = 0, time.monotonic()
+    for batch in extract_features(model, missing):
+        lake.append(spec, _as_rows(spec, model, batch))
+        done += len(batch.image_ids) + len(batch.failures)
+        if time.monotonic() - reported > PROGRESS_INTERVAL_S:
+            reported = time.monotonic()
+            _logger.info("%d of %d photos through the network", done, len(missing))
+    return len(missing)
+
+
+def features_of(lake: Lake, spec: TableSpec, model_version: str, image_ids: Sequence[str]) -> Features:
+    """Read the features of photos under a model, in the order asked for; photos without a row are left out."""
+    table = lake.read(spec, where=pc.field("model_version") == model_version)
+    row_of = {image_id: row for row, image_id in enumerate(table["image_id"].to_pylist())}
+    wanted = [image_id for image_id in image_ids if image_id in row_of]
+    table = table.take(pa.array([row_of[image_id] for image_id in wanted], pa.int64()))
+    failed = table.filter(pc.is_valid(table["reason"]))
+    good = table.filter(pc.is_null(table["reason"]))
+    return Features(
+        image_ids=good["image_id"].to_pylist(),
+        logits=vectors(good, "logits"),
+        embedding=vectors(good, "embedding"),
+        pretrained_embedding=vectors(good, "pretrained_embedding"),
+        failures=dict(zip(failed["image_id"].to_pylist(), failed["reason"].to_pylist(), strict=True)),
+    )
+
+
+def _as_rows(spec: TableSpec, model: MeterModel, batch: FeatureBatch) -> pa.Table:
+    failed = list(batch.failures.items())
+    ids = [*batch.image_ids, *(image_id for image_id, _ in failed)]
+    reasons = [None] * len(batch.image_ids) + [reason for _, reason in failed]
+
+    def padded(matrix: np.ndarray) -> pa.Array:
+        column = vector_column(matrix) if len(batch.image_ids) else pa.array([], pa.list_(pa.float32()))
+        return pa.concat_arrays([column, pa.nulls(len(failed), pa.list_(pa.float32()))])
+
+    return pa.table(
+        {
+            "image_id": pa.array(ids, pa.string()),
+            "model_version": pa.array([model.version] * len(ids), pa.string()),
+            "preprocess_id": pa.array([model.preprocess_id] * len(ids), pa.string()),
+            "logits": padded(batch.logits),
+            "embedding": padded(batch.embedding),
+            "pretrained_embedding": padded(batch.pretrained_embedding),
+            "reason": pa.array(reasons, pa.string()),
+        },
+        schema=spec.schema,
+    )

@@ -1,0 +1,99 @@
+"""Photos through the network, once each: logits and two embeddings from one forward pass, the same whoever is beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from meter_pipeline.core.compute import in_parallel
+from meter_pipeline.core.model_store import MeterModel
+from meter_pipeline.core.photos import PhotoError
+
+PHOTOS_A_PASS = {"cpu": 4, "cuda": 64}
+"""Photos a forward pass, by device; a short batch is padded, so that a photo's numbers never depend on its neighbours."""
+PHOTOS_A_BATCH = 64
+"""Photos handed out at a time: what a killed run loses at most."""
+
+
+@dataclass(frozen=True)
+class FeatureBatch:
+    """Features of some photos.
+
+    Attributes:
+        image_ids: the photos that have features.
+        logits: photos x classes, float32, averaged over the views.
+        embedding: photos x dimensions, float32, after fine-tuning, averaged over the views.
+        pretrained_embedding: photos x dimensions, float32, before fine-tuning, averaged over the views.
+        failures: why a photo has none, by image_id.
+    """
+
+    image_ids: list[str]
+    logits: np.ndarray
+    embedding: np.ndarray
+    pretrained_embedding: np.ndarray
+    failures: dict[str, str]
+
+
+def extract_features(model: MeterModel, photos: Sequence[tuple[str, Path]]) -> Iterator[FeatureBatch]:
+    """Put photos through the network.
+
+    Args:
+        model: the model.
+        photos: image_id and file of each photo.
+
+    Yields:
+        Batches of up to `PHOTOS_A_BATCH`, in order.
+    """
+    size = PHOTOS_A_PASS[model.device.type]
+    passes = [photos[start : start + size] for start in range(0, len(photos), size)]
+    a_batch = max(1, PHOTOS_A_BATCH // size)
+    gathered: list[FeatureBatch] = []
+    for done in in_parallel(lambda some: _one_pass(model, some, size), passes, ahead=a_batch):
+        gathered.append(done)
+        if len(gathered) == a_batch:
+            yield _together(gathered)
+            gathered = []
+    if gathered:
+        yield _together(gathered)
+
+
+def _one_pass(model: MeterModel, photos: Sequence[tuple[str, Path]], size: int) -> FeatureBatch:
+    image_ids, pixels, failures = [], [], {}
+    for image_id, path in photos:
+        try:
+            pixels.append(model.preprocess.pixels(model.preprocess.open(path)))
+            image_ids.append(image_id)
+        except PhotoError as error:
+            failures[image_id] = error.what
+        except FileNotFoundError:
+            failures[image_id] = "The photo is not in the store any more; fetch its URL again (retry failed)."
+    if not pixels:
+        widths = (len(model.classes), model.card.dimensions, model.card.dimensions)
+        logits, tuned, pretrained = (np.zeros((0, width), np.float32) for width in widths)
+    else:
+        logits, tuned, pretrained = _forward(model, pixels, size)
+    return FeatureBatch(image_ids, logits, tuned, pretrained, failures)
+
+
+def _forward(model: MeterModel, pixels: list[np.ndarray], size: int) -> tuple[np.ndarray, ...]:
+    padded = np.concatenate([*pixels, *[pixels[0]] * (size - len(pixels))])
+    with torch.inference_mode():
+        maps = model.trunk(model.preprocess.normalise(padded).to(model.device))
+        tuned, pretrained = model.tuned_block(maps), model.pretrained_block(maps)
+        outputs = (model.head(tuned), tuned, pretrained)
+        views = len(model.preprocess.views)
+        return tuple(values.view(size, views, -1).mean(dim=1)[: len(pixels)].cpu().numpy() for values in outputs)
+
+
+def _together(batches: Sequence[FeatureBatch]) -> FeatureBatch:
+    return FeatureBatch(
+        image_ids=[image_id for batch in batches for image_id in batch.image_ids],
+        logits=np.concatenate([batch.logits for batch in batches]),
+        embedding=np.concatenate([batch.embedding for batch in batches]),
+        pretrained_embedding=np.concatenate([batch.pretrained_embedding for batch in batches]),
+        failures={image_id: reason for batch in batches for image_id, reason in batch.failures.items()},
+    )

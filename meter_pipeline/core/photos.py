@@ -1,0 +1,247 @@
+"""Bytes to a checked photo: upright, RGB, fully decoded, or a `PhotoError` that says what was wrong.
+
+Downloads, labelled files and uploads all come in here, so that the same bytes are the same pixels everywhere. Measuring
+a photo is in `quality`; making it the network's input is in `preprocess`.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from meter_pipeline.errors import MeterError
+
+MAX_PIXELS = 80_000_000
+"""Pixels; phones make up to 50 million by default, and Pillow itself warns from 89 million."""
+MIN_SIDE = 32
+"""Pixels; tracking pixels and icons are smaller."""
+MAX_ASPECT = 10.0
+"""Long side over short side; panoramas end near 6."""
+JPEG_QUALITY = 92
+
+# Only the decoder of the format that the first bytes promise is tried: PostScript and such never see foreign bytes.
+_SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"\xff\xd8\xff", "JPEG"),
+    (0, b"\x89PNG\r\n\x1a\n", "PNG"),
+    (8, b"WEBP", "WEBP"),
+    (0, b"BM", "BMP"),
+    (0, b"GIF8", "GIF"),
+    (0, b"II*\x00", "TIFF"),
+    (0, b"MM\x00*", "TIFF"),
+)
+_FOREIGN: tuple[tuple[int, bytes, str], ...] = (
+    (4, b"ftypheic", "HEIC"),
+    (4, b"ftypheix", "HEIC"),
+    (4, b"ftypmif1", "HEIC"),
+    (4, b"ftypavif", "AVIF"),
+    (4, b"ftyp", "video"),
+    (0, b"%PDF", "PDF"),
+    (0, b"\x00\x00\x01\x00", "icon"),
+    (0, b"8BPS", "Photoshop"),
+    (0, b"PK\x03\x04", "zip or Office"),
+    (0, b"\xff\x0a", "JPEG XL"),
+    (0, b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
+    (0, b"\x00\x00\x00\x0cjP  ", "JPEG 2000"),
+)
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns a photo upright, by EXIF orientation."""
+_PLAIN_MODES = frozenset({"1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr"})
+_ALPHA_MODES = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
+_DEEP_MODES = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
+
+
+class PhotoError(MeterError):
+    """These bytes are not a photo that can be used.
+
+    Args:
+        outcome: one word for tables: `empty`, `not_an_image`, `unsupported_format`, `truncated`, `damaged`,
+            `too_small`, `too_large_pixels`, `absurd_aspect` or `unreadable`.
+        reason: a sentence for people.
+        where: the file or URL, where known.
+    """
+
+    def __init__(self, outcome: str, reason: str, *, where: str | Path = "") -> None:
+        super().__init__(reason, where=where)
+        self.outcome, self.reason = outcome, reason
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo that was decoded to its last byte.
+
+    Attributes:
+        image: RGB, 8 bits, upright, without metadata.
+        format: Pillow's word for the file's format: `JPEG`, `MPO`, `PNG`, `WEBP`, `BMP`, `GIF` or `TIFF`.
+        width: pixels of the upright photo at full size, also where `image` is smaller.
+        height: pixels, likewise.
+        notes: what was unusual about the file, e.g. `animated: first frame`.
+    """
+
+    image: Image.Image
+    format: str
+    width: int
+    height: int
+    notes: tuple[str, ...] = ()
+
+
+def open_photo(content: bytes | Path, *, max_pixels: int = MAX_PIXELS, smallest_side: int | None = None) -> Photo:
+    """Decode a photo whole and return it upright and in RGB.
+
+    The header is judged before any pixel is decoded, so a decompression bomb costs nothing. Transparency lies on white,
+    16-bit grey is scaled to 8, of an animation the first frame is taken.
+
+    Args:
+        content: the file's bytes, or its path.
+        max_pixels: a larger photo (width x height) is refused.
+        smallest_side: where set, a JPEG is decoded at the smallest of 1/1, 1/2, 1/4, 1/8 whose sides are both at least
+            this long; faster, and other pixels than a full decode, so for the network it is part of the preprocess id.
+            Other formats come at full size.
+
+    Raises:
+        PhotoError: the bytes are no photo, or one that cannot be used; `outcome` says which.
+    """
+    where: str | Path = content if isinstance(content, Path) else ""
+    try:
+        data = _read(content) if isinstance(content, Path) else content
+        return _decode(data, max_pixels, smallest_side)
+    except PhotoError as error:
+        if where and not error.where:
+            raise PhotoError(error.outcome, error.reason, where=where) from error
+        raise
+
+
+def jpeg_without_metadata(content: bytes | Path, *, quality: int = JPEG_QUALITY) -> bytes:
+    """Return the photo as a plain JPEG, upright, without EXIF (places, times, devices), comment or thumbnail.
+
+    Raises:
+        PhotoError: the bytes are no photo that can be used.
+    """
+    buffer = io.BytesIO()
+    open_photo(content).image.save(buffer, format="JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def sniff(head: bytes) -> str | None:
+    """Return the format that a file's first bytes (16 are enough) promise, or None where it is no photo's."""
+    return next((name for at, magic, name in _SIGNATURES if head[at : at + len(magic)] == magic), None)
+
+
+def refusal_of_foreign(head: bytes) -> PhotoError:
+    """Return the error for a file whose first bytes are no photo's, naming what it seems to be."""
+    if not head:
+        return PhotoError("empty", "The file is empty.")
+    kind = next((name for at, magic, name in _FOREIGN if head[at : at + len(magic)] == magic), None)
+    if kind is not None:
+        return PhotoError("unsupported_format", f"This is a {kind} file; save it as JPEG or PNG.")
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+        return PhotoError("not_an_image", "This is a web page, not a photo.")
+    if text.startswith((b"<?xml", b"<svg", b"{", b"[")):
+        return PhotoError("not_an_image", "This is text (XML, SVG or JSON), not a photo.")
+    return PhotoError("not_an_image", "This is not an image.")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PhotoError("unreadable", f"The file cannot be read: {error.strerror or error}.", where=path) from error
+
+
+def _decode(data: bytes, max_pixels: int, smallest_side: int | None) -> Photo:
+    promised = sniff(data[:16])
+    if promised is None:
+        raise refusal_of_foreign(data[:256])
+    notes: list[str] = []
+    try:
+        with Image.open(io.BytesIO(data), formats=(promised,)) as image:
+            _judge_size(image.width, image.height, max_pixels)
+            full_size = image.size
+            if image.format == "MPO":
+                notes.append("several pictures: first one")
+            elif getattr(image, "is_animated", False):
+                notes.append("animated: first frame")
+            if smallest_side is not None and image.format == "JPEG":
+                image.draft(None, (smallest_side, smallest_side))
+            image.load()
+            pixels = _rgb(image, notes)
+            # After load: a TIFF turns itself upright, a PNG may carry its EXIF behind the pixels.
+            turn = _UPRIGHT.get(_orientation(image, notes))
+            loaded_size, file_format = image.size, image.format or promised
+    except PhotoError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise PhotoError("too_large_pixels", f"The photo has more than {max_pixels:,} pixels.") from error
+    except Exception as error:  # hostile bytes make decoders raise nearly anything; what they mean is the same
+        raise _damage(data, promised, error) from error
+    if turn is not None:
+        pixels = pixels.transpose(turn)
+    # The header's size, unless decoding turned it (TIFF); then as the upright photo has it.
+    width, height = full_size if smallest_side is not None and file_format == "JPEG" else loaded_size
+    if turn in (_UPRIGHT[5], _UPRIGHT[6], _UPRIGHT[7], _UPRIGHT[8]):
+        width, height = height, width
+    pixels.info = {}
+    return Photo(pixels, file_format, width, height, tuple(notes))
+
+
+def _judge_size(width: int, height: int, max_pixels: int) -> None:
+    size = f"{width}x{height}"
+    if width * height > max_pixels:
+        raise PhotoError("too_large_pixels", f"The photo has {size} pixels; at most {max_pixels:,} are decoded.")
+    if min(width, height) < MIN_SIDE:
+        raise PhotoError("too_small", f"The photo has {size} pixels; each side needs at least {MIN_SIDE}.")
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise PhotoError("absurd_aspect", f"The photo has {size} pixels; no meter is that long and thin.")
+
+
+def _orientation(image: Image.Image, notes: list[str]) -> int:
+    """EXIF orientation; 1 (upright) where there is none, or where the EXIF block is broken: the pixels are good."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # see _decode; a broken EXIF block is no reason to lose the photo
+        notes.append("EXIF unreadable: taken as upright")
+        return 1
+    if orientation in _UPRIGHT:
+        notes.append(f"turned: EXIF orientation {orientation}")
+        return int(orientation)
+    return 1
+
+
+def _rgb(image: Image.Image, notes: list[str]) -> Image.Image:
+    """The loaded image as 8-bit RGB; whatever was transparent is white."""
+    if image.mode in _DEEP_MODES:
+        notes.append("16-bit grey")
+        deep = np.asarray(image).astype(np.uint32)
+        return Image.fromarray(((deep * 255 + 32767) // 65535).astype(np.uint8)).convert("RGB")
+    if image.mode in _ALPHA_MODES or (image.mode in _PLAIN_MODES and "transparency" in image.info):
+        notes.append("transparency: on white")
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    if image.mode not in _PLAIN_MODES:
+        raise PhotoError("unsupported_format", f"Pixels of kind {image.mode} are no photo; save it as JPEG or PNG.")
+    if image.mode == "CMYK":
+        notes.append("CMYK")
+    return image.copy() if image.mode == "RGB" else image.convert("RGB")
+
+
+def _damage(data: bytes, promised: str, error: Exception) -> PhotoError:
+    """Tell a file that ends too early from one that is broken inside."""
+    riff_bytes = int.from_bytes(data[4:8], "little") + 8
+    ends_early = "truncated" in str(error).lower() or (promised == "WEBP" and riff_bytes > len(data))
+    if ends_early or isinstance(error, EOFError):
+        return PhotoError("truncated", f"The {promised} file ends before the picture does: copy or fetch it again.")
+    if isinstance(error, UnidentifiedImageError):
+        return PhotoError("damaged", f"It begins like a {promised} file, but is none that can be read.")
+    return PhotoError("damaged", f"The {promised} file is damaged ({type(error).__name__}: {error}).")

@@ -1,0 +1,90 @@
+"""Single photos named: the same network, decision and words as for a batch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from meter_pipeline.core.decision import ERROR, DecisionRules, decide
+from meter_pipeline.core.feature_table import Features
+from meter_pipeline.core.features import extract_features
+from meter_pipeline.core.layout import Layout
+from meter_pipeline.core.model_store import MeterModel, load_model
+from meter_pipeline.core.photos import PhotoError, open_photo
+from meter_pipeline.core.quality import measure
+from meter_pipeline.settings import Settings
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one photo.
+
+    Attributes:
+        image: the file.
+        final_prediction: a class, UNKNOWN, DARK or ERROR.
+        confidence: raw softmax of the top 1, 0 to 1; None for ERROR.
+        top3: class and confidence, the best first.
+        rule: what decided: accepted, threshold, guard, dark, error.
+        reason: in words.
+        nearest_known: image_id of the most similar labelled photo.
+        guard_score: similarity to the known photos of the top-1 class.
+        quality: brightness, contrast, sharpness, glare, green_ratio.
+        model_version: which model said so.
+    """
+
+    image: str
+    final_prediction: str
+    confidence: float | None
+    top3: list[tuple[str, float]]
+    rule: str
+    reason: str
+    nearest_known: str | None = None
+    guard_score: float | None = None
+    quality: dict[str, float] | None = None
+    model_version: str = ""
+
+
+def predict_photos(layout: Layout, images: Sequence[Path], settings: Settings) -> list[Prediction]:
+    """Name photos, in order; a photo that cannot be read is an ERROR with its reason.
+
+    Raises:
+        NoChampionError: no model is in use yet.
+        WeightsError: the model's files do not fit together.
+    """
+    model, rules = load_model(layout), DecisionRules.from_settings(settings)
+    return [_predict(model_path, model, rules) for model_path in images]
+
+
+def _predict(path: Path, model: MeterModel, rules: DecisionRules) -> Prediction:
+    try:
+        content = path.read_bytes()
+        quality = measure(open_photo(content).image)
+    except OSError as error:
+        return _error(path, f"The file cannot be read: {error.strerror}.")
+    except PhotoError as error:
+        return _error(path, error.what)
+    image_id = hashlib.sha256(content).hexdigest()
+    (batch,) = extract_features(model, [(image_id, path)])
+    if batch.failures:
+        return _error(path, batch.failures[image_id])
+    features = Features(batch.image_ids, batch.logits, batch.embedding, batch.pretrained_embedding, {})
+    row = decide(model, features, rules, {image_id: quality.brightness}).to_dict("records")[0]
+    top3 = [(row[f"top{k}_class"], row[f"top{k}_confidence"]) for k in (1, 2, 3) if row[f"top{k}_class"] is not None]
+    return Prediction(
+        image=str(path),
+        final_prediction=row["final_prediction"],
+        confidence=row["top1_confidence"],
+        top3=top3,
+        rule=row["rule"],
+        reason=row["reason"],
+        nearest_known=row["nearest_known"],
+        guard_score=row["guard_score"],
+        quality=vars(quality),
+        model_version=model.version,
+    )
+
+
+def _error(path: Path, reason: str) -> Prediction:
+    return Prediction(str(path), ERROR, None, [], "error", reason)

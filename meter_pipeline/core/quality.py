@@ -1,0 +1,82 @@
+"""How good a photo is: brightness, contrast, sharpness, glare and green, measured at one small working size.
+
+Photos are measured small so that a measure costs milliseconds and means the same for a thumbnail and a 50-megapixel
+photo.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+WORKING_SIDE = 384
+"""Pixels of the longer side when measured; smaller photos are measured as they are."""
+BLOWN_OUT_LUMA = 250
+"""Luma (0 to 255) from which a pixel counts as glare."""
+GREEN_HUES = (60, 170)
+"""Degrees; from the yellow-green of LCD backlights to the blue-green of plants in shade."""
+GREEN_MIN_SATURATION = 0.25
+GREEN_MIN_VALUE = 0.20
+_HUE_STEPS = 256
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What was measured of one photo.
+
+    Attributes:
+        brightness: mean luma (ITU-R 601), 0 to 255.
+        contrast: standard deviation of the luma.
+        sharpness: variance of the 4-neighbour Laplacian of the luma (Pech-Pacheco et al., 2000); higher is sharper.
+        glare: share of blown-out pixels, 0 to 1.
+        green_ratio: share of clearly green pixels (LCD backlights, plants), 0 to 1.
+    """
+
+    brightness: float
+    contrast: float
+    sharpness: float
+    glare: float
+    green_ratio: float
+
+
+def measure(image: Image.Image) -> Quality:
+    """Measure an RGB photo."""
+    small = image if max(image.size) <= WORKING_SIDE else _shrunk(image)
+    luma = np.asarray(small.convert("L"), np.float64)
+    inner = luma[1:-1, 1:-1]
+    laplacian = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * inner
+    hue, saturation, value = np.moveaxis(np.asarray(small.convert("HSV"), np.int32), 2, 0)
+    low, high = (degrees * _HUE_STEPS / 360 for degrees in GREEN_HUES)
+    green = (hue >= low) & (hue <= high)
+    green &= (saturation >= GREEN_MIN_SATURATION * 255) & (value >= GREEN_MIN_VALUE * 255)
+    return Quality(
+        brightness=float(luma.mean()),
+        contrast=float(luma.std()),
+        sharpness=float(laplacian.var()) if laplacian.size else 0.0,
+        glare=float((luma >= BLOWN_OUT_LUMA).mean()),
+        green_ratio=float(green.mean()),
+    )
+
+
+def is_dark(brightness: float, contrast: float, threshold: float) -> bool:  # noqa: ARG001 (measured: see below)
+    """Return whether a photo is too dark for its prediction to be final.
+
+    Mean luma decides alone: of the 5 photos marked dark among the 789 field photos, at most 2 % of the 707 good ones
+    flagged, it finds 2, and so do the 50th, 75th, 90th and 99th percentile of luma and mean luma plus one or two
+    standard deviations. (The other 3 are lit, but badly.) The 2 have a mean luma of 21 and 23; the darkest good photo
+    has 33.
+
+    Args:
+        brightness: mean luma, 0 to 255.
+        contrast: standard deviation of the luma; it was tried and has no say.
+        threshold: setting `dark_brightness`.
+    """
+    return brightness < threshold
+
+
+def _shrunk(image: Image.Image) -> Image.Image:
+    scale = WORKING_SIDE / max(image.size)
+    width, height = (max(3, round(side * scale)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.BOX, reducing_gap=2.0)

@@ -1,0 +1,177 @@
+"""What a person typed or pasted as a URL, made a URL that can be fetched, or refused with a reason.
+
+Cleaning changes as little as it can, so that people find their own URL again in the exports. Whether a host may be
+reached is in `addresses`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+MAX_URL_LENGTH = 8_000
+"""Characters; servers refuse requests from about 8 KB on."""
+
+# Zero-width and direction marks, soft hyphen, byte order mark: invisible, and pasted along from mails and web pages.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\x00-\x08\x0e-\x1f\x7f]"
+)
+_SPACE = re.compile(r"\s")
+_WRAPPED = (("<", ">"), ('"', '"'), ("'", "'"), ("(", ")"), ("[", "]"), ("\u201c", "\u201d"), ("\u2018", "\u2019"))
+_STRAY_ENDS = "\"'<>,;|\u201c\u201d\u2018\u2019"
+_NEXT_URL = re.compile(r"[\s,;|]+(?=[\"'<(\[\u201c\u2018]?https?:[/\\])", re.IGNORECASE)
+_HTTP = re.compile(r"(https?):[/\\]+", re.IGNORECASE)
+_SCHEME = re.compile(r"([a-z][a-z0-9+.\-]*):(?!\d+(?:[/?#]|$))", re.IGNORECASE)
+_WINDOWS_PATH = re.compile(r"[a-z]:[/\\]", re.IGNORECASE)
+_LABEL = r"[a-z0-9\u00a1-\uffff](?:[a-z0-9\u00a1-\uffff_\-]{0,61}[a-z0-9\u00a1-\uffff])?"
+_NO_SCHEME = re.compile(
+    rf"(?:(?:{_LABEL}\.)+[a-z\u00a1-\uffff]{{2,}}|(?:\d{{1,3}}\.){{3}}\d{{1,3}})(?::\d{{1,5}})?/\S", re.IGNORECASE
+)
+_HOST_CHARACTERS = re.compile(r"[a-z0-9._\-]+|[0-9a-f:.]+")
+
+
+class UrlRefusedError(ValueError):
+    """This text is no URL that is fetched; the message says why."""
+
+
+@dataclass(frozen=True)
+class CellUrl:
+    """One URL of a cell, or why it is none.
+
+    Attributes:
+        url: the cleaned URL, or what stood there where it is refused.
+        reason: why it is refused; None where it is fetched.
+    """
+
+    url: str
+    reason: str | None = None
+
+
+def looks_like_url(text: str) -> bool:
+    """Return whether a cell holds at least one http(s) URL, by its beginning."""
+    return _HTTP.match(_bare(text)) is not None
+
+
+def looks_like_schemeless_url(text: str) -> bool:
+    """Return whether a cell looks like a URL whose `http://` is missing: a host name with a dot, a slash, a path."""
+    return _NO_SCHEME.match(_bare(text)) is not None
+
+
+def urls_in(cell: str) -> list[CellUrl]:
+    """Return the URLs of a cell, in order; a cell of text that is none gives one refused entry, an empty one nothing."""
+    found: list[CellUrl] = []
+    for part in _NEXT_URL.split(_INVISIBLE.sub("", cell)):
+        if not _bare(part):
+            continue
+        try:
+            entry = CellUrl(clean_url(part))
+        except UrlRefusedError as error:
+            entry = CellUrl(_bare(part), str(error))
+        if entry not in found:
+            found.append(entry)
+    return found
+
+
+def clean_url(text: str) -> str:
+    """Return the URL that `text` means: bare of quotes, brackets and invisible characters, scheme and host in lower case.
+
+    Cleaning a clean URL changes nothing. A missing scheme becomes `http://` (servers lead on to https, seldom back).
+
+    Raises:
+        UrlRefusedError: it is no http(s) URL, or one that is never fetched.
+    """
+    bare = _bare(text)
+    if not bare:
+        raise UrlRefusedError("no URL")
+    if len(bare) > MAX_URL_LENGTH:
+        raise UrlRefusedError(f"the URL has more than {MAX_URL_LENGTH:,} characters")
+    parts = _split(_with_scheme(bare))
+    return urlunsplit(
+        (parts.scheme.lower(), _authority(parts), _escaped(parts.path), _escaped(parts.query), _escaped(parts.fragment))
+    )
+
+
+def host_of(url: str) -> str:
+    """Return the host of a cleaned URL, without port."""
+    return urlsplit(url).hostname or ""
+
+
+def _bare(text: str) -> str:
+    """The text without invisible characters, outer white space, and outer quotes and brackets."""
+    bare = _INVISIBLE.sub("", text)
+    while True:
+        before = bare
+        bare = bare.strip().strip(_STRAY_ENDS)
+        for opening, closing in _WRAPPED:
+            if len(bare) > 1 and bare.startswith(opening) and bare.endswith(closing):
+                bare = bare[1:-1]
+        if bare == before:
+            return bare
+
+
+def _with_scheme(bare: str) -> str:
+    http = _HTTP.match(bare)
+    if http:
+        rest = bare[http.end() :]
+        path, mark, query = rest.partition("?")
+        return f"{http.group(1).lower()}://" + path.replace("\\", "/") + mark + query
+    if bare.startswith(("\\\\", "//")):
+        raise UrlRefusedError("a path on a network drive, not a URL")
+    if _WINDOWS_PATH.match(bare) or bare.startswith(("/", "\\", "~", "./", "../")):
+        raise UrlRefusedError("a path on somebody's computer, not a URL")
+    scheme = _SCHEME.match(bare)
+    if scheme and not _NO_SCHEME.match(bare):
+        name = scheme.group(1).lower()
+        known = name in {
+            "data",
+            "file",
+            "ftp",
+            "ftps",
+            "sftp",
+            "javascript",
+            "mailto",
+            "blob",
+            "about",
+            "ws",
+            "wss",
+            "s3",
+            "gs",
+        }
+        raise UrlRefusedError(f"{name}: is never fetched, only http and https" if known else "not a URL")
+    if not _NO_SCHEME.match(bare):
+        raise UrlRefusedError("not a URL")
+    return f"http://{bare}"
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise UrlRefusedError(f"not a URL ({error})") from error
+    if port == 0:
+        raise UrlRefusedError("not a URL (port 0)")
+    if "@" in parts.netloc:
+        raise UrlRefusedError("a URL with a user name or password in it is never fetched")
+    return parts
+
+
+def _authority(parts: SplitResult) -> str:
+    host = (parts.hostname or "").strip()
+    if not host:
+        raise UrlRefusedError("not a URL (no host)")
+    if not host.isascii():
+        try:
+            host = host.encode("idna").decode("ascii").lower()
+        except UnicodeError as error:
+            raise UrlRefusedError(f"not a URL (host {host!r})") from error
+    if not _HOST_CHARACTERS.fullmatch(host) or len(host) > 253 or not host.strip("."):
+        raise UrlRefusedError(f"not a URL (host {host!r})")
+    host = f"[{host}]" if ":" in host else host
+    return f"{host}:{parts.port}" if parts.port is not None else host
+
+
+def _escaped(text: str) -> str:
+    """White space percent-encoded: a URL has none, but file names do."""
+    return _SPACE.sub(lambda match: "".join(f"%{byte:02X}" for byte in match.group().encode("utf-8")), text)

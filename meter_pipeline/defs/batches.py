@@ -1,0 +1,161 @@
+"""Batches: the drops' rows, each photo once, features, predictions, and the exports people wait for."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from meter_pipeline.core.tables import BATCH_PREDICTIONS, DROP_ROWS, IMAGE_FEATURES, URL_IMAGES
+from meter_pipeline.defs.automation import TRAINING_GROUPS, with_the_batch
+from meter_pipeline.defs.model import champion_model
+from meter_pipeline.defs.observations import excel_drops
+from meter_pipeline.defs.presentation import check_result, column_schema, counts_table, frame_table, table_result
+from meter_pipeline.defs.resources import Pipeline
+
+GROUP = "batches"
+IN_THE_BATCH = with_the_batch(not_waiting_for=TRAINING_GROUPS)
+
+
+class DropConfig(dg.Config):
+    """Overrides of the settings for this run."""
+
+    url_column: str | None = None
+    sheet: str | None = None
+
+
+class DownloadConfig(dg.Config):
+    """Overrides of the settings for this run, and whether to fetch again what failed."""
+
+    retry_failed: bool = False
+    download_threads: int | None = None
+    download_attempts: int | None = None
+
+
+class DecisionConfig(dg.Config):
+    """Overrides of the settings for this run."""
+
+    unknown_threshold: float | None = None
+    guard: str | None = None
+    dark_brightness: float | None = None
+
+
+@dg.asset(
+    group_name=GROUP,
+    deps=[excel_drops],
+    code_version="1",
+    pool="batches",
+    kinds={"excel", "parquet"},
+    metadata=column_schema(DROP_ROWS),
+    automation_condition=IN_THE_BATCH,
+)
+def drop_rows(config: DropConfig, pipeline: Pipeline) -> dg.MaterializeResult:
+    """A row a URL of every spreadsheet ever dropped, refused rows with the reason."""
+    from meter_pipeline.core.drops import take_in_drops
+
+    settings = pipeline.settings(config)
+    with pipeline.working("batches") as layout:
+        drops = take_in_drops(layout, url_column=settings.url_column, sheet=settings.sheet)
+        return table_result(
+            layout.lake, DROP_ROWS, metadata={"drops": frame_table(drops[["drop", "status", "rows", "reason"]])}
+        )
+
+
+@dg.asset_check(asset=drop_rows)
+def drops_are_readable(pipeline: Pipeline) -> dg.AssetCheckResult:
+    """Every file in data/drops could be read."""
+    from meter_pipeline.core.drops import drop_problems
+
+    return check_result(drop_problems(pipeline.layout), severity=dg.AssetCheckSeverity.WARN)
+
+
+@dg.asset(
+    group_name=GROUP,
+    deps=[drop_rows],
+    code_version="1",
+    pool="batches",
+    kinds={"python", "parquet"},
+    metadata=column_schema(URL_IMAGES),
+    automation_condition=IN_THE_BATCH,
+)
+def url_images(config: DownloadConfig, pipeline: Pipeline) -> dg.MaterializeResult:
+    """A row a URL: what came of fetching it. Each URL is fetched once; failed ones again only when asked."""
+    from meter_pipeline.core.downloads import DownloadLimits, download_drops
+
+    settings = pipeline.settings(config)
+    with pipeline.working("batches") as layout:
+        summary = download_drops(layout, DownloadLimits.from_settings(settings), retry_failed=config.retry_failed)
+        return table_result(
+            layout.lake, URL_IMAGES, metadata={"fetched now": summary.fetched, "failed now": summary.failed}
+        )
+
+
+@dg.asset(
+    group_name=GROUP,
+    deps=[url_images, champion_model],
+    code_version="1",
+    pool="batches",
+    kinds={"pytorch", "parquet"},
+    metadata=column_schema(IMAGE_FEATURES),
+    automation_condition=IN_THE_BATCH,
+)
+def image_features(pipeline: Pipeline) -> dg.MaterializeResult:
+    """A row a photo and model: embeddings and logits from one forward pass; a photo done is not done again."""
+    from meter_pipeline.core.naming import compute_features
+
+    with pipeline.working("batches") as layout:
+        computed = compute_features(layout)
+        return table_result(layout.lake, IMAGE_FEATURES, metadata={"through the network now": computed}, preview=False)
+
+
+@dg.asset(
+    group_name=GROUP,
+    deps=[drop_rows, url_images, image_features, champion_model],
+    code_version="1",
+    pool="batches",
+    kinds={"python", "parquet"},
+    metadata=column_schema(BATCH_PREDICTIONS),
+    automation_condition=IN_THE_BATCH,
+)
+def batch_predictions(config: DecisionConfig, pipeline: Pipeline) -> dg.MaterializeResult:
+    """A row a drop row: top 3, final label, and which rule decided. A changed threshold reruns only this."""
+    from meter_pipeline.core.decision import DecisionRules
+    from meter_pipeline.core.naming import name_rows
+
+    rules = DecisionRules.from_settings(pipeline.settings(config))
+    with pipeline.working("batches") as layout:
+        predictions = name_rows(layout, rules)
+        return table_result(
+            layout.lake, BATCH_PREDICTIONS, metadata={"final labels": counts_table(predictions["final_prediction"])}
+        )
+
+
+@dg.asset_check(asset=batch_predictions, blocking=True)
+def every_row_has_one_prediction(pipeline: Pipeline) -> dg.AssetCheckResult:
+    """Every drop row has exactly one prediction."""
+    from meter_pipeline.core.predictions import prediction_problems
+
+    lake = pipeline.layout.lake
+    return check_result(prediction_problems(lake.frame(DROP_ROWS), lake.frame(BATCH_PREDICTIONS)))
+
+
+@dg.asset(
+    group_name=GROUP,
+    deps=[drop_rows, batch_predictions],
+    code_version="1",
+    pool="batches",
+    kinds={"csv", "excel"},
+    automation_condition=IN_THE_BATCH,
+)
+def prediction_exports(pipeline: Pipeline) -> dg.MaterializeResult:
+    """CSV and XLSX a drop under data/reports/batches, for people; only drops whose rows changed are written."""
+    from meter_pipeline.core.exports import export_drops
+
+    with pipeline.working("batches") as layout:
+        exported = export_drops(layout)
+        return dg.MaterializeResult(
+            metadata={
+                "folder": dg.MetadataValue.path(layout.batch_reports),
+                "drops": exported.drops,
+                "written now": exported.written,
+            },
+            data_version=dg.DataVersion(layout.lake.version(BATCH_PREDICTIONS)),
+        )

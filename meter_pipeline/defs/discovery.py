@@ -1,0 +1,115 @@
+"""Discovery: the UNKNOWN photos' embeddings, their clusters, and the folders that people open."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from meter_pipeline.core.tables import CLUSTER_SUMMARY, UNKNOWN_CLUSTERS, UNKNOWN_EMBEDDINGS, UNKNOWN_METADATA
+from meter_pipeline.defs.automation import TRAINING_GROUPS, when_inputs_change
+from meter_pipeline.defs.batches import IN_THE_BATCH, batch_predictions, image_features
+from meter_pipeline.defs.presentation import check_result, column_schema, frame_table, table_result
+from meter_pipeline.defs.resources import Pipeline
+
+GROUP = "discovery"
+AFTER_THE_BATCH = when_inputs_change(not_waiting_for=TRAINING_GROUPS)
+
+
+class ClusterConfig(dg.Config):
+    """Overrides of the settings for this run."""
+
+    min_cluster_size: int | None = None
+    seed: int | None = None
+
+
+@dg.asset(
+    group_name=GROUP,
+    deps=[batch_predictions, image_features],
+    code_version="1",
+    pool="batches",
+    kinds={"python", "parquet"},
+    metadata=column_schema(UNKNOWN_EMBEDDINGS),
+    automation_condition=IN_THE_BATCH,
+)
+def unknown_embeddings(pipeline: Pipeline) -> dg.MaterializeResult:
+    """Embedding vectors of the UNKNOWN photos; what is known of each stands apart, in unknown_metadata."""
+    from meter_pipeline.core.naming import collect_unknown
+
+    with pipeline.working("batches") as layout:
+        lake, photos = layout.lake, collect_unknown(layout)
+        return table_result(
+            lake,
+            UNKNOWN_EMBEDDINGS,
+            metadata={"photos": photos, "metadata": frame_table(lake.frame(UNKNOWN_METADATA).head(8))},
+            preview=False,
+        )
+
+
+@dg.asset(
+    group_name=GROUP,
+    deps=[unknown_embeddings],
+    code_version="1",
+    pool="batches",
+    kinds={"scikitlearn", "parquet"},
+    metadata=column_schema(UNKNOWN_CLUSTERS),
+    automation_condition=AFTER_THE_BATCH,
+)
+def unknown_clusters(config: ClusterConfig, pipeline: Pipeline) -> dg.MaterializeResult:
+    """Cluster of each UNKNOWN photo (-1 is noise); a cluster that is still there keeps its id."""
+    from meter_pipeline.core.discovery import cluster_unknowns
+
+    settings = pipeline.settings(config)
+    with pipeline.working("batches") as layout:
+        found = cluster_unknowns(layout, min_cluster_size=settings.min_cluster_size, seed=settings.seed)
+        return table_result(
+            layout.lake,
+            UNKNOWN_CLUSTERS,
+            metadata={
+                "clusters": found.clusters,
+                "noise": found.noise,
+                "note": found.note,
+                **found.parameters,
+                **found.metrics,
+                "summary": frame_table(layout.lake.frame(CLUSTER_SUMMARY)),
+            },
+        )
+
+
+@dg.asset_check(asset=unknown_clusters, blocking=True)
+def every_unknown_is_in_one_cluster_or_noise(pipeline: Pipeline) -> dg.AssetCheckResult:
+    """Every UNKNOWN photo is in exactly one cluster, or noise."""
+    from meter_pipeline.core.discovery import cluster_problems
+
+    lake = pipeline.layout.lake
+    return check_result(cluster_problems(lake.frame(UNKNOWN_EMBEDDINGS, ["image_id"]), lake.frame(UNKNOWN_CLUSTERS)))
+
+
+@dg.asset(
+    group_name=GROUP,
+    deps=[unknown_clusters],
+    code_version="1",
+    pool="batches",
+    kinds={"image", "csv"},
+    automation_condition=AFTER_THE_BATCH,
+)
+def cluster_folders(pipeline: Pipeline) -> dg.MaterializeResult:
+    """Folders, contact sheets and CSVs under data/clusters and data/reports/clusters, for people."""
+    from meter_pipeline.core.cluster_folders import write_cluster_folders
+
+    with pipeline.working("batches") as layout:
+        changes = write_cluster_folders(layout)
+        return dg.MaterializeResult(
+            metadata={
+                "folder": dg.MetadataValue.path(layout.clusters),
+                "written now": changes.written,
+                "removed now": changes.removed,
+            },
+            data_version=dg.DataVersion(layout.lake.version(UNKNOWN_CLUSTERS)),
+        )
+
+
+@dg.asset_check(asset=cluster_folders, blocking=True)
+def folders_match_the_table(pipeline: Pipeline) -> dg.AssetCheckResult:
+    """The cluster folders hold exactly the photos that the table says."""
+    from meter_pipeline.core.cluster_folders import folder_problems
+
+    return check_result(folder_problems(pipeline.layout))

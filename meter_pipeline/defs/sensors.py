@@ -1,0 +1,106 @@
+"""What watches by itself: new drops, new labelled photos, failed runs, runs of dead processes, and the automation."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from meter_pipeline.core.drops import DropFile, listing, settled
+from meter_pipeline.defs.instance import fail_abandoned_runs
+from meter_pipeline.defs.observations import DATA_VERSION_TAG, labelled_images, observe_drops, observe_labelled
+from meter_pipeline.defs.resources import Pipeline
+
+DROP_INTERVAL_S = 5
+AUTOMATION_INTERVAL_S = 5
+ABANDONED_INTERVAL_S = 60
+RUNNING = dg.DefaultSensorStatus.RUNNING
+
+observe_labelled_job = dg.define_asset_job(
+    "observe_labelled_images",
+    selection=[labelled_images],
+    description="Look at the labelled photos; what was made from older ones then shows as Unsynced.",
+)
+
+automation = dg.AutomationConditionSensorDefinition(
+    "automation",
+    target=dg.AssetSelection.all(),
+    minimum_interval_seconds=AUTOMATION_INTERVAL_S,
+    default_status=RUNNING,
+    use_user_code_server=True,
+    description="Runs what was made from older inputs than there are now. Training is never among it.",
+)
+
+
+@dg.sensor(
+    minimum_interval_seconds=DROP_INTERVAL_S,
+    default_status=RUNNING,
+    description="Reports the spreadsheets in data/drops as soon as they are whole; what follows runs by itself.",
+)
+def drop_sensor(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorResult | dg.SkipReason:
+    """Observe `excel_drops` when the set of whole files is another than last time."""
+    layout = pipeline.layout
+    found = listing(layout.drops)
+    cursor = json.loads(context.cursor) if context.cursor else {"seen": [], "version": None}
+    whole, growing = settled(found, [DropFile(*entry) for entry in cursor["seen"]])
+    observation = observe_drops(layout, whole)
+    version = observation.tags[DATA_VERSION_TAG]
+    state = json.dumps({"seen": found, "version": cursor["version"] if growing else version})
+    if growing:
+        context.update_cursor(state)
+        return dg.SkipReason(f"Still being written: {', '.join(file.name for file in growing)}.")
+    if version == cursor["version"]:
+        return dg.SkipReason(f"Nothing new among {len(whole)} file(s).")
+    return dg.SensorResult(asset_events=[observation], cursor=state)
+
+
+@dg.schedule(
+    job=observe_labelled_job,
+    cron_schedule="* * * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Looks for new, changed or removed labelled photos every minute; runs only if there are.",
+)
+def labelled_images_schedule(
+    context: dg.ScheduleEvaluationContext, pipeline: Pipeline
+) -> dg.RunRequest | dg.SkipReason:
+    """Ask for an observation when the listing is another than the one last observed."""
+    now = observe_labelled(pipeline.layout).tags[DATA_VERSION_TAG]
+    records = context.instance.fetch_observations(labelled_images.key, limit=1).records
+    before = records[0].asset_observation.tags.get(DATA_VERSION_TAG) if records else None
+    if now == before:
+        return dg.SkipReason("The labelled photos are those last observed.")
+    return dg.RunRequest(run_key=None, tags={"meter/from": "labelled_images_schedule"})
+
+
+@dg.run_failure_sensor(
+    default_status=RUNNING,
+    description="Writes a line for each failed run to data/logs/failures.log: the place to hook mail or chat to.",
+)
+def failure_log(context: dg.RunFailureSensorContext, pipeline: Pipeline) -> None:
+    """Write down what failed, where, and what was said of it."""
+    step = next(iter(context.get_step_failure_events()), None)
+    failure = step.step_failure_data if step else None
+    said = failure.user_failure_data.description if failure and failure.user_failure_data else None
+    message = " ".join(str(said or context.failure_event.message or "").split())
+    line = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} run={context.dagster_run.run_id} "
+    line += f"job={context.dagster_run.job_name} step={step.step_key if step else '-'} {message}\n"
+    log = pipeline.layout.failure_log
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as handle:
+        handle.write(line)
+
+
+@dg.sensor(
+    minimum_interval_seconds=ABANDONED_INTERVAL_S,
+    default_status=RUNNING,
+    description="Marks runs of `meter update` and `meter train` as failed whose process was killed.",
+)
+def abandoned_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """See to runs that will never report their end."""
+    failed = fail_abandoned_runs(context.instance)
+    return dg.SkipReason(f"{len(failed)} abandoned run(s).")
+
+
+SENSORS = [automation, drop_sensor, failure_log, abandoned_runs]
+SCHEDULES = [labelled_images_schedule]

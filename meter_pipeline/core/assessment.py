@@ -1,8 +1,9 @@
-"""A saved model put to the test photos of today's data set: what it said, the report, and the gate to becoming champion."""
+"""A saved model put to the test photos of today's data set: what it said, its report, and the gate to champion."""
 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from meter_pipeline.core.champion import Contender, Verdict, judge
 from meter_pipeline.core.decision import DecisionRules, decide, softmax
 from meter_pipeline.core.evaluation import Evaluation, audit_frame, evaluate
 from meter_pipeline.core.evaluation_page import write_evaluation
-from meter_pipeline.core.feature_table import Features, features_of, update_features
+from meter_pipeline.core.feature_table import features_of, update_features
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.model_store import MeterModel, champion_version, load_model, set_champion
 from meter_pipeline.core.tables import DATASET_SPLIT, EVALUATION_AUDIT, KNOWN_EMBEDDINGS, LABELLED_FEATURES
@@ -34,7 +35,7 @@ def assess(layout: Layout, version: str, rules: DecisionRules) -> Assessment:
     """Put a model to the test photos, write its report, and keep its audit rows in the lake."""
     model, split = load_model(layout, version), layout.lake.frame(DATASET_SPLIT)
     probabilities, audit = _ask(layout, model, split, rules)
-    train_counts = split.loc[split["split"] == "train", "label"].value_counts().to_dict()
+    train_counts = Counter(split.loc[split["split"] == "train", "label"])
     evaluation = evaluate(
         probabilities,
         audit["true_class"].tolist(),
@@ -49,7 +50,7 @@ def assess(layout: Layout, version: str, rules: DecisionRules) -> Assessment:
         audit,
         model.card.history,
         model.card.as_dict(),
-        photo_paths={row.image_id: layout.raw / row.path for row in split.itertuples()},
+        photo_paths=dict(_photos(layout, split)),
         split=split,
     )
     return Assessment(evaluation, audit, page)
@@ -76,7 +77,7 @@ def challenge(layout: Layout, version: str, rules: DecisionRules, *, tolerance: 
 
 
 def embed_known(layout: Layout) -> int:
-    """Write the embeddings of all labelled photos under the champion; return how many photos went through the network."""
+    """Write the embeddings of all labelled photos under the champion; return how many had to be computed."""
     model, split = load_model(layout), layout.lake.frame(DATASET_SPLIT)
     computed = update_features(layout.lake, LABELLED_FEATURES, model, _photos(layout, split))
     features = features_of(layout.lake, LABELLED_FEATURES, model.version, split["image_id"].tolist())
@@ -102,7 +103,7 @@ def _ask(
     features = features_of(layout.lake, LABELLED_FEATURES, model.version, test["image_id"].tolist())
     rows = test.set_index("image_id").loc[features.image_ids]
     probabilities = softmax(features.logits) if len(features.image_ids) else np.zeros((0, len(model.classes)))
-    decisions = decide_features(model, features, rules)
+    decisions = decide(model, features, rules)
     audit = audit_frame(
         model_version=model.version,
         image_ids=features.image_ids,
@@ -116,10 +117,5 @@ def _ask(
     return probabilities, audit
 
 
-def decide_features(model: MeterModel, features: Features, rules: DecisionRules) -> pd.DataFrame:
-    """Return a decision a photo from stored features; the network is not needed."""
-    return decide(model, features, rules)
-
-
 def _photos(layout: Layout, split: pd.DataFrame) -> list[tuple[str, Path]]:
-    return [(row.image_id, layout.raw / row.path) for row in split.itertuples()]
+    return [(image_id, layout.raw / path) for image_id, path in zip(split["image_id"], split["path"], strict=True)]

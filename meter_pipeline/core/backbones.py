@@ -1,4 +1,4 @@
-"""Backbones by name: pretrained weights found or a clear refusal, cut into a frozen trunk and a last block that is tuned."""
+"""Backbones by name: pretrained weights found or a clear refusal, cut into a frozen trunk and a tuned last block."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def _timm(name: str) -> Architecture:
         raise WeightsError(
             f"There is no backbone {name!r}.",
             where="METER_BACKBONE",
-            fix=f"Take resnet18, {OFFLINE_BACKBONE}, or a name from timm.list_models(), e.g. resnet50 or convnext_tiny.",
+            fix=f"Take resnet18, {OFFLINE_BACKBONE}, or a name from timm.list_models(), e.g. resnet50.",
         )
     net: Any = timm.create_model(name, pretrained=False, num_classes=0)
     config = net.pretrained_cfg
@@ -162,7 +162,7 @@ def _timm(name: str) -> Architecture:
     elif hasattr(net, "stages") and hasattr(net, "stem") and hasattr(net, "head"):
         trunk, last = nn.Sequential(net.stem, *net.stages[:-1]), nn.Sequential(net.stages[-1], _Pool())
     else:  # the whole network stays frozen: only a layer norm before the head is tuned
-        trunk, last = net, nn.LayerNorm(net.num_features)
+        trunk, last = net, nn.Sequential(nn.LayerNorm(net.num_features))
     return Architecture(net, trunk, last, net.num_features, tuple(mean), tuple(std))
 
 

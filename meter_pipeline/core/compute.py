@@ -1,6 +1,6 @@
 """How the network uses the machine: CUDA where there is one, else a thread a core, each computing on its own.
 
-On the CPU a thread of ours a core beats torch's own threads: small layers leave those waiting for each other, and beside
+On the CPU a thread of ours a core beats torch's own threads: in small layers those wait for each other, and beside
 another busy process they wait for it at every layer (2 cores, one of them busy: 30 ms a photo against 1,000).
 """
 

@@ -1,4 +1,4 @@
-"""From logits to a final label: a class, UNKNOWN or DARK, with the rule that decided; the top 3 are kept whatever it is."""
+"""From logits to a final label: a class, UNKNOWN or DARK, with the rule that decided; the top 3 are always kept."""
 
 from __future__ import annotations
 

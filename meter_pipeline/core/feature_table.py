@@ -1,4 +1,4 @@
-"""Features in the lake: a row a photo and model, computed once, kept as they come, so that a killed run loses a moment's work."""
+"""Features in the lake: a row a photo and model, computed once, kept as they come, so that a kill loses a moment."""
 
 from __future__ import annotations
 

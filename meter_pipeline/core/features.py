@@ -1,4 +1,4 @@
-"""Photos through the network, once each: logits and two embeddings from one forward pass, the same whoever is beside it."""
+"""Photos through the network, once each: logits and two embeddings from one forward pass."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from meter_pipeline.core.model_store import MeterModel
 from meter_pipeline.core.photos import PhotoError
 
 PHOTOS_A_PASS = {"cpu": 4, "cuda": 64}
-"""Photos a forward pass, by device; a short batch is padded, so that a photo's numbers never depend on its neighbours."""
+"""Photos a forward pass, by device; a short one is padded: a photo's numbers never depend on its neighbours."""
 PHOTOS_A_BATCH = 64
 """Photos handed out at a time: what a killed run loses at most."""
 

@@ -1,5 +1,6 @@
-"""The guard: does a photo look like the known photos of the class it was given? A score, and a threshold chosen without
-photos of unknown types.
+"""The guard: does a photo look like the known photos of the class it was given?
+
+A score, and a threshold that is chosen without photos of unknown types.
 
 The score is the similarity of the photo's *pretrained* embedding to the nearest train photos of its predicted class.
 Fine-tuned features separate the known classes and give up what tells an unknown type from them; the pretrained ones do

@@ -172,6 +172,7 @@ def connect(connection: HTTPConnection, rules: AddressRules, resolver: Resolver)
 
 def _shut(sock: socket.socket) -> None:
     try:
-        sock.shutdown(socket.SHUT_RDWR)
+        # The plain socket's method: the TLS one also takes the TLS state away from the thread that reads.
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
     except OSError:
         return  # closed by itself meanwhile

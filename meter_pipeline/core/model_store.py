@@ -244,8 +244,10 @@ def _load(folder: Path, _stamp: tuple[int, ...]) -> MeterModel:
     device = pick_device()
     for module in parts.values():
         module.eval().requires_grad_(False).to(device)
-    raw = card.preprocess
-    preprocess = Preprocess(**{key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()})
+    raw: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in card.preprocess.items()
+    }
+    preprocess = Preprocess(**raw)
     if preprocess.preprocess_id != card.preprocess_id:
         raise _unfit("The card's preprocess id is not that of its parameters", folder / CARD)
     return MeterModel(

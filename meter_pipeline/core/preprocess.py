@@ -1,4 +1,4 @@
-"""A photo on its way into the network: decoded, looked at in several square views, 224x224, normalised; one way for all."""
+"""A photo on its way into the network: decoded, cut into square views of 224x224, normalised; one way for all."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Preprocess:
         mean: of each channel on values 0 to 1, as the backbone was trained with.
         std: likewise.
         size: side of a view in pixels.
-        views: `squeezed` (the whole photo, its aspect given up), `centre` (the largest square), `zoomed` (its middle, where
-            the plate is). The network's answers to the views are averaged.
+        views: `squeezed` (the whole photo, its aspect given up), `centre` (the largest square), `zoomed` (its middle,
+            where the plate is). The network's answers to the views are averaged.
         decode_side: see `DECODE_SIDE`.
         decoder: for the record.
         resampler: for the record.

@@ -301,7 +301,7 @@ class _Trainer:
         if phase == "head":
             return inputs
         # Batch norm keeps ImageNet's statistics: a few hundred photos in batches of 32 give worse ones.
-        return self.tuned_block.eval()(inputs)  # type: ignore[no-any-return]
+        return self.tuned_block.eval()(inputs)
 
     def _batches(self, phase: str, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         random = np.random.default_rng(_seed_of(self.config.seed, phase, epoch))
@@ -349,7 +349,12 @@ class _Trainer:
     def _checkpoint(
         self, phase: str, epoch: int, optimiser: torch.optim.Optimizer, best: dict[str, Any] | None, since_best: int
     ) -> None:
-        state = {"epoch": epoch, "best": best, "since_best": since_best, "optimiser": optimiser.state_dict()}
+        state: dict[str, Any] = {
+            "epoch": epoch,
+            "best": best,
+            "since_best": since_best,
+            "optimiser": optimiser.state_dict(),
+        }
         state |= {**self._weights(), "history": [asdict(record) for record in self.history]}
         with replacing(self.checkpoints / f"{phase}.pt") as temporary:
             torch.save(state, temporary)

@@ -8,6 +8,7 @@ from meter_pipeline.core.tables import DATASET_SPLIT, EVALUATION_AUDIT, KNOWN_EM
 from meter_pipeline.defs.dataset import dataset_split
 from meter_pipeline.defs.presentation import check_result, column_schema, frame_table, inline_png, table_result
 from meter_pipeline.defs.resources import Pipeline
+from meter_pipeline.errors import MeterError
 
 GROUP = "model"
 
@@ -22,6 +23,12 @@ class TrainConfig(dg.Config):
     seed: int | None = None
 
 
+class EvaluationConfig(dg.Config):
+    """Overrides of the settings for this run."""
+
+    unknown_threshold: float | None = None
+
+
 class GateConfig(dg.Config):
     """Overrides of the settings for this run."""
 
@@ -29,7 +36,7 @@ class GateConfig(dg.Config):
 
 
 @dg.asset(group_name=GROUP, deps=[dataset_split], code_version="1", pool="training", kinds={"pytorch"})
-def trained_model(context: dg.AssetExecutionContext, config: TrainConfig, pipeline: Pipeline) -> dg.MaterializeResult:
+def trained_model(config: TrainConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """Weights and their card: head first, then the last block. The same photos and settings are not trained again."""
     from meter_pipeline.core.evaluation_plots import history_png
     from meter_pipeline.core.training import TrainingConfig, train_model
@@ -48,4 +55,97 @@ def trained_model(context: dg.AssetExecutionContext, config: TrainConfig, pipeli
                 **{name: value for name, value in card.metrics.items() if isinstance(value, int | float)},
             },
             data_version=dg.DataVersion(f"{card.version}-{card.weights_sha256[:16]}"),
+        )
+
+
+@dg.asset(
+    group_name=GROUP,
+    deps=[trained_model, dataset_split],
+    code_version="1",
+    pool="training",
+    kinds={"python", "html"},
+    metadata=column_schema(EVALUATION_AUDIT),
+)
+def evaluation_report(config: EvaluationConfig, pipeline: Pipeline) -> dg.MaterializeResult:
+    """Accuracy, per-class report, confusion matrix, calibration, UNKNOWN curves, and one audit row a test photo."""
+    from meter_pipeline.core.assessment import assess
+    from meter_pipeline.core.decision import DecisionRules
+    from meter_pipeline.core.evaluation_plots import confusion_matrix_png, coverage_png, reliability_png
+    from meter_pipeline.core.model_store import list_models
+
+    rules = DecisionRules.from_settings(pipeline.settings(config))
+    with pipeline.working("training") as layout:
+        found = assess(layout, list_models(layout)[-1], rules)
+        evaluation = found.evaluation
+        return table_result(
+            layout.lake,
+            EVALUATION_AUDIT,
+            metadata={
+                **{name: value for name, value in evaluation.metrics().items() if value is not None},
+                "page": dg.MetadataValue.path(found.page),
+                "confusion matrix": inline_png(confusion_matrix_png(evaluation)),
+                "reliability": inline_png(reliability_png(evaluation)),
+                "accuracy against coverage": inline_png(coverage_png(evaluation)),
+                "per class": frame_table(evaluation.per_class, rows=200),
+                "most confused pairs": frame_table(evaluation.confused_pairs),
+            },
+        )
+
+
+@dg.asset(
+    group_name=GROUP, deps=[evaluation_report, trained_model], code_version="1", pool="training", kinds={"pytorch"}
+)
+def champion_model(config: GateConfig, pipeline: Pipeline) -> dg.MaterializeResult:
+    """The model in use: the newest one that is no worse than the one before it on the same test photos."""
+    from meter_pipeline.core.assessment import challenge
+    from meter_pipeline.core.decision import DecisionRules
+    from meter_pipeline.core.model_store import list_models, load_card
+
+    settings = pipeline.settings(config)
+    with pipeline.working("training") as layout:
+        challenger = list_models(layout)[-1]
+        rules = DecisionRules.from_settings(settings)
+        verdict = challenge(layout, challenger, rules, tolerance=settings.champion_tolerance)
+        card = load_card(layout)
+        return dg.MaterializeResult(
+            metadata={
+                "model in use": card.version,
+                "challenger": challenger,
+                "accepted": verdict.accepted,
+                "reason": verdict.reason,
+                "by class": frame_table(verdict.by_class, rows=200),
+                "card": dg.MetadataValue.json(card.as_dict()),
+            },
+            data_version=dg.DataVersion(f"{card.version}-{card.weights_sha256[:16]}"),
+        )
+
+
+@dg.asset_check(asset=champion_model, blocking=True)
+def champion_fits_its_weights(pipeline: Pipeline) -> dg.AssetCheckResult:
+    """The champion's card names the classes its weights have outputs for, and the weights are those of the card."""
+    from meter_pipeline.core.model_store import load_model
+
+    try:
+        model = load_model(pipeline.layout)
+    except MeterError as error:
+        return check_result([str(error)])
+    return check_result([] if model.classes else ["The champion knows no class."])
+
+
+@dg.asset(
+    group_name=GROUP,
+    deps=[champion_model, dataset_split],
+    code_version="1",
+    pool="training",
+    kinds={"pytorch", "parquet"},
+    metadata=column_schema(KNOWN_EMBEDDINGS),
+)
+def known_embeddings(pipeline: Pipeline) -> dg.MaterializeResult:
+    """Embeddings of the labelled photos under the champion, for analysis and as what UNKNOWN is measured against."""
+    from meter_pipeline.core.assessment import embed_known
+
+    with pipeline.working("training") as layout:
+        computed = embed_known(layout)
+        return table_result(
+            layout.lake, KNOWN_EMBEDDINGS, metadata={"through the network now": computed}, preview=False
         )

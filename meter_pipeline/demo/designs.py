@@ -1,151 +1,24 @@
 """The catalogue of drawn meter designs: what each looks like, in numbers, before anything varies from meter to meter.
 
-Everything is placed in face units: the face is `FACE_WIDTH` wide and `FACE_WIDTH * aspect` high, from the top left.
 The makers, their logos and their names are invented. The catalogue comes from a seeded generator and never changes.
 """
 
 from __future__ import annotations
 
 import colorsys
-import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
-from typing import Literal, TypeVar
+from typing import Literal
 
-FACE_WIDTH = 1000.0
+from meter_pipeline.demo.layouts import Choices, arrange, place_screws
+from meter_pipeline.demo.parts import FACE_WIDTH, Box, Colour, Design, Line, Maker
+
 KNOWN_COUNT = 38
 UNSEEN_COUNT = 8
 CATALOGUE_SEED = "meter catalogue 1"
 _TRAITS_ALIKE_AT_MOST = 4
 """Two designs that are no twins share at most this many of the seven traits of `_traits`."""
-
-Colour = tuple[int, int, int]
-Point = tuple[float, float]
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Box:
-    """A rectangle in face units."""
-
-    left: float
-    top: float
-    width: float
-    height: float
-
-    @property
-    def right(self) -> float:
-        """Right edge."""
-        return self.left + self.width
-
-    @property
-    def bottom(self) -> float:
-        """Lower edge."""
-        return self.top + self.height
-
-    def part(self, left: float, top: float, right: float, bottom: float) -> Box:
-        """Return a part of the box, its edges given as fractions of the box."""
-        return Box(
-            self.left + left * self.width,
-            self.top + top * self.height,
-            (right - left) * self.width,
-            (bottom - top) * self.height,
-        )
-
-
-@dataclass(frozen=True)
-class Maker:
-    """A fictitious maker: its name as printed, its typeface (a matplotlib font file), its logo's shape and colour."""
-
-    name: str
-    font: str
-    logo: str
-    logo_colour: Colour
-
-
-@dataclass(frozen=True)
-class Line:
-    """A printed line: left or centre anchor, height of its letters in face units."""
-
-    x: float
-    y: float
-    size: float
-    text: str
-    bold: bool = False
-
-
-@dataclass(frozen=True)
-class Knob:
-    """A button, LED or screw."""
-
-    x: float
-    y: float
-    radius: float
-    colour: Colour
-    shape: Literal["round", "square", "wide"] = "round"
-
-
-@dataclass(frozen=True)
-class Port:
-    """The optical port: a ring, a dark hole, a capped socket, or a magnet plate."""
-
-    kind: Literal["ring", "hole", "cap", "plate"]
-    x: float
-    y: float
-    radius: float
-
-
-@dataclass(frozen=True)
-class Design:
-    """A meter design; see the module's docstring for the units."""
-
-    name: str
-    maker: Maker
-    housing: Literal["box", "shouldered", "arched", "round", "cut"]
-    housing_colour: Colour
-    aspect: float
-    clear_cover: bool
-    layout: str
-    plate: Box
-    plate_colour: Colour
-    plate_name: str
-    ink: Colour
-    band: Box | None
-    band_colour: Colour
-    register: Literal["lcd", "drums"]
-    register_box: Box
-    bezel: Colour
-    lcd_off: Colour
-    lcd_lit: Colour | None
-    lit_share: float
-    digits: int
-    decimals: int
-    unit: str
-    logo_box: Box
-    name_line: Line
-    lines: tuple[Line, ...]
-    serial: Box
-    serial_prefix: str
-    serial_digits: int
-    barcode: bool
-    port: Port | None
-    buttons: tuple[Knob, ...]
-    leds: tuple[Knob, ...]
-    disc: Box | None
-    terminal: Literal["ribbed", "plain", "clear", "none"]
-    terminal_top: float
-    terminal_colour: Colour
-    screws: tuple[Knob, ...]
-    approval_mark: Box | None
-    window: Colour | None
-    unseen: bool = False
-
-    @property
-    def height(self) -> float:
-        """Height of the face in face units."""
-        return FACE_WIDTH * self.aspect
-
 
 _FONTS = (
     "DejaVuSans-Bold",
@@ -259,22 +132,6 @@ _NOTES = (
 )
 
 
-class _Choices:
-    """Random choices that come only from `random.Random.random`, whose sequence Python promises to keep."""
-
-    def __init__(self, seed: str) -> None:
-        self._random = random.Random(seed)
-
-    def chance(self, share: float) -> bool:
-        return self._random.random() < share
-
-    def pick(self, values: Sequence[T]) -> T:
-        return values[int(self._random.random() * len(values))]
-
-    def between(self, low: float, high: float) -> float:
-        return low + (high - low) * self._random.random()
-
-
 @cache
 def catalogue() -> tuple[Design, ...]:
     """Return every design: the known ones in order, then the unseen ones.
@@ -282,7 +139,7 @@ def catalogue() -> tuple[Design, ...]:
     The first designs are the ones the smaller sample sizes take: no twins among the first five, a pair of twins among
     the first fourteen, and an unseen twin of a known one among the first five unseen.
     """
-    choices = _Choices(CATALOGUE_SEED)
+    choices = Choices(CATALOGUE_SEED)
     makers = _makers(choices)
     singles: list[Design] = []
     twins_of = {8: 9, 15: 16, 21: 22, 27: 28, 33: 34}  # place of a design: place of its twin
@@ -313,7 +170,7 @@ def design_named(name: str) -> Design:
     return next(design for design in catalogue() if design.name == name)
 
 
-def _makers(choices: _Choices) -> tuple[Maker, ...]:
+def _makers(choices: Choices) -> tuple[Maker, ...]:
     start = int(choices.between(0, len(_LOGOS)))
     return tuple(
         Maker(
@@ -353,7 +210,7 @@ def _named(designs: list[Design]) -> tuple[Design, ...]:
     return tuple(named)
 
 
-def _jitter(choices: _Choices, colour: Colour, amount: float = 0.06) -> Colour:
+def _jitter(choices: Choices, colour: Colour, amount: float = 0.06) -> Colour:
     """Return a shade near `colour`, so that no two designs have quite the same plastic."""
     hue, saturation, value = colorsys.rgb_to_hsv(*(channel / 255 for channel in colour))
     hue = (hue + choices.between(-0.02, 0.02)) % 1
@@ -367,7 +224,7 @@ def _is_dark(colour: Colour) -> bool:
     return 0.3 * colour[0] + 0.6 * colour[1] + 0.1 * colour[2] < 120
 
 
-def _random_design(choices: _Choices, makers: Sequence[Maker]) -> Design:
+def _random_design(choices: Choices, makers: Sequence[Maker]) -> Design:
     layout = choices.pick(("top", "top", "middle", "middle", "left", "low", "split", "split", "strip", "disc", "round"))
     housing: Literal["box", "shouldered", "arched", "round", "cut"] = choices.pick(
         ("box", "box", "shouldered", "arched", "cut")
@@ -399,7 +256,7 @@ def _random_design(choices: _Choices, makers: Sequence[Maker]) -> Design:
     housing_colour = _jitter(choices, _HOUSING_COLOURS[choices.pick(tuple(_HOUSING_COLOURS))])
     ink: Colour = choices.pick(((240, 242, 244), (236, 232, 214))) if _is_dark(plate_colour) else (28, 30, 38)
     maker = choices.pick(makers)
-    places = _places(choices, layout, plate, height)
+    places = arrange(choices, layout, plate, height)
     drums = layout in ("strip", "disc") or (layout == "round" and choices.chance(0.5))
     tint = choices.pick(tuple(_LCD_TINTS))
     band = plate.part(0, 0, 1, choices.between(0.1, 0.2)) if choices.chance(0.4) else None
@@ -443,140 +300,13 @@ def _random_design(choices: _Choices, makers: Sequence[Maker]) -> Design:
         terminal=terminal,
         terminal_top=terminal_top,
         terminal_colour=terminal_colour,
-        screws=_screws(choices, terminal, terminal_top, height),
+        screws=place_screws(choices, terminal, terminal_top, height),
         approval_mark=places.mark,
         window=_jitter(choices, (60, 66, 74)) if choices.chance(0.3) and not drums else None,
     )
 
 
-@dataclass(frozen=True)
-class _Places:
-    """Where a layout puts things."""
-
-    register: Box
-    logo: Box
-    name: Line
-    print_area: Box
-    serial: Box
-    port: Port | None
-    buttons: tuple[Knob, ...]
-    leds: tuple[Knob, ...]
-    disc: Box | None
-    mark: Box | None
-
-
-def _places(choices: _Choices, layout: str, plate: Box, height: float) -> _Places:
-    """Place everything on the plate as one of eight layouts does; fractions are of the plate."""
-    wide = choices.between(0.5, 0.66)
-    side = choices.between(0.04, 0.12)
-    disc: Box | None = None
-    port_at: Point | None
-    if layout == "top":
-        register = plate.part(side, 0.07, side + wide, 0.07 + choices.between(0.19, 0.27))
-        logo, name = plate.part(0.05, 0.4, 0.17, 0.5), plate.part(0.2, 0.41, 0.6, 0.48)
-        print_area, serial = plate.part(0.06, 0.54, 0.72, 0.8), plate.part(0.06, 0.83, 0.7, 0.97)
-        port_at, buttons_at = (0.85, choices.between(0.55, 0.8)), (side + wide + 0.1, 0.2)
-    elif layout == "middle":
-        left = choices.pick((0.5 - wide / 2, 0.08, 0.92 - wide))
-        register = plate.part(left, 0.24, left + wide, 0.24 + choices.between(0.17, 0.24))
-        logo, name = plate.part(0.06, 0.05, 0.18, 0.16), plate.part(0.22, 0.06, 0.7, 0.14)
-        print_area, serial = plate.part(0.07, 0.66, 0.7, 0.84), plate.part(0.1, 0.87, 0.8, 0.98)
-        port_at, buttons_at = (choices.pick((0.84, 0.16)), 0.57), (0.5, 0.56)
-    elif layout == "left":
-        register = plate.part(0.05, 0.1, 0.56, 0.1 + choices.between(0.2, 0.28))
-        logo, name = plate.part(0.68, 0.08, 0.88, 0.24), plate.part(0.63, 0.26, 0.95, 0.33)
-        print_area, serial = plate.part(0.05, 0.5, 0.62, 0.76), plate.part(0.05, 0.8, 0.75, 0.96)
-        port_at, buttons_at = (0.81, 0.56), (0.15, 0.44)
-    elif layout == "low":
-        register = plate.part(0.5 - wide / 2, 0.52, 0.5 + wide / 2, 0.52 + choices.between(0.18, 0.24))
-        logo, name = plate.part(0.82, 0.05, 0.95, 0.16), plate.part(0.06, 0.05, 0.6, 0.13)
-        print_area, serial = plate.part(0.06, 0.17, 0.78, 0.34), plate.part(0.06, 0.38, 0.7, 0.49)
-        port_at, buttons_at = (choices.pick((0.15, 0.85)), 0.88), (0.5, 0.87)
-    elif layout == "split":
-        register = plate.part(0.1, 0.1, 0.9, 0.1 + choices.between(0.28, 0.38))
-        logo, name = plate.part(0.06, 0.53, 0.2, 0.68), plate.part(0.25, 0.54, 0.7, 0.65)
-        print_area, serial = plate.part(0.06, 0.72, 0.66, 0.96), plate.part(0.7, 0.74, 0.98, 0.96)
-        # On the housing, below the plate.
-        drop = (choices.between(0.7, 0.74) * height - plate.top) / plate.height
-        port_at, buttons_at = (choices.pick((0.5, 0.78, 0.22)), max(1.16, drop - 0.1)), (0.85, 0.6)
-    elif layout == "strip":
-        register = plate.part(0.06, 0.2, 0.66, 0.2 + choices.between(0.26, 0.34))
-        logo, name = plate.part(0.72, 0.12, 0.84, 0.32), plate.part(0.7, 0.4, 0.97, 0.5)
-        print_area, serial = plate.part(0.05, 0.58, 0.55, 0.94), plate.part(0.58, 0.64, 0.97, 0.92)
-        port_at, buttons_at = None, (0.88, 0.56)
-    elif layout == "disc":
-        register = plate.part(0.22, 0.2, 0.78, 0.2 + choices.between(0.13, 0.17))
-        disc = plate.part(0.1, choices.between(0.46, 0.52), 0.9, choices.between(0.54, 0.58))
-        logo, name = plate.part(0.08, 0.05, 0.2, 0.15), plate.part(0.24, 0.06, 0.9, 0.14)
-        print_area, serial = plate.part(0.12, 0.62, 0.86, 0.82), plate.part(0.2, 0.86, 0.8, 0.97)
-        port_at, buttons_at = None, (0.9, 0.3)
-    else:
-        register = plate.part(0.12, 0.24, 0.88, 0.24 + choices.between(0.16, 0.22))
-        logo, name = plate.part(0.4, 0.05, 0.6, 0.2), plate.part(0.24, 0.5, 0.76, 0.58)
-        print_area, serial = plate.part(0.12, 0.62, 0.8, 0.82), plate.part(0.2, 0.86, 0.8, 0.98)
-        port_at, buttons_at = None, (0.85, 0.7)
-    spot = plate.part(*buttons_at, *buttons_at)
-    return _Places(
-        register=register,
-        logo=logo,
-        name=Line(name.left, name.top, name.height * choices.between(0.7, 1.0), ""),
-        print_area=print_area,
-        serial=serial,
-        port=_port(choices, plate, port_at),
-        buttons=_row_of_buttons(choices, spot, vertical=layout == "top") if layout not in ("disc", "round") else (),
-        leds=_row_of_leds(choices, plate, register) if layout != "disc" else (),
-        disc=disc,
-        mark=plate.part(0.86, 0.9, 0.96, 0.98) if choices.chance(0.5) else None,
-    )
-
-
-def _port(choices: _Choices, plate: Box, at: Point | None) -> Port | None:
-    if at is None or choices.chance(0.1):
-        return None
-    spot = plate.part(*at, *at)
-    kind: Literal["ring", "hole", "cap", "plate"] = choices.pick(("ring", "hole", "cap", "plate"))
-    return Port(kind, spot.left, spot.top, choices.between(58, 105))
-
-
-def _row_of_buttons(choices: _Choices, spot: Box, *, vertical: bool) -> tuple[Knob, ...]:
-    count = choices.pick((0, 1, 1, 2, 2, 3))
-    radius = choices.between(20, 36)
-    colour: Colour = choices.pick(
-        ((40, 84, 190), (200, 40, 40), (36, 37, 40), (200, 202, 204), (236, 180, 30), (40, 140, 80))
-    )
-    shape: Literal["round", "square", "wide"] = choices.pick(("round", "square", "wide"))
-    step = 2.9 * radius
-    return tuple(
-        Knob(
-            spot.left + (0 if vertical else (place - (count - 1) / 2) * step),
-            spot.top + ((place - (count - 1) / 2) * step if vertical else 0),
-            radius,
-            colour,
-            shape,
-        )
-        for place in range(count)
-    )
-
-
-def _row_of_leds(choices: _Choices, plate: Box, register: Box) -> tuple[Knob, ...]:
-    count = choices.pick((1, 1, 2, 3))
-    colour: Colour = choices.pick(((220, 40, 36), (220, 40, 36), (60, 200, 90), (240, 160, 40)))
-    x = register.left + register.width * choices.pick((0.1, 0.7))
-    y = min(register.bottom + choices.between(32, 48), plate.bottom - 15)
-    return tuple(Knob(x + 62 * place, y, 12, colour) for place in range(count))
-
-
-def _screws(choices: _Choices, terminal: str, terminal_top: float, height: float) -> tuple[Knob, ...]:
-    metal: Colour = choices.pick(((168, 160, 140), (120, 122, 126), (190, 170, 110)))
-    if terminal == "none":
-        spots = [(45, 45), (955, 45), (45, height - 45), (955, height - 45)] if choices.chance(0.4) else []
-    else:
-        middle = (terminal_top + height) / 2
-        spots = [(110, middle), (890, middle)] if choices.chance(0.6) else [(500, middle)]
-    return tuple(Knob(x, y, choices.between(24, 34), metal) for x, y in spots)
-
-
-def _printed_lines(choices: _Choices, area: Box) -> tuple[Line, ...]:
+def _printed_lines(choices: Choices, area: Box) -> tuple[Line, ...]:
     type_code = f"{choices.pick('ABDEHKMNPRST')}{choices.pick('LMSX')}{int(choices.between(10, 99))}"
     texts = [choices.pick(_KINDS), choices.pick(_RATINGS), choices.pick(_CONSTANTS)]
     texts += [choices.pick(_NOTES) for _ in range(choices.pick((0, 1, 2)))]
@@ -591,7 +321,7 @@ def _printed_lines(choices: _Choices, area: Box) -> tuple[Line, ...]:
     )
 
 
-def _twin(choices: _Choices, original: Design, makers: Sequence[Maker]) -> Design:
+def _twin(choices: Choices, original: Design, makers: Sequence[Maker]) -> Design:
     """Return the design of another maker in the same housing: other logo, name, print, plate shade and buttons."""
     maker = choices.pick([maker for maker in makers if maker != original.maker])
     area = Box(

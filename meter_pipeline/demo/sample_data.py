@@ -26,8 +26,9 @@ from typing import Literal
 
 from meter_pipeline.core.files import write_bytes, write_text
 from meter_pipeline.core.layout import Layout
-from meter_pipeline.demo.designs import Design, known_designs, unseen_designs
+from meter_pipeline.demo.designs import known_designs, unseen_designs
 from meter_pipeline.demo.drawing import Condition, Shot
+from meter_pipeline.demo.parts import Design
 from meter_pipeline.demo.photo_files import PhotoFile, draw_photo_files
 from meter_pipeline.demo.sample_size import SampleSize
 from meter_pipeline.demo.workbooks import EAST_WORKBOOK, NORTH_WORKBOOK, write_east_workbook, write_north_workbook

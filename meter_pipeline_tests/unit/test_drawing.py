@@ -13,7 +13,6 @@ from meter_pipeline.demo.designs import (
     KNOWN_COUNT,
     UNSEEN_COUNT,
     catalogue,
-    design_named,
     known_designs,
     unseen_designs,
 )

@@ -1,0 +1,72 @@
+"""Every downloaded photo once, under the SHA-256 of its bytes; what is in the store was decoded whole and measured."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import asdict, dataclass
+
+from meter_pipeline.core.files import write_bytes
+from meter_pipeline.core.layout import Layout
+from meter_pipeline.core.photos import open_photo
+from meter_pipeline.core.quality import Quality, measure
+
+
+@dataclass(frozen=True)
+class StoredPhoto:
+    """A photo in the store.
+
+    Attributes:
+        image_id: SHA-256 of its bytes, in hex.
+        bytes: size of the file.
+        width: pixels, upright.
+        height: pixels, upright.
+        format: Pillow's word, e.g. `JPEG`.
+        quality: what was measured of it.
+    """
+
+    image_id: str
+    bytes: int
+    width: int
+    height: int
+    format: str
+    quality: Quality
+
+    def columns(self) -> dict[str, object]:
+        """Return it as columns of `url_images`."""
+        row = {name: value for name, value in asdict(self).items() if name != "quality"}
+        return row | asdict(self.quality)
+
+
+def image_id_of(content: bytes) -> str:
+    """Return the name of a photo: the SHA-256 of its bytes, in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def store(layout: Layout, content: bytes) -> StoredPhoto:
+    """Check a photo's bytes and put them into the store, unless they are there.
+
+    Raises:
+        PhotoError: the bytes are no photo that can be used; nothing was written.
+        StorageError: the disk is full or not ours to write.
+    """
+    photo = open_photo(content)
+    stored = StoredPhoto(
+        image_id_of(content), len(content), photo.width, photo.height, photo.format, measure(photo.image)
+    )
+    path = layout.image(stored.image_id)
+    if not path.exists():
+        write_bytes(path, content)
+    return stored
+
+
+def stored_ids(layout: Layout) -> set[str]:
+    """Return the image_ids of every photo in the store."""
+    found: set[str] = set()
+    if layout.images.is_dir():
+        with os.scandir(layout.images) as folders:
+            for folder in folders:
+                if folder.is_dir() and len(folder.name) == 2:
+                    with os.scandir(folder.path) as files:
+                        found.update(f.name.removesuffix(".jpg") for f in files if f.name.endswith(".jpg"))
+    return {name for name in found if not name.startswith(".")}

@@ -138,9 +138,12 @@ def _efficientnet_lite0(_name: str) -> Architecture:
     import timm
 
     net: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    return Architecture(net, *_efficientnet_parts(net), net.num_features, HALF, HALF)
+
+
+def _efficientnet_parts(net: Any) -> tuple[nn.Module, nn.Module]:
     trunk = nn.Sequential(net.conv_stem, net.bn1, *net.blocks[:-1])
-    last = nn.Sequential(net.blocks[-1], net.conv_head, net.bn2, _Pool())
-    return Architecture(net, trunk, last, net.num_features, HALF, HALF)
+    return trunk, nn.Sequential(net.blocks[-1], net.conv_head, net.bn2, _Pool())
 
 
 def _timm(name: str) -> Architecture:
@@ -161,9 +164,16 @@ def _timm(name: str) -> Architecture:
         last = nn.Sequential(net.layer4, _Pool())
     elif hasattr(net, "stages") and hasattr(net, "stem") and hasattr(net, "head"):
         trunk, last = nn.Sequential(net.stem, *net.stages[:-1]), nn.Sequential(net.stages[-1], _Pool())
+    elif hasattr(net, "conv_stem") and hasattr(net, "blocks") and hasattr(net, "bn2"):
+        trunk, last = _efficientnet_parts(net)
     else:  # the whole network stays frozen: only a layer norm before the head is tuned
-        trunk, last = net, nn.Sequential(nn.LayerNorm(net.num_features))
-    return Architecture(net, trunk, last, net.num_features, tuple(mean), tuple(std))
+        trunk, last = net, nn.Sequential(nn.LayerNorm(_output_width(net)))
+    return Architecture(net, trunk, last, _output_width(net), tuple(mean), tuple(std))
+
+
+def _output_width(network: nn.Module) -> int:
+    with torch.inference_mode():
+        return int(network.eval()(torch.zeros(1, 3, 224, 224)).shape[1])
 
 
 _ARCHITECTURES: Mapping[str, Callable[[str], Architecture]] = {

@@ -23,6 +23,14 @@ def pick_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def set_training_threads() -> None:
+    """Let torch compute a training step on half of the cores: the same number on every run, so the same weights.
+
+    Half, because beside any other busy process a step waits for the slowest thread at every layer.
+    """
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
+
+
 def in_parallel(work: Callable[[Item], Result], items: Sequence[Item], *, ahead: int) -> Iterator[Result]:
     """Yield `work(item)` in order, computed a core each.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -253,7 +254,7 @@ def split_counts_png(counts: pd.DataFrame, theme: Theme = LIGHT) -> bytes:
         axes.barh(places, values, left=left, height=0.72, color=colour, label=part, zorder=2)
         left += values
     for place, total in zip(places, left, strict=True):
-        axes.text(total, place, f" {int(total)}", va="center", ha="left", fontsize=8, color=theme.muted)
+        axes.text(float(total), float(place), f" {int(total)}", va="center", ha="left", fontsize=8, color=theme.muted)
     axes.set_yticks(places, [_name(name) for name in ordered.index], fontsize=8, parse_math=False)
     axes.set(xlabel="photos", ylim=(-0.6, len(ordered) - 0.4), xlim=(0, max(float(left.max(initial=0)) * 1.08, 1)))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
@@ -318,7 +319,7 @@ def _dress(axes: Axes, theme: Theme) -> None:
         label.set_fontsize(10)
 
 
-def _legend(axes: Axes, theme: Theme, *, loc: str) -> None:
+def _legend(axes: Axes, theme: Theme, *, loc: Literal["best", "upper left", "lower right"]) -> None:
     legend = axes.legend(
         loc=loc, fontsize=8.5, facecolor=theme.background, edgecolor=theme.grid, labelcolor=theme.text, framealpha=0.9
     )
@@ -339,7 +340,9 @@ def _png(figure: Figure) -> bytes:
     for text in figure.findobj(match=lambda artist: hasattr(artist, "set_fontfamily")):
         text.set_fontfamily(families)  # type: ignore[attr-defined]
     content = io.BytesIO()
-    figure.savefig(content, format="png", bbox_inches="tight", pad_inches=0.12, metadata={"Software": None})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font")  # drawn as a box; the CSV has it
+        figure.savefig(content, format="png", bbox_inches="tight", pad_inches=0.12, metadata={"Software": None})
     return content.getvalue()
 
 

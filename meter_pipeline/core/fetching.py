@@ -20,7 +20,6 @@ import requests
 import urllib3.exceptions
 from requests.cookies import RequestsCookieJar
 
-from meter_pipeline import __version__
 from meter_pipeline.core.addresses import AddressRules, BlockedAddressError
 from meter_pipeline.core.guarded_connections import DeadlineWatch, GuardedAdapter, Resolver
 from meter_pipeline.core.host_breaker import HostBreaker
@@ -28,6 +27,7 @@ from meter_pipeline.core.outcomes import RETRIED_STATUSES, Outcome, outcome_of_s
 from meter_pipeline.core.photos import refusal_of_foreign, sniff
 from meter_pipeline.core.urls import UrlRefusedError, clean_url
 
+USER_AGENT = "meter-pipeline"
 MAX_REDIRECTS = 5
 CHUNK_BYTES = 64 * 1024
 SNIFFED_BYTES = 256
@@ -122,7 +122,7 @@ class Fetcher:
         self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
         self._session.cookies = _NoCookies()
         self._session.headers = {  # type: ignore[assignment]
-            "User-Agent": f"meter-pipeline/{__version__}",
+            "User-Agent": USER_AGENT,
             "Accept": "image/*,*/*;q=0.5",
             "Accept-Encoding": "identity",
         }
@@ -257,7 +257,9 @@ class Fetcher:
         limit = self.limits.max_bytes
         declared = response.headers.get("Content-Length", "")
         if declared.isdecimal() and int(declared) > limit:
-            raise _AttemptError(Outcome.TOO_LARGE, f"The photo has {int(declared):,} bytes; at most {limit:,} are fetched.")
+            raise _AttemptError(
+                Outcome.TOO_LARGE, f"The photo has {int(declared):,} bytes; at most {limit:,} are fetched."
+            )
         content = bytearray()
         sniffed = False
         try:

@@ -1,4 +1,4 @@
-"""The photos of the drops through the champion: features, a decision a photo, a prediction a row, and what is UNKNOWN."""
+"""The drops' photos through the champion: features, a decision a photo, a prediction a row, and what is UNKNOWN."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def name_rows(layout: Layout, rules: DecisionRules) -> pd.DataFrame:
 
 
 def collect_unknown(layout: Layout) -> int:
-    """Write embeddings and metadata of the photos whose final label is UNKNOWN, each once; return how many there are."""
+    """Write embeddings and metadata of the photos that are UNKNOWN, each once; return how many."""
     lake = layout.lake
     rows = lake.frame(BATCH_PREDICTIONS, where=pc.field("final_prediction") == UNKNOWN)
     photos = rows.sort_values(["drop", "position"]).drop_duplicates("image_id").sort_values("image_id")

@@ -138,6 +138,7 @@ DROPS = TableSpec(
         "url_columns": STRING,
         "rows": INT,
         "refused_rows": INT,
+        "read_as": STRING,  # version of the reader and the settings it read with; another one reads the file again
         "status": STRING,  # read or refused
         "reason": STRING,
     },

@@ -21,7 +21,7 @@ from torch.nn import functional
 from meter_pipeline.core.augmentation import AUGMENTATION_ID
 from meter_pipeline.core.backbones import Backbone, load_backbone
 from meter_pipeline.core.calibration import fit_temperature
-from meter_pipeline.core.compute import pick_device
+from meter_pipeline.core.compute import pick_device, set_training_threads
 from meter_pipeline.core.files import replacing
 from meter_pipeline.core.guard import choose_threshold, normalised
 from meter_pipeline.core.layout import Layout
@@ -182,6 +182,7 @@ class _Trainer:
             len(self.val.image_ids),
             self.device,
         )
+        set_training_threads()
         self.embeddings = self._pretrained_embeddings(self.train, self.samples)
         self.val_embeddings = self._pretrained_embeddings(self.val, self.views)
         self._phase("head", self.config.epochs_head, [{"params": self.head.parameters(), "lr": HEAD_LEARNING_RATE}])
@@ -267,7 +268,7 @@ class _Trainer:
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 optimiser.step()
-                losses += float(loss) * len(labels)
+                losses += float(loss.detach()) * len(labels)
                 right += int((logits.argmax(1) == labels).sum())
                 seen, step = seen + len(labels), step + 1
             record = self._record(phase, epoch, losses / seen, right / seen)

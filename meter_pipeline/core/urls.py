@@ -50,12 +50,12 @@ class CellUrl:
 
 def looks_like_url(text: str) -> bool:
     """Return whether a cell holds at least one http(s) URL, by its beginning."""
-    return _HTTP.match(_bare(text)) is not None
+    return "ttp" in text.lower() and _HTTP.match(_bare(text)) is not None
 
 
 def looks_like_schemeless_url(text: str) -> bool:
     """Return whether a cell looks like a URL whose `http://` is missing: a host name with a dot, a slash, a path."""
-    return _NO_SCHEME.match(_bare(text)) is not None
+    return "/" in text and "." in text and _NO_SCHEME.match(_bare(text)) is not None
 
 
 def urls_in(cell: str) -> list[CellUrl]:

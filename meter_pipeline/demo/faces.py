@@ -14,6 +14,8 @@ from meter_pipeline.demo.strokes import disc_at, font, rect, shade
 
 _OVERSAMPLING = 2
 """The design's fixed parts are drawn this much larger and reduced, for smooth edges."""
+_LEAST_CONTRAST = 55.0
+"""Difference of luma (0 to 255) a printed logo needs."""
 _BLACK: Colour = (22, 23, 26)
 
 
@@ -151,13 +153,15 @@ def _plate(pen: ImageDraw.ImageDraw, design: Design, scale: float) -> None:
         )
     if design.band:
         pen.rectangle(rect(design.band, scale, -6), fill=design.band_colour)
-    draw_logo(pen, design.maker.logo, design.logo_box, _legible(design.maker.logo_colour, colour), scale)
     name = design.name_line
+    behind = design.band_colour if design.band and name.y < design.band.bottom else colour
+    maker_colour = _legible(design.maker.logo_colour, behind)
+    draw_logo(pen, design.maker.logo, design.logo_box, maker_colour, scale)
     pen.text(
         (name.x * scale, name.y * scale),
         design.maker.name,
         font=font(design.maker.font, round(name.size * scale)),
-        fill=_legible(design.maker.logo_colour, colour),
+        fill=maker_colour,
     )
     for line in design.lines:
         letters = font("DejaVuSans-Bold" if line.bold else "DejaVuSans", round(line.size * 0.78 * scale))
@@ -171,8 +175,14 @@ def _plate(pen: ImageDraw.ImageDraw, design: Design, scale: float) -> None:
 
 
 def _legible(colour: Colour, behind: Colour) -> Colour:
-    """Return the colour, or white where it would not stand out from what is behind it."""
-    return colour if sum(abs(a - b) for a, b in zip(colour, behind, strict=True)) > 160 else (244, 245, 246)
+    """Return the colour, or white where it is nearly as dark as what is behind it."""
+    if abs(_luma(colour) - _luma(behind)) > _LEAST_CONTRAST:
+        return colour
+    return (244, 245, 246) if _luma(behind) < 150 else (30, 32, 40)
+
+
+def _luma(colour: Colour) -> float:
+    return 0.3 * colour[0] + 0.59 * colour[1] + 0.11 * colour[2]
 
 
 def _terminal(pen: ImageDraw.ImageDraw, design: Design, scale: float) -> None:

@@ -7,68 +7,72 @@ import math
 from PIL import ImageDraw
 
 from meter_pipeline.demo.parts import Box, Colour, Knob, Point, Port
-from meter_pipeline.demo.strokes import disc_at, shade
+from meter_pipeline.demo.strokes import disc_at, rect, shade
 
 _BLACK: Colour = (22, 23, 26)
 _WHITE: Colour = (245, 245, 245)
+
+
+def _regular(corners: int, turn: float, size: float = 1.0) -> list[Point]:
+    angles = [turn + 2 * math.pi * step / corners for step in range(corners)]
+    return [(size * math.cos(angle), size * math.sin(angle)) for angle in angles]
+
+
+def _rectangle(left: float, top: float, right: float, bottom: float) -> list[Point]:
+    return [(left, top), (right, top), (right, bottom), (left, bottom)]
+
+
+def _star() -> list[Point]:
+    outer, inner = _regular(5, -math.pi / 2), _regular(5, -math.pi / 2 + math.pi / 5, 0.42)
+    return [point for pair in zip(outer, inner, strict=True) for point in pair]
+
+
+def _chevron(drop: float) -> list[Point]:
+    return [(-1, drop + 0.5), (0, drop), (1, drop + 0.5), (1, drop + 0.95), (0, drop + 0.45), (-1, drop + 0.95)]
+
+
+# Within a circle of radius 1 around 0, 0.
+_LOGO_POLYGONS: dict[str, list[list[Point]]] = {
+    "diamond": [_regular(4, 0)],
+    "triangle": [_regular(3, -math.pi / 2)],
+    "hexagon": [_regular(6, 0)],
+    "star": [_star()],
+    "bolt": [[(0.2, -1), (-0.6, 0.15), (0, 0.15), (-0.2, 1), (0.6, -0.2), (0.05, -0.2)]],
+    "bars": [
+        _rectangle(-1 + 0.7 * place, 1 - 2 * tall, -0.5 + 0.7 * place, 1) for place, tall in enumerate((0.5, 0.8, 1.0))
+    ],
+    "quarters": [_rectangle(-1, -1, -0.08, -0.08), _rectangle(0.08, 0.08, 1, 1)],
+    "chevron": [_chevron(-0.7), _chevron(0.0)],
+    "cross": [_rectangle(-1, -0.3, 1, 0.3), _rectangle(-0.3, -1, 0.3, 1)],
+}
+_LOGO_HOLES: dict[str, list[list[Point]]] = {
+    "diamond": [_regular(4, 0, 0.45)],
+    "hexagon": [_regular(6, 0, 0.65)],
+    "disc": [_rectangle(-0.2, -0.7, 0.2, 0.7)],
+}
 
 
 def draw_logo(pen: ImageDraw.ImageDraw, shape: str, box: Box, colour: Colour, scale: float) -> None:
     """Draw a maker's logo, as wide as high, in the middle of its box."""
     radius = min(box.width, box.height) / 2 * scale
     x, y = (box.left + box.right) / 2 * scale, (box.top + box.bottom) / 2 * scale
-
-    def ngon(count: int, turn: float, size: float = 1.0) -> list[Point]:
-        angles = [turn + 2 * math.pi * step / count for step in range(count)]
-        return [(x + size * radius * math.cos(a), y + size * radius * math.sin(a)) for a in angles]
-
-    if shape == "diamond":
-        pen.polygon(ngon(4, 0), fill=colour)
-        pen.polygon(ngon(4, 0, 0.45), fill=(245, 245, 245))
+    around = (x - radius, y - radius, x + radius, y + radius)
+    if shape == "ring":
+        pen.ellipse(around, outline=colour, width=round(radius * 0.35))
     elif shape == "disc":
-        disc_at(pen, x, y, radius, colour, None)
-        pen.rectangle((x - radius * 0.2, y - radius * 0.7, x + radius * 0.2, y + radius * 0.7), fill=(245, 245, 245))
-    elif shape == "bars":
-        for place, tall in enumerate((0.5, 0.8, 1.0)):
-            left = x - radius + place * 0.7 * radius
-            pen.rectangle((left, y + radius - 2 * tall * radius, left + 0.5 * radius, y + radius), fill=colour)
-    elif shape == "triangle":
-        pen.polygon(ngon(3, -math.pi / 2), fill=colour)
-    elif shape == "hexagon":
-        pen.polygon(ngon(6, 0), outline=colour, width=max(1, round(radius * 0.3)))
+        pen.ellipse(around, fill=colour)
     elif shape == "wave":
         for lift in (-0.4, 0.2, 0.8):
             points = [(x + t / 8 * radius, y + radius * (lift + 0.25 * math.sin(t / 2))) for t in range(-8, 9)]
             pen.line(points, fill=colour, width=max(2, round(radius * 0.22)))
-    elif shape == "star":
-        outer, inner = ngon(5, -math.pi / 2), ngon(5, -math.pi / 2 + math.pi / 5, 0.42)
-        pen.polygon([point for pair in zip(outer, inner, strict=True) for point in pair], fill=colour)
-    elif shape == "ring":
-        pen.ellipse((x - radius, y - radius, x + radius, y + radius), outline=colour, width=round(radius * 0.35))
-    elif shape == "bolt":
-        steps = ((0.2, -1), (-0.6, 0.15), (0, 0.15), (-0.2, 1), (0.6, -0.2), (0.05, -0.2))
-        pen.polygon([(x + dx * radius, y + dy * radius) for dx, dy in steps], fill=colour)
-    elif shape == "quarters":
-        for dx, dy in ((-1, -1), (0.08, 0.08)):
-            left, top = x + dx * radius, y + dy * radius
-            pen.rectangle((left, top, left + radius * 0.92, top + radius * 0.92), fill=colour)
-    elif shape == "chevron":
-        for drop in (-0.7, 0.0):
-            steps = (
-                (-1, drop + 0.5),
-                (0, drop),
-                (1, drop + 0.5),
-                (1, drop + 0.95),
-                (0, drop + 0.45),
-                (-1, drop + 0.95),
-            )
-            pen.polygon([(x + dx * radius, y + dy * radius) for dx, dy in steps], fill=colour)
-    else:
-        pen.rectangle((x - radius, y - radius * 0.3, x + radius, y + radius * 0.3), fill=colour)
-        pen.rectangle((x - radius * 0.3, y - radius, x + radius * 0.3, y + radius), fill=colour)
+    for polygon in _LOGO_POLYGONS.get(shape, ()):
+        pen.polygon([(x + dx * radius, y + dy * radius) for dx, dy in polygon], fill=colour)
+    for polygon in _LOGO_HOLES.get(shape, ()):
+        pen.polygon([(x + dx * radius, y + dy * radius) for dx, dy in polygon], fill=_WHITE)
 
 
 def draw_screw(pen: ImageDraw.ImageDraw, screw: Knob, scale: float) -> None:
+    """Draw a slotted screw."""
     x, y, radius = screw.x * scale, screw.y * scale, screw.radius * scale
     disc_at(pen, x, y, radius, screw.colour, shade(screw.colour, 0.5))
     pen.line(
@@ -79,6 +83,7 @@ def draw_screw(pen: ImageDraw.ImageDraw, screw: Knob, scale: float) -> None:
 
 
 def draw_disc(pen: ImageDraw.ImageDraw, box: Box, scale: float) -> None:
+    """Draw the slot in which the disc of a mechanical meter turns."""
     pen.rectangle(rect(box, scale, 8), fill=(40, 41, 44))
     pen.rectangle(rect(box, scale), fill=(178, 182, 186))
     pen.rectangle(rect(box.part(0, 0.55, 1, 1), scale), fill=(120, 124, 128))
@@ -86,6 +91,7 @@ def draw_disc(pen: ImageDraw.ImageDraw, box: Box, scale: float) -> None:
 
 
 def draw_port(pen: ImageDraw.ImageDraw, port: Port, scale: float) -> None:
+    """Draw the optical port."""
     x, y, radius = port.x * scale, port.y * scale, port.radius * scale
     if port.kind == "ring":
         disc_at(pen, x, y, radius, (176, 180, 182), (110, 112, 116))
@@ -120,6 +126,7 @@ def draw_port(pen: ImageDraw.ImageDraw, port: Port, scale: float) -> None:
 
 
 def draw_button(pen: ImageDraw.ImageDraw, button: Knob, scale: float) -> None:
+    """Draw a button."""
     x, y, radius = button.x * scale, button.y * scale, button.radius * scale
     if button.shape == "round":
         disc_at(pen, x, y, radius, button.colour, shade(button.colour, 0.5))

@@ -1,4 +1,4 @@
-"""Draws scenes without an electricity meter, for the junk among the photos: water meters, gauges, sky, plants, fingers."""
+"""Draws scenes without an electricity meter, the junk among the photos: water meters, gauges, sky, plants, fingers."""
 
 from __future__ import annotations
 

@@ -19,12 +19,15 @@ class Choices:
         self._random = random.Random(seed)
 
     def chance(self, share: float) -> bool:
+        """Return True in this share of the cases."""
         return self._random.random() < share
 
     def pick(self, values: Sequence[T]) -> T:
+        """Return one of the values."""
         return values[int(self._random.random() * len(values))]
 
     def between(self, low: float, high: float) -> float:
+        """Return a number from `low` to `high`."""
         return low + (high - low) * self._random.random()
 
 
@@ -146,6 +149,7 @@ def _row_of_leds(choices: Choices, plate: Box, register: Box) -> tuple[Knob, ...
 
 
 def place_screws(choices: Choices, terminal: str, terminal_top: float, height: float) -> tuple[Knob, ...]:
+    """Place the screws: of the terminal cover where there is one, else at the corners."""
     metal: Colour = choices.pick(((168, 160, 140), (120, 122, 126), (190, 170, 110)))
     if terminal == "none":
         spots = [(45, 45), (955, 45), (45, height - 45), (955, height - 45)] if choices.chance(0.4) else []

@@ -36,6 +36,7 @@ class Reading:
 
 
 def draw_lcd(pen: ImageDraw.ImageDraw, design: Design, reading: Reading) -> None:
+    """Draw the display: glass, its glow, the digits with the ghosts of dark segments, the unit."""
     box = design.register_box
     left, top, right, bottom = rect(box, FACE_SCALE)
     glass = design.lcd_off
@@ -56,16 +57,16 @@ def draw_lcd(pen: ImageDraw.ImageDraw, design: Design, reading: Reading) -> None
     unit = font("DejaVuSans-Bold", round((bottom - top) * 0.2))
     pen.text((right - 4, bottom - 4), design.unit, font=unit, fill=dark, anchor="rs")
     usable = (right - left) * 0.84
-    step = usable / design.digits
-    tall = min((bottom - top) * 0.68, step * 1.75)
+    pitch = usable / design.digits
+    tall = min((bottom - top) * 0.68, pitch * 1.75)
     first = left + (right - left) * 0.03
     baseline = top + (bottom - top) * 0.16
     for place, digit in enumerate(f"{reading.value:0{design.digits}d}"[-design.digits :]):
-        x = first + place * step
-        _seven_segments(pen, x, baseline, step * 0.72, tall, "abcdefg", ghost)
-        _seven_segments(pen, x, baseline, step * 0.72, tall, _SEGMENTS[int(digit)], dark)
+        x = first + place * pitch
+        _seven_segments(pen, x, baseline, pitch * 0.72, tall, "abcdefg", ghost)
+        _seven_segments(pen, x, baseline, pitch * 0.72, tall, _SEGMENTS[int(digit)], dark)
         if design.decimals and place == design.digits - design.decimals - 1:
-            pen.rectangle((x + step * 0.82, baseline + tall - 3, x + step * 0.92, baseline + tall), fill=dark)
+            pen.rectangle((x + pitch * 0.82, baseline + tall - 3, x + pitch * 0.92, baseline + tall), fill=dark)
 
 
 def _seven_segments(

@@ -50,9 +50,9 @@ _UNUSABLE_LINK = "photo not taken"
 _README = """This data directory holds DRAWN sample photos (meter_pipeline.demo), not photos of real meters.
 
 raw/ has the labelled ones, demo/served/ those that the demo's image server serves, demo/workbooks/ the spreadsheets
-that point to them, demo/truth.csv what each shows. Makers, names and numbers are invented. This file marks the directory:
-sample data are never written among labelled photos that are not drawn. Keep your own photos in another data directory
-(METER_DATA_DIR).
+that point to them, demo/truth.csv what each shows. Makers, names and numbers are invented. This file marks the
+directory: sample data are never written among labelled photos that are not drawn. Keep your own photos in another data
+directory (METER_DATA_DIR).
 """
 _SETTINGS = """# Settings of this demo data directory (written once by the demo; yours to change).
 # The backbone whose ImageNet weights came with the Python packages: the demo needs no internet.

@@ -26,6 +26,7 @@ def _font_folder() -> Path:
 
 
 def rect(box: Box, scale: float, grow: float = 0.0) -> tuple[float, float, float, float]:
+    """Return a box, grown on every side by `grow` face units, in pixels."""
     return (
         (box.left - grow) * scale,
         (box.top - grow) * scale,
@@ -35,6 +36,7 @@ def rect(box: Box, scale: float, grow: float = 0.0) -> tuple[float, float, float
 
 
 def shade(colour: Colour, factor: float) -> Colour:
+    """Return the colour made darker (factor below 1) or lighter."""
     red, green, blue = (min(255, max(0, round(channel * factor))) for channel in colour)
     return red, green, blue
 
@@ -42,6 +44,7 @@ def shade(colour: Colour, factor: float) -> Colour:
 def disc_at(
     pen: ImageDraw.ImageDraw, x: float, y: float, radius: float, fill: Colour | tuple[int, ...], outline: Colour | None
 ) -> None:
+    """Draw a disc around a point; all in pixels."""
     pen.ellipse(
         (x - radius, y - radius, x + radius, y + radius), fill=fill, outline=outline, width=max(1, round(radius * 0.14))
     )

@@ -25,8 +25,24 @@ ALLOWED = {
 }
 """Which parts of the package each part may import; everything else (cli, definitions, ...) may import all."""
 
-FORBIDDEN_PACKAGES = {"core": {"dagster", "streamlit", "typer"}, "demo": {"dagster", "streamlit"}, "defs": {"streamlit"}}
-HEAVY = {"torch", "torchvision", "timm", "pandas", "sklearn", "umap", "hdbscan", "numba", "matplotlib", "scipy", "duckdb"}
+FORBIDDEN_PACKAGES = {
+    "core": {"dagster", "streamlit", "typer"},
+    "demo": {"dagster", "streamlit"},
+    "defs": {"streamlit"},
+}
+HEAVY = {
+    "torch",
+    "torchvision",
+    "timm",
+    "pandas",
+    "sklearn",
+    "umap",
+    "hdbscan",
+    "numba",
+    "matplotlib",
+    "scipy",
+    "duckdb",
+}
 IMPORT_BUDGET_S = 2.0
 
 

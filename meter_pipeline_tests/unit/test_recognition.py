@@ -1,0 +1,279 @@
+"""A model from photos to decision: trained, stored, asked; what a kill leaves; what does not fit together."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from meter_pipeline.core.decision import DecisionRules, decide
+from meter_pipeline.core.feature_table import Features, features_of, update_features
+from meter_pipeline.core.features import extract_features
+from meter_pipeline.core.files import read_json, write_json
+from meter_pipeline.core.layout import Layout
+from meter_pipeline.core.model_store import (
+    MeterModel,
+    ModelCard,
+    champion_version,
+    list_models,
+    load_card,
+    load_model,
+    set_champion,
+)
+from meter_pipeline.core.predict import predict_photos
+from meter_pipeline.core.tables import IMAGE_FEATURES
+from meter_pipeline.core.training import EpochRecord, TrainingConfig, train_model
+from meter_pipeline.errors import DataSetError, NoChampionError, WeightsError
+from meter_pipeline.settings import load_settings
+from meter_pipeline_tests.patterns import draw, split_of
+
+COUNTS = {"BLUE_A": (12, 3, 3), "GREY_A": (8, 0, 3), "WHITE_A": (5, 0, 0)}
+
+
+def config_for(data_dir: Path, **overrides: object) -> TrainingConfig:
+    small = {"backbone": "efficientnet_lite0", "epochs_head": 3, "epochs_tune": 2, "train_views": 3, "batch_size": 8}
+    return TrainingConfig.from_settings(load_settings(data_dir=data_dir, **{**small, **overrides}))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Layout, pd.DataFrame, ModelCard, list[EpochRecord]]:
+    layout = Layout(tmp_path_factory.mktemp("trained"))
+    split = split_of(layout.raw, COUNTS)
+    epochs: list[EpochRecord] = []
+    card = train_model(split, layout, config_for(layout.root), on_epoch=epochs.append)
+    set_champion(layout, card.version, reason="for a test")
+    return layout, split, card, epochs
+
+
+@pytest.fixture
+def model(trained: tuple[Layout, pd.DataFrame, ModelCard, list[EpochRecord]]) -> MeterModel:
+    return load_model(trained[0])
+
+
+def test_both_phases_are_trained_and_the_model_knows_its_classes(
+    trained: tuple[Layout, pd.DataFrame, ModelCard, list[EpochRecord]],
+) -> None:
+    layout, split, card, epochs = trained
+    assert [(e.phase, e.epoch) for e in epochs] == [("head", 1), ("head", 2), ("head", 3), ("tune", 1), ("tune", 2)]
+    assert card.classes == sorted(COUNTS)
+    assert card.counts == {"train": 25, "val": 3, "test": 6}
+    test = split[split["split"] == "test"]
+    predictions = predict_photos(
+        layout, [layout.raw / path for path in test["path"]], load_settings(data_dir=layout.root)
+    )
+    assert [p.top3[0][0] for p in predictions] == test["label"].tolist()
+
+
+def test_the_same_photos_and_settings_are_not_trained_again(
+    trained: tuple[Layout, pd.DataFrame, ModelCard, list[EpochRecord]],
+) -> None:
+    layout, split, card, _ = trained
+    epochs: list[EpochRecord] = []
+    again = train_model(split.sample(frac=1, random_state=1), layout, config_for(layout.root), on_epoch=epochs.append)
+    assert (again.version, epochs) == (card.version, [])
+
+
+def test_a_killed_training_goes_on_and_gives_the_same_weights(
+    trained: tuple[Layout, pd.DataFrame, ModelCard, list[EpochRecord]], tmp_path: Path
+) -> None:
+    _, _, undisturbed, _ = trained
+    script = textwrap.dedent("""
+        import sys, time
+        from pathlib import Path
+        from meter_pipeline.core.layout import Layout
+        from meter_pipeline.core.training import train_model
+        from meter_pipeline_tests.patterns import split_of
+        from meter_pipeline_tests.unit.test_recognition import COUNTS, config_for
+        layout = Layout(Path(sys.argv[1]))
+        slow = sys.argv[2] == "slow"
+        def on_epoch(record):
+            print(record.phase, record.epoch, flush=True)
+            time.sleep(0.5 if slow else 0)
+        card = train_model(split_of(layout.raw, COUNTS), layout, config_for(layout.root), on_epoch=on_epoch)
+        print("weights", card.weights_sha256, flush=True)
+    """)
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    process = subprocess.Popen([*command, "slow"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("tune 1"):
+            break
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert list_models(Layout(tmp_path)) == []
+    output = subprocess.run([*command, "quick"], capture_output=True, text=True, check=True).stdout.split("\n")
+    assert "head 1" not in output
+    assert f"weights {undisturbed.weights_sha256}" in output
+    assert not list((tmp_path / "models").glob(".training-*"))
+
+
+@pytest.mark.parametrize("counts", [{}, {"BLUE_A": (5, 0, 0)}])
+def test_too_few_classes_are_refused(tmp_path: Path, counts: dict[str, tuple[int, int, int]]) -> None:
+    with pytest.raises(DataSetError):
+        train_model(split_of(tmp_path / "raw", counts), Layout(tmp_path), config_for(tmp_path))
+
+
+def test_a_class_of_one_photo_and_no_val_set_can_be_trained(tmp_path: Path) -> None:
+    split = split_of(tmp_path / "raw", {"BLUE_A": (4, 0, 0), "GREY_A": (1, 0, 0)})
+    card = train_model(split, Layout(tmp_path), config_for(tmp_path, epochs_tune=1))
+    assert card.classes == ["BLUE_A", "GREY_A"]
+    assert "Off" in card.guard["note"]
+
+
+def test_a_photos_numbers_do_not_depend_on_who_is_beside_it(model: MeterModel, tmp_path: Path) -> None:
+    photos = []
+    for number in range(11):
+        path = tmp_path / f"{number}.jpg"
+        draw("BLUE_A", 100 + number).save(path)
+        photos.append((f"p{number}", path))
+
+    def features(some: list[tuple[str, Path]]) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        for batch in extract_features(model, some):
+            for i, image_id in enumerate(batch.image_ids):
+                found[image_id] = (
+                    batch.logits[i].tobytes() + batch.embedding[i].tobytes() + batch.pretrained_embedding[i].tobytes()
+                )
+        return found
+
+    together = features(photos)
+    assert features(photos[::-1]) == together
+    assert features([photos[5]]) == {"p5": together["p5"]}
+
+
+def test_a_photo_that_cannot_be_read_is_a_row_with_its_reason_and_harms_no_other(
+    model: MeterModel, tmp_path: Path
+) -> None:
+    draw("BLUE_A", 1).save(tmp_path / "good.jpg")
+    (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8\xff not a photo")
+    photos = [("good", tmp_path / "good.jpg"), ("bad", tmp_path / "bad.jpg"), ("gone", tmp_path / "gone.jpg")]
+    lake = Layout(tmp_path).lake
+    assert update_features(lake, IMAGE_FEATURES, model, photos) == 3
+    assert update_features(lake, IMAGE_FEATURES, model, photos) == 0
+    found = features_of(lake, IMAGE_FEATURES, model.version, ["gone", "bad", "good", "never seen"])
+    assert found.image_ids == ["good"]
+    assert set(found.failures) == {"bad", "gone"}
+
+
+def features_with(logits: list[list[float]], model: MeterModel, similar_to: int | None = 0) -> Features:
+    count, reference = len(logits), model.reference
+    like = reference.pretrained[similar_to] if similar_to is not None else -reference.pretrained.mean(axis=0)
+    embedding = np.repeat(like[None], count, axis=0)
+    return Features([f"p{i}" for i in range(count)], np.array(logits, np.float32), embedding, embedding, {})
+
+
+def test_unknown_below_half_always_and_the_top_3_are_kept(model: MeterModel) -> None:
+    just_below, just_above = np.log([0.499, 0.3, 0.201]), np.log([0.501, 0.3, 0.199])
+    features = features_with([just_below.tolist(), just_above.tolist()], model)
+    rows = decide(model, features, DecisionRules(guard=False))
+    assert rows["final_prediction"].tolist() == ["UNKNOWN", model.classes[0]]
+    assert rows["rule"].tolist() == ["threshold", "accepted"]
+    assert rows.loc[0, ["top1_class", "top2_class", "top3_class"]].tolist() == model.classes
+    assert rows.loc[0, "top1_confidence"] == pytest.approx(0.499, abs=1e-6)
+    assert "below 50%" in rows.loc[0, "reason"]
+
+
+def test_the_guard_speaks_where_a_confident_photo_looks_like_none_of_its_class(model: MeterModel) -> None:
+    guarded = replace(model, card=replace(model.card, guard={"threshold": 0.6}))
+    features = features_with([[9.0, 0.0, 0.0]], model, similar_to=None)
+    row = decide(guarded, features, DecisionRules()).iloc[0]
+    assert (row["final_prediction"], row["rule"], row["top1_class"]) == ("UNKNOWN", "guard", model.classes[0])
+    assert decide(guarded, features, DecisionRules(guard=False)).iloc[0]["final_prediction"] == model.classes[0]
+
+
+def test_dark_is_a_flag_that_blinds_nothing(model: MeterModel) -> None:
+    features = features_with([[9.0, 0.0, 0.0]], model)
+    row = decide(model, features, DecisionRules(dark_brightness=30), {"p0": 12.0}).iloc[0]
+    assert (row["final_prediction"], row["rule"], row["top1_class"]) == ("DARK", "dark", model.classes[0])
+    assert row["top3_confidence"] is not None
+
+
+def test_one_photo_and_a_batch_get_the_same_answer(
+    trained: tuple[Layout, pd.DataFrame, ModelCard, list[EpochRecord]], model: MeterModel, tmp_path: Path
+) -> None:
+    layout = trained[0]
+    paths = []
+    for number, kind in enumerate(["BLUE_A", "RED_NEW", "WHITE_A"]):
+        paths.append(tmp_path / f"{number}.jpg")
+        draw(kind, 50 + number).save(paths[-1])
+    lake = Layout(tmp_path).lake
+    update_features(lake, IMAGE_FEATURES, model, [(str(i), path) for i, path in enumerate(paths)])
+    batch = decide(model, features_of(lake, IMAGE_FEATURES, model.version, ["0", "1", "2"]), DecisionRules())
+    single = predict_photos(layout, paths, load_settings(data_dir=layout.root))
+    assert [p.final_prediction for p in single] == batch["final_prediction"].tolist()
+    assert [p.confidence for p in single] == batch["top1_confidence"].tolist()
+    assert [p.reason for p in single] == batch["reason"].tolist()
+
+
+def test_a_photo_that_is_none_is_an_error_with_its_reason(
+    trained: tuple[Layout, pd.DataFrame, ModelCard, list[EpochRecord]], tmp_path: Path
+) -> None:
+    layout = trained[0]
+    (tmp_path / "text.jpg").write_text("hello", encoding="utf-8")
+    bad, missing = predict_photos(
+        layout, [tmp_path / "text.jpg", tmp_path / "none.jpg"], load_settings(data_dir=layout.root)
+    )
+    assert (bad.final_prediction, missing.final_prediction) == ("ERROR", "ERROR")
+    assert "No such file" in missing.reason
+
+
+def test_no_champion_says_what_to_do(tmp_path: Path) -> None:
+    assert champion_version(Layout(tmp_path)) is None
+    with pytest.raises(NoChampionError, match=r"no model in use yet.*meter train"):
+        load_model(Layout(tmp_path))
+
+
+def copy_of_model(layout: Layout, to: Path) -> Path:
+    import shutil
+
+    shutil.copytree(layout.models, to / "models")
+    return to / "models" / list_models(layout)[0]
+
+
+def test_a_card_that_does_not_fit_its_weights_is_refused(
+    trained: tuple[Layout, pd.DataFrame, ModelCard, list[EpochRecord]], tmp_path: Path
+) -> None:
+    folder = copy_of_model(trained[0], tmp_path)
+    card = read_json(folder / "model.json")
+    write_json(folder / "model.json", {**card, "classes": [*card["classes"], "EXTRA"]})
+    with pytest.raises(WeightsError, match="card names 4 classes"):
+        load_model(Layout(tmp_path))
+    write_json(folder / "model.json", {**card, "weights_sha256": "0" * 64})
+    with pytest.raises(WeightsError, match="not the one on the model's card"):
+        load_model(Layout(tmp_path))
+    (folder / "model.json").write_text("{", encoding="utf-8")
+    with pytest.raises(WeightsError, match="card cannot be read"):
+        load_card(Layout(tmp_path))
+
+
+def test_a_damaged_or_missing_weights_file_is_refused(
+    trained: tuple[Layout, pd.DataFrame, ModelCard, list[EpochRecord]], tmp_path: Path
+) -> None:
+    folder = copy_of_model(trained[0], tmp_path)
+    weights = folder / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(WeightsError, match="hash is another"):
+        load_model(Layout(tmp_path))
+    weights.unlink()
+    with pytest.raises(WeightsError, match="weights file is missing"):
+        load_model(Layout(tmp_path))
+
+
+def test_the_card_says_what_a_person_needs(
+    trained: tuple[Layout, pd.DataFrame, ModelCard, list[EpochRecord]],
+) -> None:
+    layout, _, card, _ = trained
+    stored = json.loads((layout.models / card.version / "model.json").read_text(encoding="utf-8"))
+    assert {"classes", "backbone", "preprocess_id", "data_version", "config", "metrics", "libraries"} <= set(stored)
+    assert stored["libraries"]["torch"]
+    assert time.strptime(stored["created_at"][:19], "%Y-%m-%dT%H:%M:%S")

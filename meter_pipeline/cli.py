@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -102,21 +103,29 @@ def _run(job: str, config: dict[str, dict[str, object]] | None = None) -> None:
 
     run = run_job(job, config=config)
     for problem in run.problems:
-        error_console.print(f"[red]{problem}[/]", highlight=False)
+        error_console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
     if not run.success:
         raise typer.Exit(1)
     console.print(f"[green]{job} finished.[/] Run {run.run_id} is in the history: meter dev")
 
 
+def _without_run_id(record: logging.LogRecord) -> bool:
+    """Shorten what Dagster puts before a line (`job - run id - asset - `) to the asset's name."""
+    record.msg, record.args = re.sub(r"^\S+ - [0-9a-f-]{36} - (\S+) - ", r"\1: ", record.getMessage()), None
+    return True
+
+
 def main() -> None:
     """Run the command; what a person can mend is said in a sentence, without a traceback."""
     warnings.filterwarnings("ignore")
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(show_path=False)])
+    handler = RichHandler(console=error_console, show_path=False, show_level=False, log_time_format="%H:%M:%S")
+    handler.addFilter(_without_run_id)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     logging.getLogger("meter_pipeline").setLevel(logging.INFO)
     try:
         app()
     except MeterError as error:
-        error_console.print(f"[red]{error}[/]", highlight=False)
+        error_console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         error_console.print("Stopped. What was finished is kept; run the same command again to go on.")

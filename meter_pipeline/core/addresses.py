@@ -1,7 +1,7 @@
 """Which network addresses downloads may reach: public ones, and what the allow-lists name.
 
-A spreadsheet's URL must not make this machine ask the services inside its own network. The rule is applied to the address
-that is really connected to, in `guarded_connections`.
+A spreadsheet's URL must not make this machine ask the services inside its own network. The rule is applied to the
+address that is really connected to, in `guarded_connections`.
 """
 
 from __future__ import annotations

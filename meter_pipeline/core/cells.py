@@ -1,8 +1,8 @@
-"""How a text is written into a CSV cell so that a spreadsheet program never runs it as a formula, and how it is read back.
+"""How a text is written into a CSV cell so that no spreadsheet program runs it as a formula, and how it is read back.
 
-A text that begins with `= + - @`, one of their full-width forms, a tab, a line break or a quote `'` gets a quote `'` in front;
-reading takes that one away. Plain negative numbers stay as they are. (OWASP, CSV injection.) In a workbook no such mark is
-needed: there a cell says itself that it is text.
+A text that begins with `= + - @`, one of their full-width forms, a tab, a line break or a quote `'` gets a quote `'` in
+front; reading takes that one away. Plain negative numbers stay as they are. (OWASP, CSV injection.) In a workbook no
+such mark is needed: a cell says itself that it is text.
 """
 
 from __future__ import annotations

@@ -154,12 +154,14 @@ def download_urls(
 def _to_do(wanted: list[str], layout: Layout, retry_failed: bool) -> list[str]:
     """The URLs to fetch; rows that are to be fetched again are taken out of the table.
 
-    Taken out, not overwritten later: a killed run leaves them missing, so the next run fetches them whatever it was asked.
+    Taken out, not overwritten later: a killed run leaves them missing, so the next run fetches them, whatever it was
+    asked.
     """
     known = layout.lake.read(URL_IMAGES, ["image_url", "outcome", "image_id"])
     have = stored_ids(layout)
     asked = set(wanted)
-    done, again = set(), set()
+    done: set[str] = set()
+    again: set[str] = set()
     for url, outcome, image_id in zip(*(known[name].to_pylist() for name in known.column_names), strict=True):
         stale = image_id not in have if outcome == Outcome.OK else retry_failed
         (again if stale and url in asked else done).add(url)

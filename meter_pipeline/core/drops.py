@@ -1,7 +1,7 @@
 """The folder people drop spreadsheets into: what is there, what is whole, and the rows of every file ever read.
 
-A file is known by its name and content: what was read is not read again, new content under an old name replaces the rows,
-and a file that is taken away leaves its rows. How a file is read is in `spreadsheets`.
+A file is known by its name and content: what was read is not read again, new content under an old name replaces the
+rows, and a file that is taken away leaves its rows. How a file is read is in `spreadsheets`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import logging
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -56,7 +56,7 @@ class DropFile(NamedTuple):
 
 
 def listing(drops: Path) -> list[DropFile]:
-    """Return the files that people dropped, by name; without those that programs are still writing, and without folders."""
+    """Return the files that people dropped, by name; without folders and what is still being written."""
     found = []
     with storage_errors(drops):
         for path in drops.iterdir() if drops.is_dir() else ():
@@ -129,8 +129,8 @@ def register_drops(
 ) -> tuple[pd.DataFrame, pa.Table]:
     """Bring the tables up to date with the folder.
 
-    A file that cannot be read is a row with status `refused` and the reason; rows of what the same name held before stay. A
-    refused file that is taken away is forgotten.
+    A file that cannot be read is a row with status `refused` and the reason; rows of what the same name held before
+    stay. A refused file that is taken away is forgotten.
 
     Args:
         folder: `data/drops`.
@@ -144,7 +144,7 @@ def register_drops(
     """
     files = listing(folder)
     read_as = _read_as(url_column, sheet)
-    known = {str(row["file_name"]): dict(row) for row in drops.to_dict("records")}
+    known = {str(row["file_name"]): row for row in _records(drops)}
     new_rows: dict[str, pa.Table] = {}
     taken = {str(row["drop"]).casefold() for row in known.values()}
     there = {file.name for file in files}
@@ -194,6 +194,12 @@ def drop_problems(layout: Layout) -> list[str]:
     return [f"{name}: {reason}" for name, reason in zip(refused["file_name"], refused["reason"], strict=True)]
 
 
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as dicts, missing values as None."""
+    columns = {str(name): [None if pd.isna(value) else value for value in frame[name].tolist()] for name in frame}
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
 def _read_as(url_column: str | None, sheet: str | None) -> str:
     """What else the rows depend on: the reader, and what the settings say of sheet and column."""
     return json.dumps([READER_VERSION, url_column, sheet], ensure_ascii=False)
@@ -213,7 +219,7 @@ def _free_name(file_name: str, taken: set[str]) -> str:
     return name
 
 
-def _read_row(drop: str, file: DropFile, sha256: str, read_as: str, sheets: Spreadsheet) -> dict[str, object]:
+def _read_row(drop: str, file: DropFile, sha256: str, read_as: str, sheets: Spreadsheet) -> dict[str, Any]:
     return {
         "drop": drop,
         "file_name": file.name,
@@ -230,12 +236,12 @@ def _read_row(drop: str, file: DropFile, sha256: str, read_as: str, sheets: Spre
 
 
 def _refused_row(
-    drop: str, file: DropFile, sha256: str | None, read_as: str | None, before: dict[str, object] | None, reason: str
-) -> dict[str, object]:
+    drop: str, file: DropFile, sha256: str | None, read_as: str | None, before: dict[str, Any] | None, reason: str
+) -> dict[str, Any]:
     earlier = before or {"rows": 0, "refused_rows": 0}
     if earlier["rows"]:
         reason += " The rows of the version read before stand."
-    row: dict[str, object] = dict.fromkeys(DROPS.columns) | earlier
+    row: dict[str, Any] = dict.fromkeys(DROPS.columns) | earlier
     return row | {
         "drop": drop,
         "file_name": file.name,

@@ -121,7 +121,7 @@ class Fetcher:
         self._session.trust_env = False  # no proxy from the environment, no passwords from ~/.netrc
         self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
         self._session.cookies = _NoCookies()
-        self._session.headers = {  # type: ignore[assignment]
+        self._session.headers = {
             "User-Agent": USER_AGENT,
             "Accept": "image/*,*/*;q=0.5",
             "Accept-Encoding": "identity",

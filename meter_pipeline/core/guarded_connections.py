@@ -1,7 +1,7 @@
 """HTTP connections that look up a host once, check every address found, and connect to just those.
 
-Checking before connecting by name would leave a gap: the second look-up can give another answer (DNS rebinding). Here the
-checked address is the one connected to; Host header, TLS server name and certificate check keep the host's name.
+Checking before connecting by name would leave a gap: the second look-up can give another answer (DNS rebinding). Here
+the checked address is the one connected to; Host header, TLS server name and certificate check keep the host's name.
 """
 
 from __future__ import annotations
@@ -90,9 +90,9 @@ class GuardedAdapter(HTTPAdapter):
         self._pool_classes = _pool_classes(rules, watch, resolver)
         super().__init__(pool_connections=connections, pool_maxsize=connections, max_retries=0)
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **_: Any) -> None:
         """Make the pools of guarded connections."""
-        self.poolmanager = PoolManager(num_pools=args[0], maxsize=args[1], block=bool(args[2]) if args[2:] else False)
+        self.poolmanager = PoolManager(num_pools=connections, maxsize=maxsize, block=block)
         self.poolmanager.pool_classes_by_scheme = self._pool_classes
 
     def proxy_manager_for(self, proxy: str, **_: Any) -> Any:

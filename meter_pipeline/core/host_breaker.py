@@ -1,7 +1,7 @@
 """A circuit breaker a host: when a host does not answer, requests wait for one probe at a time, and give up together.
 
-Without it, 3,000 URLs of a dead host would each wait for their own time-out. With giving up at once, a server restart of
-some seconds would cost a whole drop; so the others wait a while for the probes before the host counts as down.
+Without it, 3,000 URLs of a dead host would each wait for their own time-out. With giving up at once, a server restart
+of some seconds would cost a whole drop; so the others wait a while for the probes before the host counts as down.
 """
 
 from __future__ import annotations

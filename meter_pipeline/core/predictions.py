@@ -33,7 +33,8 @@ def predict_rows(
         failures: why a photo went through no network, by image_id.
 
     Returns:
-        The columns of `batch_predictions`. Where there is no decision `final_prediction` is ERROR and `reason` says why.
+        The columns of `batch_predictions`. Where there is no decision `final_prediction` is ERROR and `reason`
+        says why.
     """
     rows = drop_rows.sort_values(["drop", "position"], kind="stable").rename(columns={"reason": "refused"})
     urls = url_images[_OF_THE_URL].rename(columns={"reason": "not_fetched"})

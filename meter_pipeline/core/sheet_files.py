@@ -1,7 +1,7 @@
 """A spreadsheet file's bytes to sheets of text cells, or a `SpreadsheetError` for a file that cannot be read at all.
 
-Workbooks (xlsx, xlsm, xls, xlsb, ods) are read by calamine; what is dangerous or hopeless is refused before it sees them. Text
-files (csv, tsv) are in `text_tables`. What the cells mean is in `spreadsheets`.
+Workbooks (xlsx, xlsm, xls, xlsb, ods) are read by calamine; what is dangerous or hopeless is refused before. Text files
+(csv, tsv) are in `text_tables`. What the cells mean is in `spreadsheets`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import datetime
 import io
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import python_calamine
 
+from meter_pipeline.core.hyperlinks import DefusedXmlException, Links, ParseError, links_of
 from meter_pipeline.core.text_tables import read_text_table
 from meter_pipeline.errors import SpreadsheetError
 
@@ -92,8 +94,9 @@ def read_sheets(path: Path, content: bytes | None = None) -> list[Sheet]:
     if suffix in TEXT_SUFFIXES:
         _refuse_workbook_as_text(path, content)
         return [Sheet("", False, 1, 0, read_text_table(path, content))]
+    links: dict[str, Links] = {}
     if content.startswith(_ZIP):
-        _judge_archive(path, content)
+        links = _judged_archive(path, content)
     elif content.startswith(_OLE):
         _judge_compound_file(path, content)
     else:
@@ -106,10 +109,10 @@ def read_sheets(path: Path, content: bytes | None = None) -> list[Sheet]:
             f"This is text, not a {suffix} workbook.",
             "Rename it to .csv, or save it as .xlsx from the spreadsheet program.",
         )
-    return list(_calamine_sheets(path, content))
+    return list(_calamine_sheets(path, content, links))
 
 
-def _calamine_sheets(path: Path, content: bytes) -> Iterator[Sheet]:
+def _calamine_sheets(path: Path, content: bytes, links: Mapping[str, Links]) -> Iterator[Sheet]:
     try:
         with python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content)) as workbook:
             for index, about in enumerate(workbook.sheets_metadata):
@@ -117,11 +120,10 @@ def _calamine_sheets(path: Path, content: bytes) -> Iterator[Sheet]:
                     continue  # charts and macros
                 sheet = workbook.get_sheet_by_index(index)
                 row, column = sheet.start or (0, 0)
-                # Not `to_python`: the reader's own list of Python values would stand beside our list of texts.
-                # It counts rows from the first used one on, columns too.
+                # Not `to_python`, whose list of all values would stand in memory beside our list of texts.
                 rows = [[cell_text(value) for value in cells] for cells in _rows_of(sheet)]
                 hidden = about.visible != python_calamine.SheetVisibleEnum.Visible
-                yield Sheet(about.name, hidden, row + 1, column, rows)
+                yield Sheet(about.name, hidden, row + 1, column, rows, links.get(about.name, {}))
     except python_calamine.PasswordError as error:
         raise _encrypted(path) from error
     except (python_calamine.CalamineError, OSError, ValueError) as error:
@@ -136,7 +138,7 @@ def _calamine_sheets(path: Path, content: bytes) -> Iterator[Sheet]:
         raise _error(path, "The workbook is damaged.", "Open it and save it again.") from error
 
 
-def _rows_of(sheet: python_calamine.CalamineSheet) -> Iterator[list[object]]:
+def _rows_of(sheet: python_calamine.CalamineSheet) -> Iterator[Sequence[object]]:
     if sheet.start is None:
         return
     yield from sheet.iter_rows()
@@ -173,8 +175,8 @@ def _judge_size(path: Path, size: int) -> None:
         )
 
 
-def _judge_archive(path: Path, content: bytes) -> None:
-    """Refuse bombs, encrypted and broken archives, and archives that are no workbook, before anything is unpacked whole."""
+def _judged_archive(path: Path, content: bytes) -> dict[str, Links]:
+    """Refuse bombs, encrypted and broken archives, and such as are no workbook; return the links of the others."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             parts = archive.infolist()
@@ -184,7 +186,7 @@ def _judge_archive(path: Path, content: bytes) -> None:
             if unpacked > MAX_UNPACKED_BYTES or (unpacked > RATIO_MATTERS_FROM_BYTES and ratio > MAX_PACKING_RATIO):
                 raise _error(
                     path,
-                    f"The file unpacks to {unpacked / 1e6:,.0f} MB from {packed / 1e6:,.1f} MB, which no sheet of rows does.",
+                    f"The file unpacks to {unpacked / 1e6:,.0f} MB from {packed / 1e6:,.1f} MB: no sheet of rows does.",
                     "Copy the rows into a new workbook.",
                 )
             if any(part.flag_bits & 1 for part in parts):
@@ -199,14 +201,10 @@ def _judge_archive(path: Path, content: bytes) -> None:
             for part in parts:
                 if _SHEET_PART.fullmatch(part.filename):
                     _judge_extent(path, archive, part)
-    except (
-        zipfile.BadZipFile,
-        zipfile.LargeZipFile,
-        NotImplementedError,
-        EOFError,
-        OSError,
-        zipfile.zlib.error,
-    ) as error:  # type: ignore[attr-defined]
+            return links_of(archive)
+    except (ParseError, DefusedXmlException) as error:
+        raise _error(path, f"The workbook's XML is damaged ({error}).", "Open it and save it again.") from error
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, OSError, zlib.error) as error:
         raise _error(
             path, f"The file is damaged or not whole ({error}).", "Copy it again; the copy may not have finished."
         ) from error

@@ -1,7 +1,7 @@
-"""A spreadsheet as people make it to rows of URLs: which column holds them, under which header, and what stands beside them.
+"""A spreadsheet as people make it to rows of URLs: which column holds them, what stands beside them.
 
-Nothing is asked of the sheet's layout: titles above the header, any header in any language, several sheets, several URL columns,
-several URLs in a cell. How a file's bytes become cells is in `sheet_files`, how a cell becomes URLs in `urls`.
+Nothing is asked of the sheet's layout: titles above the header, a header in any language, several sheets, several URL
+columns, several URLs in a cell. How a file's bytes become cells is in `sheet_files`, how a cell becomes URLs in `urls`.
 """
 
 from __future__ import annotations
@@ -152,8 +152,9 @@ def _find_table(sheet: Sheet, url_column: str | None) -> _Table | None:
     if url_column is not None:
         return _named_table(sheet, width, url_column)
     linked: dict[int, set[int]] = {}
-    for number, column in sheet.links:
-        linked.setdefault(number, set()).add(column - sheet.first_column)
+    for (number, column), target in sheet.links.items():
+        if looks_like_url(target):
+            linked.setdefault(number, set()).add(column - sheet.first_column)
     for looks in (looks_like_url, looks_like_schemeless_url):
         urls: Counter[int] = Counter()
         first_row: dict[int, int] = {}
@@ -262,10 +263,9 @@ def _used_columns(sheet: Sheet, table: _Table) -> list[int]:
 
 
 def _url_text(sheet: Sheet, number: int, column: int, cells: list[str]) -> str:
-    link = sheet.links.get((number, column + sheet.first_column))
-    if link is not None:
-        return link
-    return cells[column] if column < len(cells) else ""
+    text = cells[column] if column < len(cells) else ""
+    # A URL that can be read is what people mean; the link behind it may be older.
+    return text if looks_like_url(text) else sheet.links.get((number, column + sheet.first_column), text)
 
 
 def _description(sheet: Sheet) -> str:

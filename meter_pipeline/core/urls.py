@@ -59,7 +59,7 @@ def looks_like_schemeless_url(text: str) -> bool:
 
 
 def urls_in(cell: str) -> list[CellUrl]:
-    """Return the URLs of a cell, in order; a cell of text that is none gives one refused entry, an empty one nothing."""
+    """Return the URLs of a cell, in order; text that is none gives one refused entry, an empty cell nothing."""
     found: list[CellUrl] = []
     for part in _NEXT_URL.split(_INVISIBLE.sub("", cell)):
         if not _bare(part):
@@ -74,9 +74,10 @@ def urls_in(cell: str) -> list[CellUrl]:
 
 
 def clean_url(text: str) -> str:
-    """Return the URL that `text` means: bare of quotes, brackets and invisible characters, scheme and host in lower case.
+    """Return the URL that `text` means: without quotes, brackets and invisible characters around it.
 
-    Cleaning a clean URL changes nothing. A missing scheme becomes `http://` (servers lead on to https, seldom back).
+    Cleaning a clean URL changes nothing. A missing scheme becomes `http://` (servers lead on to https, seldom
+    back); scheme and host become lower case.
 
     Raises:
         UrlRefusedError: it is no http(s) URL, or one that is never fetched.

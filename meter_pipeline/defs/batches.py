@@ -1,7 +1,5 @@
 """Batches: the drops' rows, each photo once, features, predictions, and the exports people wait for."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from meter_pipeline.core.tables import BATCH_PREDICTIONS, DROP_ROWS, IMAGE_FEATURES, URL_IMAGES

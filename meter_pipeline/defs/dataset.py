@@ -1,13 +1,11 @@
 """The data set: labelled photos on disk, their inventory, and the split into train, val and test."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.tables import DATASET_SPLIT, IMAGE_INVENTORY
 from meter_pipeline.defs.observations import labelled_images
-from meter_pipeline.defs.presentation import column_schema, frame_table, table_result
+from meter_pipeline.defs.presentation import check_result, column_schema, frame_table, table_result
 from meter_pipeline.defs.resources import Pipeline
 
 GROUP = "dataset"

@@ -1,7 +1,5 @@
 """Discovery: the UNKNOWN photos' embeddings, their clusters, and the folders that people open."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from meter_pipeline.core.tables import CLUSTER_SUMMARY, UNKNOWN_CLUSTERS, UNKNOWN_EMBEDDINGS, UNKNOWN_METADATA

@@ -1,7 +1,5 @@
 """The model: trained, evaluated, put into use if it is no worse, and the embeddings of what it knows."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from meter_pipeline.core.tables import DATASET_SPLIT, EVALUATION_AUDIT, KNOWN_EMBEDDINGS

@@ -1,7 +1,5 @@
 """The two folders that people put files into: external assets, observed; the hash of the listing is the data version."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from meter_pipeline.core.drops import DropFile, listing, listing_version
@@ -12,13 +10,21 @@ from meter_pipeline.defs.resources import Pipeline
 DATA_VERSION_TAG = "dagster/data_version"
 
 
-@dg.observable_source_asset(group_name="dataset", description="Labelled photos: the files under data/raw/<CLASS>/.")
+LABELLED_IMAGES = dg.AssetSpec(
+    "labelled_images", group_name="dataset", description="Labelled photos: the files under data/raw/<CLASS>/."
+)
+EXCEL_DROPS = dg.AssetSpec(
+    "excel_drops", group_name="batches", description="Spreadsheets of photo URLs: the files in data/drops/."
+)
+
+
+@dg.multi_observable_source_asset(specs=[LABELLED_IMAGES])
 def labelled_images(pipeline: Pipeline) -> dg.ObserveResult:
     """Look at the labelled photos."""
     return _as_result(observe_labelled(pipeline.layout))
 
 
-@dg.observable_source_asset(group_name="batches", description="Spreadsheets of photo URLs: the files in data/drops/.")
+@dg.multi_observable_source_asset(specs=[EXCEL_DROPS])
 def excel_drops(pipeline: Pipeline) -> dg.ObserveResult:
     """Look at the drops."""
     return _as_result(observe_drops(pipeline.layout))
@@ -26,19 +32,19 @@ def excel_drops(pipeline: Pipeline) -> dg.ObserveResult:
 
 def observe_labelled(layout: Layout) -> dg.AssetObservation:
     """Observe the labelled photos."""
-    return _observation("labelled_images", listing_digest(layout.raw), folder=dg.MetadataValue.path(layout.raw))
+    return _observation(LABELLED_IMAGES, listing_digest(layout.raw), folder=dg.MetadataValue.path(layout.raw))
 
 
 def observe_drops(layout: Layout, whole: list[DropFile] | None = None) -> dg.AssetObservation:
     """Observe the drops, or those of them that are known to be whole."""
     files = listing(layout.drops) if whole is None else whole
     return _observation(
-        "excel_drops", listing_version(files), folder=dg.MetadataValue.path(layout.drops), files=len(files)
+        EXCEL_DROPS, listing_version(files), folder=dg.MetadataValue.path(layout.drops), files=len(files)
     )
 
 
-def _observation(name: str, version: str, **metadata: object) -> dg.AssetObservation:
-    return dg.AssetObservation(name, metadata=metadata, tags={DATA_VERSION_TAG: version})  # type: ignore[arg-type]
+def _observation(spec: dg.AssetSpec, version: str, **metadata: object) -> dg.AssetObservation:
+    return dg.AssetObservation(spec.key, metadata=metadata, tags={DATA_VERSION_TAG: version})  # type: ignore[arg-type]
 
 
 def _as_result(observation: dg.AssetObservation) -> dg.ObserveResult:

@@ -1,7 +1,5 @@
 """The warehouse: DuckDB views over every table, for people and for the dashboard. (Reviewing comes in a later issue.)"""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from meter_pipeline.core.tables import ALL_TABLES

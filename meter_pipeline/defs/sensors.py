@@ -1,7 +1,5 @@
 """What watches by itself: new drops, new labelled photos, failed runs, runs of dead processes, and the automation."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 

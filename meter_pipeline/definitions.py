@@ -8,6 +8,7 @@ from meter_pipeline.defs import batches, dataset, discovery, model, observations
 from meter_pipeline.defs.jobs import JOBS
 from meter_pipeline.defs.resources import Pipeline
 from meter_pipeline.defs.sensors import SCHEDULES, SENSORS
+from meter_pipeline.settings import Settings
 
 OWNERS = {
     "dataset": "team:machine-learning",
@@ -18,12 +19,29 @@ OWNERS = {
 }
 
 
+RESULT_SETTINGS = {
+    "dataset_split": ("split_test_from", "split_val_from", "seed"),
+    "trained_model": (
+        *("backbone", "weights", "epochs_head", "epochs_tune", "patience", "train_views", "batch_size", "seed"),
+        "guard_known_flagged",
+    ),
+    "evaluation_report": ("unknown_threshold", "guard"),
+    "champion_model": ("champion_tolerance",),
+    "drop_rows": ("url_column", "sheet"),
+    "batch_predictions": ("unknown_threshold", "guard", "dark_brightness"),
+    "unknown_clusters": ("min_cluster_size", "seed"),
+}
+"""Settings that an asset follows from: where one changes, the asset is Unsynced, and automation runs it again."""
+
+
 def build_definitions(pipeline: Pipeline | None = None) -> dg.Definitions:
     """Put the graph together.
 
     Args:
         pipeline: the data directory and settings; from the environment where None. Tests hand in their own.
     """
+    pipeline = pipeline or Pipeline()
+    settings = pipeline.settings()
     modules = [observations, dataset, model, batches, discovery, review]
     return dg.Definitions(
         assets=dg.load_assets_from_modules(modules),
@@ -31,10 +49,19 @@ def build_definitions(pipeline: Pipeline | None = None) -> dg.Definitions:
         jobs=JOBS,
         sensors=SENSORS,
         schedules=SCHEDULES,
-        resources={"pipeline": pipeline or Pipeline()},
+        resources={"pipeline": pipeline},
         # One process a run: a process a step would load torch anew for each.
         executor=dg.in_process_executor,
-    ).map_asset_specs(func=lambda spec: spec.replace_attributes(owners=[OWNERS[spec.group_name or "review"]]))
+    ).map_asset_specs(func=lambda spec: _completed(spec, settings))
+
+
+def _completed(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
+    """Give an asset its owner, and a code version that changes with the settings its result follows from."""
+    name, group = spec.key.to_user_string(), spec.group_name or ""
+    version = spec.code_version
+    if version and name in RESULT_SETTINGS:
+        version = f"{version}-{settings.digest(*RESULT_SETTINGS[name])}"
+    return spec.replace_attributes(owners=[OWNERS[group]], code_version=version)
 
 
 defs = build_definitions()

@@ -12,13 +12,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from meter_pipeline.core.layout import Layout
-from meter_pipeline.demo.image_server import ImageServer
+from meter_pipeline.demo.image_server import DEMO_PORT, ImageServer
 from meter_pipeline.demo.sample_data import SampleData, SampleSize, drop_workbook, served_folder, write_sample_data
 from meter_pipeline.demo.scorecard import Scorecard, score
 from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import load_settings
 
-IMAGE_SERVER_PORT = 8765
+
 SIZES: dict[str, Callable[[], SampleSize]] = {
     "small": SampleSize.small,
     "demo": SampleSize.demo,
@@ -44,7 +44,7 @@ def run_demo(size: str, *, console: Console, keep_serving: bool = False) -> None
     console.print(f"Data directory: {data_dir}")
     folder = served_folder(data_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    with ImageServer(folder, port=IMAGE_SERVER_PORT) as server:
+    with ImageServer(folder, port=DEMO_PORT) as server:
         sample = _draw(size, layout, server.base_url, console)
         settings = load_settings()
         console.print(

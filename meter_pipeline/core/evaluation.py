@@ -21,6 +21,7 @@ from meter_pipeline.core.calibration import (
     reliability_table,
     require_finite,
 )
+from meter_pipeline.core.decision import UNKNOWN
 from meter_pipeline.core.tables import EVALUATION_AUDIT
 from meter_pipeline.core.unknown_curves import (
     area_under_risk_coverage,
@@ -29,7 +30,6 @@ from meter_pipeline.core.unknown_curves import (
 )
 from meter_pipeline.errors import MeterError
 
-UNKNOWN = "UNKNOWN"
 SPLITS = ("train", "val", "test")
 NORMAL_97_5 = 1.959963984540054
 """The normal distribution's 97.5 % quantile."""
@@ -58,7 +58,7 @@ class Evaluation:
         best_temperature: the temperature that would fit these test photos; above 1 the model is too sure. A
             diagnosis, not for use: it has seen the answers.
         aurc: area under the risk-coverage curve: mean error share over all coverages; 0 is perfect.
-        report: a row a class: `class`, `precision`, `recall`, `f1`, `support`, `predicted` and, where the counts were
+        per_class: a row a class: `class`, `precision`, `recall`, `f1`, `support`, `predicted` and, where the counts were
             given, `train`; NaN where not defined (no test photo, or never predicted).
         confusion: true class (index) x predicted class (columns), photos.
         confused_pairs: `true_class`, `predicted_class`, `count`, `share` (of the true class's test photos); most first.
@@ -85,7 +85,7 @@ class Evaluation:
     ece_at_temperature: float | None
     best_temperature: float | None
     aurc: float | None
-    report: pd.DataFrame
+    per_class: pd.DataFrame
     confusion: pd.DataFrame
     confused_pairs: pd.DataFrame
     reliability: pd.DataFrame
@@ -152,8 +152,8 @@ def evaluate(
         index=pd.Index(labels, name="true_class"),
         columns=pd.Index(labels, name="predicted_class"),
     )
-    report = _class_report(truth, predicted, labels, train_counts)
-    tested = report["support"] > 0
+    per_class = _per_class(truth, predicted, labels, train_counts)
+    tested = per_class["support"] > 0
     accepted = confidence >= unknown_threshold
     known = truth < len(classes)
     can_calibrate = bool(photos) and len(classes) > 1
@@ -164,7 +164,7 @@ def evaluate(
         unknown_threshold=unknown_threshold,
         accuracy=_mean(correct),
         accuracy_interval=wilson_interval(int(correct.sum()), photos) if photos else None,
-        macro_recall=_mean(report.loc[tested, "recall"].to_numpy()),
+        macro_recall=_mean(per_class.loc[tested, "recall"].to_numpy()),
         top3_accuracy=_mean((order[:, :3] == truth[:, None]).any(axis=1)),
         unknown_share=_mean(~accepted),
         accepted_accuracy=_mean(correct[accepted]),
@@ -176,13 +176,13 @@ def evaluate(
         if can_calibrate and known.any()
         else None,
         aurc=area_under_risk_coverage(confidence, correct) if photos else None,
-        report=report,
+        per_class=per_class,
         confusion=confusion,
         confused_pairs=_confused_pairs(confusion),
         reliability=reliability_table(confidence, correct),
         coverage=coverage_table(confidence, correct),
         known_flagged=known_flagged_table(confidence, correct),
-        untested_classes=tuple(report.loc[~tested, "class"]),
+        untested_classes=tuple(per_class.loc[~tested, "class"]),
         foreign_classes=foreign,
         report_text=_report_text(truth, predicted, labels),
     )
@@ -271,7 +271,7 @@ def _checked_probabilities(probabilities: np.ndarray, photos: int, classes: tupl
     return probabilities
 
 
-def _class_report(
+def _per_class(
     truth: np.ndarray, predicted: np.ndarray, labels: list[str], train_counts: Mapping[str, int] | None
 ) -> pd.DataFrame:
     if len(truth):

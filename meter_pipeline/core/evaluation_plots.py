@@ -28,6 +28,8 @@ CLASSES_SHOWN = 90
 """Classes of a confusion matrix picture; of more, those with the most errors are shown (the CSV has all)."""
 CLASSES_WITH_COUNTS = 64
 """Up to so many classes, counts fit into the cells."""
+MATRIX_INCHES = 11.0
+"""Width of the confusion matrix, as long as its cells stay large enough to read."""
 FONTS = (
     *("DejaVu Sans", "Noto Sans", "Noto Sans Devanagari", "Noto Sans Oriya", "Noto Sans Thai", "Noto Sans Arabic"),
     *("Noto Sans CJK SC", "Nirmala UI", "Leelawadee UI", "Microsoft YaHei", "Segoe UI", "Arial Unicode MS"),
@@ -65,7 +67,7 @@ def confusion_matrix_png(evaluation: Evaluation, theme: Theme = LIGHT) -> bytes:
     totals = values.sum(axis=1)
     shares = values / np.maximum(totals, 1)[:, None]
     size = len(names)
-    cell = float(np.clip(26 / max(size, 1), 0.26, 0.62))
+    cell = float(np.clip(MATRIX_INCHES / max(size, 1), 0.22, 0.62))
     figure, axes = _figure(max(cell * size, 2.4), max(cell * size, 2.4), theme)
     tint = LinearSegmentedColormap.from_list("tint", [theme.low, theme.high])
     axes.imshow(shares, cmap=tint, vmin=0, vmax=1, aspect="equal", interpolation="nearest")
@@ -79,6 +81,7 @@ def confusion_matrix_png(evaluation: Evaluation, theme: Theme = LIGHT) -> bytes:
         fontsize=_tick_size(cell),
         parse_math=False,
     )
+    axes.grid(visible=False, which="major")
     axes.set_xticks(np.arange(-0.5, size), minor=True)
     axes.set_yticks(np.arange(-0.5, size), minor=True)
     axes.grid(which="minor", color=theme.grid, linewidth=0.5)

@@ -44,13 +44,11 @@ def drop_sensor(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.S
     whole, growing = settled(found, [DropFile(*entry) for entry in cursor["seen"]])
     observation = observe_drops(layout, whole)
     version = observation.tags[DATA_VERSION_TAG]
-    state = json.dumps({"seen": found, "version": cursor["version"] if growing else version})
-    if growing:
-        context.update_cursor(state)
-        return dg.SkipReason(f"Still being written: {', '.join(file.name for file in growing)}.")
+    context.update_cursor(json.dumps({"seen": found, "version": version}))
     if version == cursor["version"]:
-        return dg.SkipReason(f"Nothing new among {len(whole)} file(s).")
-    return dg.SensorResult(asset_events=[observation], cursor=state)
+        waiting = f" Still being written: {', '.join(file.name for file in growing)}." if growing else ""
+        return dg.SkipReason(f"Nothing new among {len(whole)} file(s).{waiting}")
+    return dg.SensorResult(asset_events=[observation])
 
 
 @dg.schedule(

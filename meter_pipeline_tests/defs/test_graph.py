@@ -1,0 +1,105 @@
+"""The graph as it is promised in DESIGN section 2: a change of it is a line in this file's diff."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+
+from meter_pipeline.definitions import build_definitions
+from meter_pipeline.defs.resources import Pipeline
+
+GRAPH = {
+    # asset: (group, dependencies)
+    "labelled_images": ("dataset", set()),
+    "image_inventory": ("dataset", {"labelled_images"}),
+    "dataset_split": ("dataset", {"image_inventory"}),
+    "trained_model": ("model", {"dataset_split"}),
+    "evaluation_report": ("model", {"dataset_split", "trained_model"}),
+    "champion_model": ("model", {"evaluation_report", "trained_model"}),
+    "known_embeddings": ("model", {"champion_model", "dataset_split"}),
+    "excel_drops": ("batches", set()),
+    "drop_rows": ("batches", {"excel_drops"}),
+    "url_images": ("batches", {"drop_rows"}),
+    "image_features": ("batches", {"champion_model", "url_images"}),
+    "batch_predictions": ("batches", {"champion_model", "drop_rows", "image_features", "url_images"}),
+    "prediction_exports": ("batches", {"batch_predictions", "drop_rows"}),
+    "unknown_embeddings": ("discovery", {"batch_predictions", "image_features"}),
+    "unknown_clusters": ("discovery", {"unknown_embeddings"}),
+    "cluster_folders": ("discovery", {"unknown_clusters"}),
+    "warehouse": ("review", {"champion_model", "cluster_folders", "known_embeddings", "prediction_exports"}),
+}
+NOT_BY_ITSELF = {"dataset", "model"}
+BLOCKING_CHECKS = {
+    "split_leaks_nothing": "dataset_split",
+    "champion_fits_its_weights": "champion_model",
+    "every_row_has_one_prediction": "batch_predictions",
+    "every_unknown_is_in_one_cluster_or_noise": "unknown_clusters",
+    "folders_match_the_table": "cluster_folders",
+}
+
+
+@pytest.fixture(scope="module")
+def definitions() -> dg.Definitions:
+    return build_definitions()
+
+
+@pytest.fixture(scope="module")
+def specs(definitions: dg.Definitions) -> dict[str, dg.AssetSpec]:
+    return {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}
+
+
+def test_assets_groups_and_dependencies(specs: dict[str, dg.AssetSpec]) -> None:
+    graph = {
+        name: (spec.group_name, {dep.asset_key.to_user_string() for dep in spec.deps}) for name, spec in specs.items()
+    }
+    assert graph == GRAPH
+
+
+def test_training_is_never_automatic_and_everything_else_is(specs: dict[str, dg.AssetSpec]) -> None:
+    for name, spec in specs.items():
+        observed = name in {"labelled_images", "excel_drops"}
+        automatic = not observed and spec.group_name not in NOT_BY_ITSELF
+        assert (spec.automation_condition is not None) == automatic, name
+
+
+def test_everything_has_an_owner_a_description_and_a_code_version(specs: dict[str, dg.AssetSpec]) -> None:
+    for name, spec in specs.items():
+        assert spec.owners, name
+        assert spec.description, name
+        assert spec.partitions_def is None, name
+        if name not in {"labelled_images", "excel_drops"}:
+            assert spec.code_version, name
+            assert spec.kinds, name
+
+
+def test_what_must_hold_blocks(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    checks = {key.name: key for key in graph.asset_check_keys}
+    blocking = {
+        name: key.asset_key.to_user_string() for name, key in checks.items() if graph.get_check_spec(key).blocking
+    }
+    assert blocking == BLOCKING_CHECKS
+
+
+def test_a_persons_menu_and_what_watches(definitions: dg.Definitions) -> None:
+    repository = definitions.get_repository_def()
+    assert {"train", "update"} <= {job.name for job in repository.get_all_jobs()}
+    train = {key.to_user_string() for key in repository.get_job("train").asset_layer.executable_asset_keys}
+    update = {key.to_user_string() for key in repository.get_job("update").asset_layer.executable_asset_keys}
+    assert {name for name, (group, deps) in GRAPH.items() if group in NOT_BY_ITSELF and deps} == train
+    assert {name for name, (group, deps) in GRAPH.items() if group not in NOT_BY_ITSELF and deps} == update
+    for watcher in [*repository.sensor_defs, *repository.schedule_defs]:
+        assert watcher.default_status.value == "RUNNING", watcher.name
+        assert watcher.description, watcher.name
+    assert {sensor.name for sensor in repository.sensor_defs} == {
+        "automation",
+        "drop_sensor",
+        "failure_log",
+        "abandoned_runs",
+    }
+
+
+def test_a_changed_threshold_concerns_the_decision_and_not_the_network(specs: dict[str, dg.AssetSpec]) -> None:
+    stricter = build_definitions(Pipeline(overrides={"unknown_threshold": 0.7})).resolve_all_asset_specs()
+    changed = {s.key.to_user_string() for s in stricter if s.code_version != specs[s.key.to_user_string()].code_version}
+    assert changed == {"evaluation_report", "batch_predictions"}

@@ -26,7 +26,7 @@ RESULT_SETTINGS = {
         "guard_known_flagged",
     ),
     "evaluation_report": ("unknown_threshold", "guard"),
-    "champion_model": ("champion_tolerance",),
+    "champion_model": ("champion_tolerance", "allow_dropped_classes"),
     "drop_rows": ("url_column", "sheet"),
     "batch_predictions": ("unknown_threshold", "guard", "dark_brightness"),
     "unknown_clusters": ("min_cluster_size", "seed"),

@@ -45,8 +45,13 @@ def serve(settings: Settings, *, host: str, port: int) -> int:
             fail_abandoned_runs(instance, launched_too=True)
         return _run_until_told(
             [sys.executable, "-m", "dagster", "dev", "-w", str(PROJECT_DIR / "workspace.yaml"), "-h", host]
-            + ["-p", str(port)],
-            {**os.environ, "METER_DATA_DIR": str(settings.data_dir), "PYTHONUNBUFFERED": "1"},
+            + ["-p", str(port), "--log-level", "warning"],
+            {
+                **os.environ,
+                "METER_DATA_DIR": str(settings.data_dir),
+                "PYTHONUNBUFFERED": "1",
+                "PYTHONWARNINGS": "ignore",
+            },
         )
 
 

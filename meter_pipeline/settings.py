@@ -43,6 +43,10 @@ class Settings(BaseSettings):
         default=0.01, ge=0, le=1, description="Macro recall a new model may lose against the champion and still win."
     )
 
+    allow_dropped_classes: bool = Field(
+        default=False, description="Let a new model win although it no longer knows a class of the champion."
+    )
+
     unknown_threshold: float = Field(default=0.50, ge=0, le=1, description="Top-1 softmax below this is UNKNOWN.")
     guard: Literal["on", "off"] = Field(default="on", description="Also send photos unlike the known ones to UNKNOWN.")
     guard_known_flagged: float = Field(

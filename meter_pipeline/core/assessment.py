@@ -42,6 +42,7 @@ def assess(layout: Layout, version: str, rules: DecisionRules) -> Assessment:
         model.classes,
         unknown_threshold=rules.unknown_threshold,
         train_counts=train_counts,
+        temperature=model.card.temperature,
     )
     layout.lake.upsert(EVALUATION_AUDIT, audit)
     page = write_evaluation(
@@ -56,7 +57,9 @@ def assess(layout: Layout, version: str, rules: DecisionRules) -> Assessment:
     return Assessment(evaluation, audit, page)
 
 
-def challenge(layout: Layout, version: str, rules: DecisionRules, *, tolerance: float) -> Verdict:
+def challenge(
+    layout: Layout, version: str, rules: DecisionRules, *, tolerance: float, allow_dropped_classes: bool = False
+) -> Verdict:
     """Let a model challenge the champion on today's test photos, and put it in use if it is no worse.
 
     Args:
@@ -64,12 +67,13 @@ def challenge(layout: Layout, version: str, rules: DecisionRules, *, tolerance: 
         version: the challenger.
         rules: how a final label is decided.
         tolerance: macro recall the challenger may lose and still win.
+        allow_dropped_classes: whether it may win although it no longer knows a class of the champion.
     """
     split = layout.lake.frame(DATASET_SPLIT)
     current = champion_version(layout)
     challenger = _contender(layout, version, split, rules)
     champion = _contender(layout, current, split, rules) if current else None
-    verdict = judge(challenger, champion, tolerance=tolerance)
+    verdict = judge(challenger, champion, tolerance=tolerance, allow_dropped_classes=allow_dropped_classes)
     _logger.info("%s: %s", "Accepted" if verdict.accepted else "Not accepted", verdict.reason)
     if verdict.accepted and current != version:
         set_champion(layout, version, reason=verdict.reason)
@@ -111,7 +115,6 @@ def _ask(
         true_classes=rows["label"].tolist(),
         probabilities=probabilities,
         classes=model.classes,
-        unknown_threshold=rules.unknown_threshold,
         final_predictions=decisions["final_prediction"].tolist(),
     )
     return probabilities, audit

@@ -1,4 +1,4 @@
-"""Groups of embeddings that look alike: L2-normalise, reduce, HDBSCAN, with parameters chosen by the size of the set."""
+"""Groups of embeddings that look alike: L2-normalise, reduce, HDBSCAN, its parameters chosen by the size of the set."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import hdbscan
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from meter_pipeline.core.cluster_metrics import silhouette
 from meter_pipeline.core.reduction import reduce_umap
 from meter_pipeline.errors import MeterError
 
@@ -24,9 +25,7 @@ SMALLEST_CHOSEN, LARGEST_CHOSEN = 4, 50
 """Bounds of the smallest cluster that is chosen by set size."""
 TINY_CLUSTER_SIZE = 3
 GIANT_SHARE = 0.8
-"""A cluster with more of the photos than this says no more than that they are photos of meters."""
-GIANT_FROM = 50
-"""Photos from which one giant cluster is taken for a failure and not for one design."""
+"""A cluster with more of the photos than this may only say that all show meters: its parts are looked at too."""
 SAME_PHOTO_DECIMALS = 4
 """Unit embeddings that agree to this many decimals are one photo in several files."""
 
@@ -140,18 +139,16 @@ def _cluster_reduced(unit: np.ndarray, size: int, seed: int) -> tuple[np.ndarray
             return labels, membership, parameters, f"No {size} of the {len(unit)} photos look alike: all are noise."
         return labels, membership, parameters, "All photos were noise at first; clustered with min_samples 1."
     largest = np.bincount(labels[labels >= 0]).max() / len(labels)
-    if largest > GIANT_SHARE and len(unit) >= GIANT_FROM:
+    if largest > GIANT_SHARE:
         leaves, leaf_membership = _hdbscan(reduced, size, samples, "leaf")
-        if len(set(leaves.tolist()) - {NOISE}) > len(set(labels.tolist()) - {NOISE}):
+        if silhouette(unit, leaves) > silhouette(unit, labels):
             parameters["selection"] = "leaf"
-            note = f"One cluster held {largest:.0%} of the photos; split into its smallest parts."
+            note = f"One cluster held {largest:.0%} of the photos; its parts are further apart and were taken."
             return leaves, leaf_membership, parameters, note
     return labels, membership, parameters, ""
 
 
-def _cluster_tiny(
-    unit: np.ndarray, min_cluster_size: int | None
-) -> tuple[np.ndarray, np.ndarray, Parameters, str]:
+def _cluster_tiny(unit: np.ndarray, min_cluster_size: int | None) -> tuple[np.ndarray, np.ndarray, Parameters, str]:
     count = len(unit)
     size = min_cluster_size or TINY_CLUSTER_SIZE
     parameters: Parameters = {"method": "HDBSCAN on cosine distance", "min_cluster_size": size, "min_samples": 1}

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import (
     classification_report,
-    confusion_matrix,
     precision_recall_fscore_support,
 )
 
@@ -21,7 +20,6 @@ from meter_pipeline.core.calibration import (
     reliability_table,
     require_finite,
 )
-from meter_pipeline.core.decision import UNKNOWN
 from meter_pipeline.core.tables import EVALUATION_AUDIT
 from meter_pipeline.core.unknown_curves import (
     area_under_risk_coverage,
@@ -58,8 +56,8 @@ class Evaluation:
         best_temperature: the temperature that would fit these test photos; above 1 the model is too sure. A
             diagnosis, not for use: it has seen the answers.
         aurc: area under the risk-coverage curve: mean error share over all coverages; 0 is perfect.
-        per_class: a row a class: `class`, `precision`, `recall`, `f1`, `support`, `predicted` and, where the counts were
-            given, `train`; NaN where not defined (no test photo, or never predicted).
+        per_class: a row a class: `class`, `precision`, `recall`, `f1`, `support`, `predicted` and, where the counts
+            were given, `train`; NaN where not defined (no test photo, or never predicted).
         confusion: true class (index) x predicted class (columns), photos.
         confused_pairs: `true_class`, `predicted_class`, `count`, `share` (of the true class's test photos); most first.
         reliability: see `reliability_table`.
@@ -148,7 +146,7 @@ def evaluate(
     confidence = probabilities[np.arange(photos), predicted]
     correct = predicted == truth
     confusion = pd.DataFrame(
-        confusion_matrix(truth, predicted, labels=range(len(labels))) if photos else 0,
+        np.bincount(truth * len(labels) + predicted, minlength=len(labels) ** 2).reshape(len(labels), -1),
         index=pd.Index(labels, name="true_class"),
         columns=pd.Index(labels, name="predicted_class"),
     )
@@ -196,8 +194,7 @@ def audit_frame(
     true_classes: Sequence[str],
     probabilities: np.ndarray,
     classes: Sequence[str],
-    unknown_threshold: float = 0.50,
-    final_predictions: Sequence[str] | None = None,
+    final_predictions: Sequence[str],
 ) -> pd.DataFrame:
     """Return a row a test photo with the columns of `EVALUATION_AUDIT`, sorted by path and image id.
 
@@ -208,8 +205,7 @@ def audit_frame(
         true_classes: true class a photo.
         probabilities: softmax, photos x classes.
         classes: class a column.
-        unknown_threshold: top-1 softmax below this is UNKNOWN.
-        final_predictions: what the whole decision (threshold and guard) says a photo; where None, the threshold alone.
+        final_predictions: what the whole decision (threshold and guard) says, a photo.
     """
     probabilities = _checked_probabilities(probabilities, len(image_ids), tuple(classes))
     names = np.array(list(classes), dtype=object)
@@ -233,8 +229,7 @@ def audit_frame(
     audit["predicted_class"] = audit["top1_class"]
     audit["confidence"] = audit["top1_confidence"]
     audit["correct"] = (audit["predicted_class"] == audit["true_class"]).astype(bool)
-    by_threshold = audit["predicted_class"].where(audit["confidence"] >= unknown_threshold, UNKNOWN)
-    audit["final_prediction"] = by_threshold if final_predictions is None else list(final_predictions)
+    audit["final_prediction"] = pd.Series(list(final_predictions), dtype=object)
     return audit[list(EVALUATION_AUDIT.columns)].sort_values(["path", "image_id"], ignore_index=True)
 
 

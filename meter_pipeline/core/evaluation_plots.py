@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
@@ -28,6 +28,8 @@ CLASSES_SHOWN = 90
 """Classes of a confusion matrix picture; of more, those with the most errors are shown (the CSV has all)."""
 CLASSES_WITH_COUNTS = 64
 """Up to so many classes, counts fit into the cells."""
+WEAKEST_CELL = 0.25
+"""Strength of colour of a cell with hardly any share of its row."""
 MATRIX_INCHES = 11.0
 """Width of the confusion matrix, as long as its cells stay large enough to read."""
 FONTS = (
@@ -48,12 +50,11 @@ class Theme:
     first: str
     second: str
     wrong: str
-    low: str
     high: str
 
 
-LIGHT = Theme("#ffffff", "#1c2430", "#667085", "#e4e7ec", "#1f5fbf", "#d97706", "#c0362c", "#ffffff", "#123f86")
-DARK = Theme("#171c24", "#e6e9ee", "#98a2b3", "#2d3542", "#7ab0ff", "#f2b04a", "#ff8a7a", "#171c24", "#8fbcff")
+LIGHT = Theme("#ffffff", "#1c2430", "#667085", "#e4e7ec", "#1f5fbf", "#d97706", "#c0362c", "#123f86")
+DARK = Theme("#171c24", "#e6e9ee", "#98a2b3", "#2d3542", "#7ab0ff", "#f2b04a", "#ff8a7a", "#8fbcff")
 
 
 def confusion_matrix_png(evaluation: Evaluation, theme: Theme = LIGHT) -> bytes:
@@ -69,8 +70,7 @@ def confusion_matrix_png(evaluation: Evaluation, theme: Theme = LIGHT) -> bytes:
     size = len(names)
     cell = float(np.clip(MATRIX_INCHES / max(size, 1), 0.22, 0.62))
     figure, axes = _figure(max(cell * size, 2.4), max(cell * size, 2.4), theme)
-    tint = LinearSegmentedColormap.from_list("tint", [theme.low, theme.high])
-    axes.imshow(shares, cmap=tint, vmin=0, vmax=1, aspect="equal", interpolation="nearest")
+    axes.imshow(_cell_colours(values, shares, theme), aspect="equal", interpolation="nearest")
     axes.set_xticks(range(size), names, rotation=90, fontsize=_tick_size(cell), parse_math=False)
     axes.set_yticks(
         range(size),
@@ -88,8 +88,7 @@ def confusion_matrix_png(evaluation: Evaluation, theme: Theme = LIGHT) -> bytes:
     axes.tick_params(which="both", length=0)
     if size <= CLASSES_WITH_COUNTS:
         for row, column in np.argwhere(values > 0):
-            strong = shares[row, column] > 0.5
-            colour = theme.background if strong else theme.text if row == column else theme.wrong
+            colour = theme.background if shares[row, column] > 0.5 else theme.text
             axes.text(
                 column,
                 row,
@@ -132,7 +131,15 @@ def reliability_png(evaluation: Evaluation, theme: Theme = LIGHT) -> bytes:
     upper.plot([0, 1], [0, 1], color=theme.muted, linestyle="--", linewidth=1, label="perfect", zorder=4)
     upper.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02))
     _percent(upper, "y")
-    _legend(upper, theme, loc="upper left")
+    upper.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=3,
+        fontsize=8.5,
+        frameon=False,
+        labelcolor=theme.text,
+        borderpad=0,
+    )
     lower.bar(middle, table["count"], width * 0.92, color=theme.muted, zorder=2)
     lower.set(xlabel="confidence (top-1 softmax)", ylabel="photos")
     lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
@@ -159,6 +166,7 @@ def coverage_png(evaluation: Evaluation, theme: Theme = LIGHT) -> bytes:
             ha="right" if right else "left",
             va="top",
             fontsize=9,
+            color=theme.text,
             arrowprops={"arrowstyle": "-", "color": theme.muted, "shrinkB": 5},
         )
     lowest = float(table["accuracy"].min()) if len(table) else 0.0
@@ -265,6 +273,14 @@ def split_counts_png(counts: pd.DataFrame, theme: Theme = LIGHT) -> bytes:
     axes.tick_params(axis="y", length=0)
     _legend(axes, theme, loc="lower right")
     return _png(figure)
+
+
+def _cell_colours(counts: np.ndarray, shares: np.ndarray, theme: Theme) -> np.ndarray:
+    """Return RGB a cell: right ones from the background to blue, wrong ones to red, so that a single one is seen."""
+    right, wrong, ground = (np.array(to_rgb(colour)) for colour in (theme.high, theme.wrong, theme.background))
+    target = np.where(np.eye(len(counts), dtype=bool)[:, :, None], right, wrong)
+    strength = np.where(counts > 0, WEAKEST_CELL + (1 - WEAKEST_CELL) * shares, 0.0)[:, :, None]
+    return ground + (target - ground) * strength
 
 
 def _shown_classes(confusion: pd.DataFrame) -> pd.DataFrame:

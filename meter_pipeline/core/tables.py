@@ -255,8 +255,10 @@ UNKNOWN_CLUSTERS = TableSpec(
         "image_id": STRING,
         "cluster_id": INT,
         "membership": FLOAT,  # HDBSCAN's probability, 0 to 1
+        "revision": INT,  # the last revision of cluster_events that is in this table
     },
     key=("image_id",),
+    volatile=frozenset({"revision"}),
 )
 
 CLUSTER_SUMMARY = TableSpec(
@@ -269,7 +271,7 @@ CLUSTER_SUMMARY = TableSpec(
         "top1_class": STRING,  # most frequent top-1 class of its members
         "top1_share": FLOAT,  # share of members with that class
         "mean_top1_confidence": FLOAT,
-        "representative": STRING,  # image_id nearest the centre
+        "representative": STRING,  # image_id nearest the centre; null for noise
     },
     key=("cluster_id",),
 )
@@ -278,11 +280,11 @@ CLUSTER_EVENTS = TableSpec(
     "cluster_events",
     "What became of the clusters: new, kept, split, merged, gone; appended to, never rewritten.",
     {
-        "revision": INT,  # counts the clusterings, from 1
+        "revision": INT,  # counts the clusterings that changed something, from 1
         "cluster_id": INT,
-        "event": STRING,
-        "from_clusters": STRING,  # comma-separated ids
-        "count": INT,
+        "event": STRING,  # kept: it won or lost photos; a cluster with the same photos as before has no row
+        "from_clusters": STRING,  # comma-separated ids it took photos from; empty where none
+        "count": INT,  # photos it has now
     },
     key=("revision", "cluster_id"),
 )

@@ -19,24 +19,21 @@ if TYPE_CHECKING:
     from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
 REQUESTS_PER_CHANGE = 2
-"""The first try and one retry; after that the asset stays red until its inputs or its code change, or a person runs it."""
+"""The first try and one retry; then the asset stays red until its inputs or code change, or a person runs it."""
 
 TRAINING_GROUPS = dg.AssetSelection.groups("dataset", "model")
 """May be under way for an hour; no batch waits for it."""
 
 _DATA_VERSION = "dagster/data_version"
 _CODE_VERSION = "dagster/code_version"
-_INPUTTRAINING_GROUPS = dg.AssetSelection.groups("dataset", "model")
-"""May be under way for an hour; no batch waits for it."""
-
-_DATA_VERSION = "dagster/input_data_version/"
+_INPUT_DATA_VERSION = "dagster/input_data_version/"
 
 
 class MadeFromOlderInputs(AutomationCondition):
     """True while the asset is missing or was made from other inputs or code than there are now.
 
-    The same change is asked for at most `REQUESTS_PER_CHANGE` times, the second time only if the run failed: a failure is
-    retried once, and a run that a person cancelled does not come back by itself.
+    The same change is asked for at most `REQUESTS_PER_CHANGE` times, the second time only if the run failed: a failure
+    is retried once, and a run that a person cancelled does not come back by itself.
     """
 
     @property

@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.tables import DATASET_SPLIT, IMAGE_INVENTORY
 from meter_pipeline.defs.observations import labelled_images
 from meter_pipeline.defs.presentation import check_result, column_schema, frame_table, table_result

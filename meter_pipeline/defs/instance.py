@@ -1,4 +1,4 @@
-"""The Dagster instance made ready: its folder, its one data directory, its pool limits, and no runs of dead processes."""
+"""The Dagster instance made ready: its folder, its data directory, its pool limits, and no runs of dead processes."""
 
 from __future__ import annotations
 

@@ -31,6 +31,7 @@ class GateConfig(dg.Config):
     """Overrides of the settings for this run."""
 
     champion_tolerance: float | None = None
+    allow_dropped_classes: bool | None = None
 
 
 @dg.asset(group_name=GROUP, deps=[dataset_split], code_version="1", pool="training", kinds={"pytorch"})
@@ -103,7 +104,13 @@ def champion_model(config: GateConfig, pipeline: Pipeline) -> dg.MaterializeResu
     with pipeline.working("training") as layout:
         challenger = list_models(layout)[-1]
         rules = DecisionRules.from_settings(settings)
-        verdict = challenge(layout, challenger, rules, tolerance=settings.champion_tolerance)
+        verdict = challenge(
+            layout,
+            challenger,
+            rules,
+            tolerance=settings.champion_tolerance,
+            allow_dropped_classes=settings.allow_dropped_classes,
+        )
         card = load_card(layout)
         return dg.MaterializeResult(
             metadata={

@@ -1,4 +1,4 @@
-"""The two folders that people put files into: external assets, observed; the hash of the listing is the data version."""
+"""The two folders that people put files into: external assets, observed; the listing's hash is the data version."""
 
 import dagster as dg
 

@@ -94,7 +94,7 @@ def inline_png(content: bytes) -> dg.MarkdownMetadataValue:
 
 
 def _cell(value: object) -> str:
-    if value is None or value != value:
+    if value is None or str(value) in {"nan", "<NA>", "NaT"}:
         return ""
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     text = text if len(text) <= PREVIEW_TEXT else text[: PREVIEW_TEXT - 1] + "…"

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import dagster as dg
 from filelock import FileLock, Timeout
+from pydantic import Field
 
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.errors import MeterError, storage_errors
@@ -26,7 +27,7 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
         overrides: settings by name that win over the environment; for tests and for the command line.
     """
 
-    overrides: dict[str, Any] = {}
+    overrides: dict[str, Any] = Field(default_factory=dict)
 
     def settings(self, config: dg.Config | None = None) -> Settings:
         """Return the settings in force, the run's config on top."""

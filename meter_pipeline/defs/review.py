@@ -1,4 +1,4 @@
-"""The warehouse: DuckDB views over every table, for people and for the dashboard. (Reviewing comes in a later issue.)"""
+"""The warehouse: DuckDB views over every table, for people and for the dashboard."""
 
 import dagster as dg
 

@@ -11,6 +11,8 @@ from meter_pipeline.defs.observations import DATA_VERSION_TAG, labelled_images, 
 from meter_pipeline.defs.resources import Pipeline
 
 DROP_INTERVAL_S = 5
+MOST_LOOKS_HELD = 12
+"""Looks that a growing file holds up the whole ones; then they are taken in without it."""
 AUTOMATION_INTERVAL_S = 5
 ABANDONED_INTERVAL_S = 60
 RUNNING = dg.DefaultSensorStatus.RUNNING
@@ -40,14 +42,16 @@ def drop_sensor(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.S
     """Observe `excel_drops` when the set of whole files is another than last time."""
     layout = pipeline.layout
     found = listing(layout.drops)
-    cursor = json.loads(context.cursor) if context.cursor else {"seen": [], "version": None}
+    cursor = json.loads(context.cursor) if context.cursor else {"seen": [], "version": None, "held": 0}
     whole, growing = settled(found, [DropFile(*entry) for entry in cursor["seen"]])
     observation = observe_drops(layout, whole)
     version = observation.tags[DATA_VERSION_TAG]
-    context.update_cursor(json.dumps({"seen": found, "version": version}))
+    if growing and cursor["held"] < MOST_LOOKS_HELD:
+        context.update_cursor(json.dumps({**cursor, "seen": found, "held": cursor["held"] + 1}))
+        return dg.SkipReason(f"New or still being written: {', '.join(file.name for file in growing)}.")
+    context.update_cursor(json.dumps({"seen": found, "version": version, "held": 0}))
     if version == cursor["version"]:
-        waiting = f" Still being written: {', '.join(file.name for file in growing)}." if growing else ""
-        return dg.SkipReason(f"Nothing new among {len(whole)} file(s).{waiting}")
+        return dg.SkipReason(f"Nothing new among {len(whole)} file(s).")
     return dg.SensorResult(asset_events=[observation])
 
 

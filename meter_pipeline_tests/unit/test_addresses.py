@@ -16,7 +16,15 @@ NOT_PUBLIC = [
     "64:ff9b:1::1", "2002:7f00:1::", "2002:a00:1::1", "2001::1", "2001:db8::1", "fc00::1", "fd00:ec2::254", "fe80::1",
     "fec0::1", "ff02::1", "2a00:1450::5efe:a00:1",
 ]  # fmt: skip
-PUBLIC = ["8.8.8.8", "1.1.1.1", "100.128.0.1", "2a00:1450:4001::200e", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::"]
+PUBLIC = [
+    "8.8.8.8",
+    "1.1.1.1",
+    "100.128.0.1",
+    "2a00:1450:4001::200e",
+    "::ffff:8.8.8.8",
+    "64:ff9b::808:808",
+    "2002:808:808::",
+]
 
 
 @pytest.mark.parametrize("text", NOT_PUBLIC)
@@ -48,7 +56,9 @@ def test_the_allow_lists_open_what_they_name_and_no_more() -> None:
     assert not rules.allow("other", ip("10.21.3.4"))
 
 
-@pytest.mark.parametrize("text", ["169.254.169.254", "fd00:ec2::254", "0.0.0.0", "fe80::1", "224.0.0.1", "100.100.100.200"])
+@pytest.mark.parametrize(
+    "text", ["169.254.169.254", "fd00:ec2::254", "0.0.0.0", "fe80::1", "224.0.0.1", "100.100.100.200"]
+)
 def test_a_host_on_the_allow_list_still_does_not_open_metadata_services(text: str) -> None:
     assert not AddressRules.of(["photos.intranet"], []).allow("photos.intranet", ipaddress.ip_address(text))
 

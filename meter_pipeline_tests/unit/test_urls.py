@@ -6,11 +6,15 @@ from hypothesis import strategies as st
 
 from meter_pipeline.core.urls import UrlRefusedError, clean_url, looks_like_schemeless_url, looks_like_url, urls_in
 
-ODD_TEXT = st.text(alphabet=st.one_of(st.characters(codec="utf-8"), st.sampled_from(" \u200b\ufeff\u00a0<>\"'()[],;|:/\\?#@%&=.")))
+ODD_TEXT = st.text(
+    alphabet=st.one_of(st.characters(codec="utf-8"), st.sampled_from(" \u200b\ufeff\u00a0<>\"'()[],;|:/\\?#@%&=."))
+)
 URL_LIKE = st.builds(
     "{}{}{}{}".format,
     st.sampled_from(["http://", "https://", "HTTP:\\\\", "http:/", " <http://", "'https://", "ftp://", "", "\\\\"]),
-    st.sampled_from(["a.example", "A.Example:8080", "10.0.0.1", "[::1]", "bücher.example", "user@host.example", "x y", ""]),
+    st.sampled_from(
+        ["a.example", "A.Example:8080", "10.0.0.1", "[::1]", "bücher.example", "user@host.example", "x y", ""]
+    ),
     st.sampled_from(["/", "\\photos\\", "/?", "#", " "]),
     ODD_TEXT,
 )
@@ -64,13 +68,9 @@ def test_what_is_never_fetched_is_refused_with_the_reason(typed: str, why: str) 
 
 
 def test_a_cell_may_hold_several_urls_however_they_are_set_apart() -> None:
-    cell = "http://a.example/1.jpg; https://a.example/2,b.jpg\n<http://a.example/3.jpg>, file:///x http://a.example/1.jpg"
-    found = urls_in(cell)
-    assert [url.url for url in found] == [
-        "http://a.example/1.jpg",
-        "https://a.example/2,b.jpg",
-        "http://a.example/3.jpg>,%20file:///x",
-    ]
+    cell = "http://a.example/1.jpg; https://a.example/2,b.jpg\n<http://a.example/3.jpg>, http://a.example/1.jpg"
+    found = ["http://a.example/1.jpg", "https://a.example/2,b.jpg", "http://a.example/3.jpg"]
+    assert [url.url for url in urls_in(cell)] == found
     assert urls_in("  \u200b ") == []
 
 
@@ -83,7 +83,7 @@ def test_a_url_inside_a_url_is_not_cut_out() -> None:
 def test_dates_names_and_numbers_are_no_urls_without_scheme() -> None:
     for text in ("03/04/2026", "n/a", "1.5/2", "LT.2/5a", "A/B", "3.4.2026/x", "0.5"):
         assert not looks_like_url(text)
-        assert not (looks_like_schemeless_url(text) and text != "LT.2/5a"), text
+        assert not looks_like_schemeless_url(text), text
 
 
 @given(st.one_of(ODD_TEXT, URL_LIKE))

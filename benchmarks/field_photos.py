@@ -1,0 +1,235 @@
+"""The whole pipeline on real photos, beside the plain recipe: named, flagged, clustered; mean and spread over splits.
+
+    python benchmarks/field_photos.py ../shared/field-photos [--seeds 5] [--work DIR] [--plain]
+
+A split: the known photos go into `data/raw` (with their groups), the pipeline splits and trains; its own test photos, the
+unseen designs and the junk come as a spreadsheet of URLs on a loopback server. Nothing of the folder is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shutil
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from openpyxl import Workbook
+from sklearn.metrics import adjusted_mutual_info_score
+
+BACKBONE = "efficientnet_lite0"
+CONFIDENT = 0.90
+NOISE = -1
+MINORITY_CLASSES = "PEA"
+"""Classes that share one housing and differ in the plate's print; reported apart."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--work", type=Path, help="keep the data directories here")
+    arguments = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    logging.basicConfig(level=logging.WARNING)
+    photos = pd.read_csv(arguments.photos / "photos.csv")
+    work = arguments.work or Path(tempfile.mkdtemp(prefix="field-photos-"))
+    results, plain = [], []
+    try:
+        for seed in range(arguments.seeds):
+            started = time.monotonic()
+            data_dir = work / f"seed-{seed}"
+            run_pipeline(data_dir, arguments.photos, photos, seed)
+            results.append(measure_pipeline(data_dir, photos))
+            plain.append(measure_plain(data_dir, photos, seed))
+            print(
+                f"split {seed}: {time.monotonic() - started:.0f} s, accuracy {results[-1]['accuracy']:.3f}", flush=True
+            )
+    finally:
+        if arguments.work is None:
+            shutil.rmtree(work, ignore_errors=True)
+    show(pd.DataFrame(plain), pd.DataFrame(results))
+
+
+def run_pipeline(data_dir: Path, folder: Path, photos: pd.DataFrame, seed: int) -> None:
+    """Put the photos in, train, drop the workbook, and go to the cluster folders."""
+    from meter_pipeline.core.layout import Layout
+    from meter_pipeline.core.tables import DATASET_SPLIT
+    from meter_pipeline.demo.image_server import ImageServer
+    from meter_pipeline.local_runs import run_job
+
+    layout = Layout(data_dir)
+    known = photos[photos["role"] == "known"]
+    for name, label in zip(known["id"], known["label"], strict=True):
+        target = layout.raw / label / f"{name}.jpg"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            shutil.copyfile(folder / "photos" / f"{name}.jpg", target)
+    known.assign(file=known["id"] + ".jpg")[["file", "group"]].to_csv(layout.raw / "groups.csv", index=False)
+    os.environ["DAGSTER_HOME"] = str(data_dir / "dagster_home")
+    overrides = {"data_dir": str(data_dir), "backbone": BACKBONE, "seed": seed, "allow_hosts": ["127.0.0.1"]}
+    check(run_job("train", overrides=overrides))
+    split = layout.lake.frame(DATASET_SPLIT)
+    tested = {Path(path).stem for path in split.loc[split["split"] == "test", "path"]}
+    wanted = photos[(photos["role"] != "known") | photos["id"].isin(tested)]
+    with ImageServer(folder / "photos", port=0) as server:
+        book = Workbook()
+        book.active.append(["photo"])
+        for name in wanted["id"]:
+            book.active.append([f"{server.base_url}/{name}.jpg"])
+        book.save(layout.drops / "field.xlsx")
+        check(run_job("update", overrides=overrides))
+
+
+def check(run: object) -> None:
+    if not run.success:  # type: ignore[attr-defined]
+        raise SystemExit(f"The run failed: {run.problems}")  # type: ignore[attr-defined]
+
+
+def measure_pipeline(data_dir: Path, photos: pd.DataFrame) -> dict[str, float]:
+    """Read the tables and compare them with the labels."""
+    from meter_pipeline.core.calibration import expected_calibration_error
+    from meter_pipeline.core.layout import Layout
+    from meter_pipeline.core.tables import BATCH_PREDICTIONS, UNKNOWN_CLUSTERS
+
+    lake = Layout(data_dir).lake
+    rows = lake.frame(BATCH_PREDICTIONS)
+    rows["id"] = [Path(url).stem for url in rows["image_url"]]
+    rows = rows.merge(photos, on="id")
+    found = named(rows[rows["role"] == "known"], "top1_class", "label")
+    for role, part in rows.groupby("role"):
+        found[f"{role} under 50 %"] = (part["top1_confidence"] < 0.5).mean()
+        found[f"{role} flagged"] = (part["final_prediction"] == "UNKNOWN").mean()
+        confident = (part["top1_confidence"] > CONFIDENT) & (part["final_prediction"] != "UNKNOWN")
+        found[f"{role} named over 90 %"] = confident.mean()
+    known = rows[rows["role"] == "known"]
+    correct = (known["top1_class"] == known["label"]).to_numpy()
+    found["ECE, raw softmax"] = expected_calibration_error(known["top1_confidence"].to_numpy(), correct)
+    clusters = rows.merge(lake.frame(UNKNOWN_CLUSTERS), on="image_id")
+    found |= {f"flagged: {name}": value for name, value in clustered(clusters, photos).items()}
+    everything = cluster_everything(data_dir, rows[rows["role"] != "known"])
+    found |= {f"all: {name}": value for name, value in clustered(everything, photos).items()}
+    return found
+
+
+def named(rows: pd.DataFrame, predicted: str, label: str) -> dict[str, float]:
+    """Return accuracy and macro recall, with and without the classes that differ in print alone."""
+    right = rows[predicted] == rows[label]
+    other = ~rows[label].str.startswith(MINORITY_CLASSES)
+    return {
+        "accuracy": right.mean(),
+        "macro recall": right.groupby(rows[label]).mean().mean(),
+        "accuracy without PEA": right[other].mean(),
+        "macro recall without PEA": right[other].groupby(rows[label][other]).mean().mean(),
+    }
+
+
+def cluster_everything(data_dir: Path, rows: pd.DataFrame, *, plain: bool = False) -> pd.DataFrame:
+    """Cluster all unseen and junk photos, flagged or not."""
+    from sklearn.preprocessing import StandardScaler
+
+    from meter_pipeline.core.clustering import cluster
+    from meter_pipeline.core.discovery import cluster_input
+    from meter_pipeline.core.feature_table import features_of
+    from meter_pipeline.core.layout import Layout
+    from meter_pipeline.core.model_store import load_model
+    from meter_pipeline.core.tables import IMAGE_FEATURES
+
+    layout = Layout(data_dir)
+    rows = rows.drop_duplicates("image_id").sort_values("image_id")
+    features = features_of(layout.lake, IMAGE_FEATURES, load_model(layout).version, rows["image_id"].tolist())
+    if plain:
+        from hdbscan import HDBSCAN
+
+        labels = HDBSCAN(min_cluster_size=8, min_samples=4).fit_predict(
+            StandardScaler().fit_transform(features.embedding)
+        )
+    else:
+        labels = cluster(cluster_input(features.pretrained_embedding, features.embedding), min_cluster_size=None).labels
+    return rows.set_index("image_id").loc[features.image_ids].assign(cluster_id=labels).reset_index()
+
+
+def clustered(rows: pd.DataFrame, photos: pd.DataFrame) -> dict[str, float]:
+    """Compare clusters with the designs; junk is one label, noise counts as a cluster of its own.
+
+    coverage: share of the unseen photos (flagged or not) that are in a cluster of which their design is the majority.
+    """
+    others = rows[rows["role"] != "known"]
+    truth = others["label"].where(others["role"] == "unseen", "junk")
+    grouped = rows[rows["cluster_id"] != NOISE]
+    is_of = grouped["label"].where(grouped["role"] != "junk", "junk")
+    majority = is_of.groupby(grouped["cluster_id"]).agg(lambda labels: labels.value_counts().index[0])
+    right = is_of == grouped["cluster_id"].map(majority)
+    unseen = grouped["role"] == "unseen"
+    return {
+        "AMI": adjusted_mutual_info_score(truth, others["cluster_id"]),
+        "purity": right.mean() if len(grouped) else float("nan"),
+        "coverage": (right & unseen).sum() / (photos["role"] == "unseen").sum(),
+        "clusters": float(majority.size),
+        "junk in a meter cluster": ((grouped["role"] == "junk") & ~right).sum() / (photos["role"] == "junk").sum(),
+    }
+
+
+def measure_plain(data_dir: Path, photos: pd.DataFrame, seed: int) -> dict[str, float]:
+    """The plain two-phase recipe on the same split: one squeezed view, no guard, scaling + HDBSCAN.
+
+    Phase 1 is a logistic regression on frozen features of the squeezed view (the same optimum without its epochs).
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    from meter_pipeline.core.backbones import load_backbone
+    from meter_pipeline.core.compute import pick_device
+    from meter_pipeline.core.layout import Layout
+    from meter_pipeline.core.preprocess import Preprocess
+    from meter_pipeline.core.tables import BATCH_PREDICTIONS, DATASET_SPLIT
+    from meter_pipeline.core.trunk_cache import TrunkCache
+
+    layout = Layout(data_dir)
+    backbone = load_backbone(BACKBONE, "imagenet")
+    preprocess = Preprocess(backbone.mean, backbone.std, views=("squeezed",))
+    # The one view's trunk outputs do not depend on the split: kept for all of them.
+    cache = TrunkCache(data_dir.parent / "plain-trunk", backbone, preprocess, 0, pick_device())
+
+    def embed(image_ids: list[str], files: list[Path]) -> np.ndarray:
+        import torch
+
+        cache.fill(list(zip(image_ids, files, strict=True)), 1)
+        with torch.inference_mode():
+            parts = [backbone.last_block(torch.from_numpy(np.array(cache.maps(i, 1))).float()) for i in image_ids]
+        return torch.cat(parts).numpy()
+
+    split = layout.lake.frame(DATASET_SPLIT)
+    split = split[split["split"].isin(["train", "val"])]
+    head = LogisticRegression(C=1.0, class_weight="balanced", max_iter=500, random_state=seed)
+    head.fit(embed(split["image_id"].tolist(), [layout.raw / path for path in split["path"]]), split["label"])
+    rows = layout.lake.frame(BATCH_PREDICTIONS).drop_duplicates("image_id")
+    rows["id"] = [Path(url).stem for url in rows["image_url"]]
+    rows = rows.merge(photos, on="id")
+    softmax = head.predict_proba(embed(rows["image_id"].tolist(), [layout.image(i) for i in rows["image_id"]]))
+    rows["plain"], rows["plain_confidence"] = head.classes_[softmax.argmax(1)], softmax.max(1)
+    found = named(rows[rows["role"] == "known"], "plain", "label")
+    for role, part in rows.groupby("role"):
+        found[f"{role} under 50 %"] = found[f"{role} flagged"] = (part["plain_confidence"] < 0.5).mean()
+        found[f"{role} named over 90 %"] = (part["plain_confidence"] > CONFIDENT).mean()
+    everything = cluster_everything(data_dir, rows[rows["role"] != "known"], plain=True)
+    return found | {f"all: {name}": value for name, value in clustered(everything, photos).items()}
+
+
+def show(plain: pd.DataFrame, ours: pd.DataFrame) -> None:
+    """Print the table: mean and spread (standard deviation) over the splits."""
+    print(f"\n| mean of {len(ours)} grouped split(s) | plain recipe | this pipeline |\n|---|---|---|")
+    for name in ours.columns:
+        cells = [
+            f"{frame[name].mean():.3f} ± {frame[name].std(ddof=0):.3f}" if name in frame else ""
+            for frame in (plain, ours)
+        ]
+        print(f"| {name} | {cells[0]} | {cells[1]} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -2,8 +2,8 @@
 
     python benchmarks/field_photos.py ../shared/field-photos [--seeds 5] [--work DIR] [--plain]
 
-A split: the known photos go into `data/raw` (with their groups), the pipeline splits and trains; its own test photos, the
-unseen designs and the junk come as a spreadsheet of URLs on a loopback server. Nothing of the folder is kept.
+A split: the known photos go into `data/raw` (with their groups), the pipeline splits and trains; its own test photos,
+the unseen designs and the junk come as a spreadsheet of URLs on a loopback server. Nothing of the folder is kept.
 """
 
 from __future__ import annotations
@@ -134,8 +134,9 @@ def cluster_everything(data_dir: Path, rows: pd.DataFrame, *, plain: bool = Fals
     from sklearn.preprocessing import StandardScaler
 
     from meter_pipeline.core.clustering import cluster
-    from meter_pipeline.core.discovery import cluster_input
+    from meter_pipeline.core.discovery import CLUSTERED_COLUMNS
     from meter_pipeline.core.feature_table import features_of
+    from meter_pipeline.core.guard import normalised
     from meter_pipeline.core.layout import Layout
     from meter_pipeline.core.model_store import load_model
     from meter_pipeline.core.tables import IMAGE_FEATURES
@@ -150,7 +151,8 @@ def cluster_everything(data_dir: Path, rows: pd.DataFrame, *, plain: bool = Fals
             StandardScaler().fit_transform(features.embedding)
         )
     else:
-        labels = cluster(cluster_input(features.pretrained_embedding, features.embedding), min_cluster_size=None).labels
+        compared = [normalised(getattr(features, column)) for column in CLUSTERED_COLUMNS]
+        labels = cluster(np.concatenate(compared, axis=1)).labels
     return rows.set_index("image_id").loc[features.image_ids].assign(cluster_id=labels).reset_index()
 
 

@@ -34,11 +34,11 @@ class Assessment:
 def assess(layout: Layout, version: str, rules: DecisionRules) -> Assessment:
     """Put a model to the test photos, write its report, and keep its audit rows in the lake."""
     model, split = load_model(layout, version), layout.lake.frame(DATASET_SPLIT)
-    probabilities, audit = _ask(layout, model, split, rules)
+    probabilities, labels, audit = _ask(layout, model, split, rules)
     train_counts = Counter(split.loc[split["split"] == "train", "label"])
     evaluation = evaluate(
         probabilities,
-        audit["true_class"].tolist(),
+        labels,
         model.classes,
         unknown_threshold=rules.unknown_threshold,
         train_counts=train_counts,
@@ -94,14 +94,17 @@ def embed_known(layout: Layout) -> int:
 
 def _contender(layout: Layout, version: str, split: pd.DataFrame, rules: DecisionRules) -> Contender:
     model = load_model(layout, version)
-    _probabilities, audit = _ask(layout, model, split, rules)
+    _probabilities, _labels, audit = _ask(layout, model, split, rules)
     return Contender(version, tuple(model.classes), audit, frozenset(model.card.trained_on))
 
 
 def _ask(
     layout: Layout, model: MeterModel, split: pd.DataFrame, rules: DecisionRules
-) -> tuple[np.ndarray, pd.DataFrame]:
-    """Return softmax (photos x classes) and audit rows of the test photos; each goes through the network once."""
+) -> tuple[np.ndarray, list[str], pd.DataFrame]:
+    """Return softmax (photos x classes), true classes in the same order, and audit rows, of the test photos.
+
+    The audit is sorted by path. Each photo goes through the network once.
+    """
     test = split[split["split"] == "test"].sort_values("image_id")
     update_features(layout.lake, LABELLED_FEATURES, model, _photos(layout, test))
     features = features_of(layout.lake, LABELLED_FEATURES, model.version, test["image_id"].tolist())
@@ -117,7 +120,7 @@ def _ask(
         classes=model.classes,
         final_predictions=decisions["final_prediction"].tolist(),
     )
-    return probabilities, audit
+    return probabilities, rows["label"].tolist(), audit
 
 
 def _photos(layout: Layout, split: pd.DataFrame) -> list[tuple[str, Path]]:

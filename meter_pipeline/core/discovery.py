@@ -88,7 +88,7 @@ def cluster_unknowns(layout: Layout, *, min_cluster_size: int | None, seed: int)
 
 
 def cluster_problems(unknown: pd.DataFrame, clusters: pd.DataFrame) -> list[str]:
-    """Return what is wrong with the clusters: an UNKNOWN photo that is in none and is not noise, in two, or not UNKNOWN.
+    """Return what is wrong with the clusters: an UNKNOWN photo in none and not noise, one in two, one not UNKNOWN.
 
     Args:
         unknown: `unknown_embeddings`, column image_id.

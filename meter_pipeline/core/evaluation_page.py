@@ -248,10 +248,9 @@ def _card_rows(card: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str
             rows += _card_rows(value, f"{prefix}{name}.")
         elif isinstance(value, list | tuple | set | frozenset):
             items = [str(item) for item in value]
-            more = f" and {len(items) - CARD_LIST_SHOWN} more" if len(items) > CARD_LIST_SHOWN else ""
-            rows.append(
-                (prefix + name, f"{len(items)}: {', '.join(items[:CARD_LIST_SHOWN])}{more}" if items else "none")
-            )
+            text = ", ".join(items[:CARD_LIST_SHOWN]) or "none"
+            more = len(items) - CARD_LIST_SHOWN
+            rows.append((prefix + name, f"{text} and {more} more" if more > 0 else text))
         elif isinstance(value, float):
             rows.append((prefix + name, f"{value:.4g}"))
         else:

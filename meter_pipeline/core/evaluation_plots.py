@@ -131,15 +131,7 @@ def reliability_png(evaluation: Evaluation, theme: Theme = LIGHT) -> bytes:
     upper.plot([0, 1], [0, 1], color=theme.muted, linestyle="--", linewidth=1, label="perfect", zorder=4)
     upper.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02))
     _percent(upper, "y")
-    upper.legend(
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        ncols=3,
-        fontsize=8.5,
-        frameon=False,
-        labelcolor=theme.text,
-        borderpad=0,
-    )
+    _legend_above(upper, theme)
     lower.bar(middle, table["count"], width * 0.92, color=theme.muted, zorder=2)
     lower.set(xlabel="confidence (top-1 softmax)", ylabel="photos")
     lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
@@ -271,7 +263,7 @@ def split_counts_png(counts: pd.DataFrame, theme: Theme = LIGHT) -> bytes:
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
-    _legend(axes, theme, loc="lower right")
+    _legend_above(axes, theme)
     return _png(figure)
 
 
@@ -345,6 +337,18 @@ def _legend(axes: Axes, theme: Theme, *, loc: Literal["best", "upper left", "low
     legend.set_zorder(6)
     for text in legend.get_texts():
         text.set_parse_math(False)
+
+
+def _legend_above(axes: Axes, theme: Theme) -> None:
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=3,
+        fontsize=8.5,
+        frameon=False,
+        labelcolor=theme.text,
+        borderpad=0,
+    )
 
 
 def _percent(axes: Axes, which: str) -> None:

@@ -33,21 +33,24 @@ class DeadlineWatch:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running: dict[int, tuple[float, HTTPConnection | None]] = {}
+        self._running: dict[int, tuple[float, socket.socket | None]] = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="download-deadlines", daemon=True)
         self._thread.start()
 
     def begin(self, deadline: float) -> None:
-        """From now until `end`, this thread's connection is cut off at `deadline` (monotonic seconds)."""
+        """From now until `end`, this thread's socket is cut off at `deadline` (monotonic seconds)."""
         with self._lock:
             self._running[threading.get_ident()] = (deadline, None)
 
-    def uses(self, connection: HTTPConnection) -> None:
-        """This thread's request goes over `connection`."""
+    def uses(self, sock: socket.socket | None) -> None:
+        """This thread's request goes over `sock`.
+
+        The socket and not the connection, which lets go of it as soon as it knows that the answer is its last.
+        """
         with self._lock:
-            if (entry := self._running.get(threading.get_ident())) is not None:
-                self._running[threading.get_ident()] = (entry[0], connection)
+            if sock is not None and (entry := self._running.get(threading.get_ident())) is not None:
+                self._running[threading.get_ident()] = (entry[0], sock)
 
     def end(self) -> None:
         """This thread's request is over."""
@@ -57,7 +60,7 @@ class DeadlineWatch:
     def cut_all(self) -> None:
         """Cut off every request now."""
         with self._lock:
-            self._running = {thread: (0.0, connection) for thread, (_, connection) in self._running.items()}
+            self._running = {thread: (0.0, sock) for thread, (_, sock) in self._running.items()}
 
     def stop(self) -> None:
         """Stop watching."""
@@ -67,9 +70,8 @@ class DeadlineWatch:
     def _watch(self) -> None:
         while not self._stopped.wait(WATCH_INTERVAL_S):
             now = time.monotonic()
-            with self._lock:  # so that no connection is handed to another request in between
-                for deadline, connection in self._running.values():
-                    sock = getattr(connection, "sock", None)
+            with self._lock:  # so that no socket is handed to another request in between
+                for deadline, sock in self._running.values():
                     if deadline < now and sock is not None:
                         _shut(sock)
 
@@ -79,7 +81,7 @@ class GuardedAdapter(HTTPAdapter):
 
     Args:
         rules: what may be reached.
-        watch: told which connection each thread uses.
+        watch: told which socket each thread uses.
         connections: kept open a host.
         resolver: `socket.getaddrinfo`, or what a test puts in its place.
     """
@@ -106,11 +108,11 @@ def _pool_classes(rules: AddressRules, watch: DeadlineWatch, resolver: Resolver)
             return connect(self, rules, resolver)  # type: ignore[arg-type]
 
         def connect(self) -> None:
-            watch.uses(self)  # type: ignore[arg-type]
             super().connect()  # type: ignore[misc]
+            watch.uses(self.sock)  # type: ignore[attr-defined]
 
         def putrequest(self, *args: Any, **kwargs: Any) -> None:
-            watch.uses(self)  # type: ignore[arg-type]
+            watch.uses(self.sock)  # type: ignore[attr-defined]
             super().putrequest(*args, **kwargs)  # type: ignore[misc]
 
     class Plain(Guarded, HTTPConnection):

@@ -2,7 +2,8 @@
 
 Two implementations of the same method. `umap-learn` is the reference and takes the large sets; but it compiles itself
 for 12 s in every process (31 s after an installation), which is most of the wait for the few hundred UNKNOWN photos of
-a day. Those are reduced here, in NumPy, in about a second. That both cluster alike is in docs/decisions/0004-clusters.md.
+a day. Those are reduced here, in NumPy, in about a second. That both
+cluster alike is shown in docs/decisions/0004-clusters.md.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def _umap_learn(unit: np.ndarray, *, dimensions: int, neighbors: int, seed: int)
 
 
 def _fuzzy_graph(unit: np.ndarray, neighbors: int) -> sparse.coo_matrix:
-    """Weights of the neighbour graph (section 3.1): a photo's nearest at weight 1, the others falling by its own scale."""
+    """Weights of the neighbour graph (section 3.1): a photo's nearest weighs 1, the others fall by its own scale."""
     count = len(unit)
     distances = np.maximum(1.0 - unit @ unit.T, 0.0)
     np.fill_diagonal(distances, -1.0)  # a photo is its own first neighbour, also among exact copies

@@ -230,10 +230,23 @@ def test_what_makes_no_data_set_is_said(world: World, counts: dict[str, int], me
     assert re.search(message, world.failure(result), re.IGNORECASE), world.failure(result)
 
 
-def test_a_worse_model_does_not_become_champion(trained: World) -> None:
+def test_a_worse_model_does_not_become_champion(trained: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from meter_pipeline.core import training
+
     world = trained
     champion = world.version("champion_model")
-    worse = {"trained_model": {"epochs_head": 1, "epochs_tune": 0, "weights": "none"}}
-    assert world.run("train", config=worse).success
+    monkeypatch.setattr(training, "HEAD_LEARNING_RATE", 0.0)  # a training that learns nothing
+    assert world.run("train", config={"trained_model": {"epochs_head": 1, "epochs_tune": 0}}).success
     assert world.version("trained_model") != champion
     assert world.version("champion_model") == champion
+
+
+def test_the_report_says_what_the_audit_says(trained: World) -> None:
+    """Once the report compared softmax and classes in different orders, and showed 22 % for a model that was right."""
+    from meter_pipeline.core.files import read_json
+    from meter_pipeline.core.tables import EVALUATION_AUDIT
+
+    audit = trained.layout.lake.frame(EVALUATION_AUDIT)
+    (metrics,) = trained.layout.root.glob("reports/evaluation/*/metrics.json")
+    assert read_json(metrics)["accuracy"] == pytest.approx(audit["correct"].mean())
+    assert audit["correct"].mean() > 0.8

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from meter_pipeline.core.files import read_json
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.demo.image_server import DEMO_PORT, ImageServer
 from meter_pipeline.demo.sample_data import SampleData, SampleSize, drop_workbook, served_folder, write_sample_data
@@ -94,10 +95,9 @@ def _show(card: Scorecard, layout: Layout, console: Console) -> None:
     champion = load_card(layout)
     results = Table("figure", "value", title="Model")
     results.add_row("model", f"{champion.version} ({champion.backbone}, {len(champion.classes)} classes)")
+    measured = read_json(layout.evaluation(champion.version) / "metrics.json")
     for name in ("accuracy", "macro_recall"):
-        results.add_row(
-            f"{name.replace('_', ' ')} on its own test photos", f"{champion.metrics.get(name, float('nan')):.3f}"
-        )
+        results.add_row(f"{name.replace('_', ' ')} on its own test photos", f"{measured[name]:.3f}")
     results.add_row("top 1 right on the drops' known designs", f"{card.known_accuracy:.3f}")
     results.add_row("unseen designs' photos in a cluster of their own", f"{card.unseen_found:.0%}")
     console.print(results)

@@ -21,7 +21,9 @@ def print_predictions(predictions: Sequence[Prediction], console: Console, *, as
         return
     for prediction in predictions:
         colour = COLOURS[prediction.rule]
-        console.print(f"{escape(prediction.image)}: [bold {colour}]{escape(prediction.final_prediction)}[/]", soft_wrap=True)
+        console.print(
+            f"{escape(prediction.image)}: [bold {colour}]{escape(prediction.final_prediction)}[/]", soft_wrap=True
+        )
         console.print(f"  {prediction.reason}", markup=False, highlight=False, soft_wrap=True)
         for place, (name, confidence) in enumerate(prediction.top3, start=1):
             bar = "█" * round(confidence * 30)

@@ -15,6 +15,7 @@ from meter_pipeline.core.decision import DecisionRules, decide, softmax
 from meter_pipeline.core.evaluation import Evaluation, audit_frame, evaluate
 from meter_pipeline.core.evaluation_page import write_evaluation
 from meter_pipeline.core.feature_table import features_of, update_features
+from meter_pipeline.core.guard import normalised
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.model_store import MeterModel, champion_version, load_model, set_champion
 from meter_pipeline.core.tables import DATASET_SPLIT, EVALUATION_AUDIT, KNOWN_EMBEDDINGS, LABELLED_FEATURES
@@ -42,7 +43,7 @@ def assess(layout: Layout, version: str, rules: DecisionRules) -> Assessment:
         model.classes,
         unknown_threshold=rules.unknown_threshold,
         train_counts=train_counts,
-        temperature=model.card.temperature,
+        temperature=model.card.temperature if model.card.temperature != 1.0 else None,
     )
     layout.lake.upsert(EVALUATION_AUDIT, audit)
     page = write_evaluation(
@@ -81,14 +82,24 @@ def challenge(
 
 
 def embed_known(layout: Layout) -> int:
-    """Write the embeddings of all labelled photos under the champion; return how many had to be computed."""
+    """Write the L2-normalised embeddings of all labelled photos under the champion; return how many had to be computed.
+
+    Those of the photos it was trained on come with the model.
+    """
     model, split = load_model(layout), layout.lake.frame(DATASET_SPLIT)
-    computed = update_features(layout.lake, LABELLED_FEATURES, model, _photos(layout, split))
-    features = features_of(layout.lake, LABELLED_FEATURES, model.version, split["image_id"].tolist())
-    rows = split.set_index("image_id").loc[features.image_ids].reset_index()[["image_id", "label", "split"]]
-    rows["model_version"] = model.version
-    rows["embedding"], rows["pretrained_embedding"] = list(features.embedding), list(features.pretrained_embedding)
-    layout.lake.replace(KNOWN_EMBEDDINGS, rows)
+    reference = model.reference
+    other = split[~split["image_id"].isin(reference.image_ids)]
+    computed = update_features(layout.lake, LABELLED_FEATURES, model, _photos(layout, other))
+    features = features_of(layout.lake, LABELLED_FEATURES, model.version, other["image_id"].tolist())
+    embeddings = pd.DataFrame(
+        {
+            "image_id": [*reference.image_ids, *features.image_ids],
+            "embedding": [*reference.tuned, *normalised(features.embedding)],
+            "pretrained_embedding": [*reference.pretrained, *normalised(features.pretrained_embedding)],
+        }
+    )
+    rows = split[["image_id", "label", "split"]].merge(embeddings, on="image_id").sort_values("image_id")
+    layout.lake.replace(KNOWN_EMBEDDINGS, rows.assign(model_version=model.version))
     return computed
 
 

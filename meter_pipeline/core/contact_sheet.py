@@ -87,7 +87,7 @@ def _thumbnail(path: Path) -> Image.Image | None:
 
 
 def _fitted(draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    """Return as much of the text as fits into `width` pixels; long class names differ at their ends, so the middle goes."""
+    """Return the text without so much of its middle that it fits: long class names differ at their ends."""
     if draw.textlength(text, font) <= width:
         return text
     for kept in range(len(text) - 1, 0, -1):

@@ -69,7 +69,8 @@ class HostBreaker:
     def succeeded(self, host: str) -> None:
         """The host answered, whatever it said."""
         with self._changed:
-            self._hosts[host] = _Host()
+            state = self._hosts.setdefault(host, _Host())  # changed in place: waiting threads hold it
+            state.failures, state.probing, state.down = 0, False, False
             self._changed.notify_all()
 
     def failed(self, host: str) -> None:

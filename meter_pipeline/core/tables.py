@@ -113,7 +113,7 @@ LABELLED_FEATURES = TableSpec(
 
 KNOWN_EMBEDDINGS = TableSpec(
     "known_embeddings",
-    "Embeddings of the labelled photos under the champion.",
+    "L2-normalised embeddings of the labelled photos under the champion.",
     {
         "image_id": STRING,
         "model_version": STRING,

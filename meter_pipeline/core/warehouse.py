@@ -156,7 +156,6 @@ def _write(path: Path, statements: list[str]) -> None:
         with replacing(path) as temporary, duckdb.connect(temporary) as connection:
             for statement in statements:
                 connection.execute(statement)
-            connection.close()  # before the rename: Windows renames no open file
     except StorageError as error:
         if isinstance(error.__cause__, PermissionError) and path.exists():
             raise MeterError(

@@ -29,6 +29,7 @@ def jpeg(seed: int = 0, width: int = 120, height: int = 200) -> bytes:
 
 
 PHOTO = jpeg()
+BOMB = gzip.compress(PHOTO + bytes(50_000_000))
 
 
 class FaultServer(ThreadingHTTPServer):
@@ -37,8 +38,8 @@ class FaultServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, latency_s: float = 0.0) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, latency_s: float = 0.0, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.latency_s = latency_s
         self.hits: Counter[str] = Counter()
         self.headers: dict[str, dict[str, str]] = {}
@@ -155,6 +156,18 @@ def _reset_then_photo(handler: _Handler, hit: int) -> None:
     handler.hang_up() if hit == 1 else handler.send(200, PHOTO)
 
 
+def _no_length(handler: _Handler, hit: int) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    handler.wfile.write(PHOTO)
+    handler.close_connection = True
+
+
+def _garbage(handler: _Handler, hit: int) -> None:
+    handler.wfile.write(b"\x16\x03\x01 not HTTP\r\n\r\n")
+    handler.close_connection = True
+
+
 FAULTS: dict[str, Callable[[_Handler, int], None]] = {
     CANARY: lambda h, _: h.send(200, PHOTO),
     "/loop": lambda h, _: h.redirect("/loop"),
@@ -177,11 +190,11 @@ FAULTS: dict[str, Callable[[_Handler, int], None]] = {
     "/never": _never,
     "/5-gigabytes": lambda h, _: h.send(200, PHOTO, length=5_000_000_000),
     "/endless": lambda h, _: h.endless(b"x" * 65536, 0.0),
-    "/gzip-bomb": lambda h, _: h.send(200, gzip.compress(PHOTO + bytes(50_000_000)), {"Content-Encoding": "gzip"}),
+    "/gzip-bomb": lambda h, _: h.send(200, BOMB, {"Content-Encoding": "gzip"}),
     "/gzip-photo": lambda h, _: h.send(200, gzip.compress(PHOTO), {"Content-Encoding": "gzip"}),
     "/html": lambda h, _: h.send(200, b"<!DOCTYPE html><html>Please log in</html>", {"Content-Type": "image/jpeg"}),
     "/pdf": lambda h, _: h.send(200, b"%PDF-1.7 " + bytes(2000), {"Content-Type": "image/jpeg"}),
     "/empty": lambda h, _: h.send(200, b""),
-    "/no-length": lambda h, _: (h.send_response(200), h.end_headers(), h.wfile.write(PHOTO), setattr(h, "close_connection", True)),  # type: ignore[func-returns-value, dict-item]
-    "/garbage": lambda h, _: (h.wfile.write(b"\x16\x03\x01 not HTTP\r\n\r\n"), setattr(h, "close_connection", True)),  # type: ignore[dict-item]
+    "/no-length": _no_length,
+    "/garbage": _garbage,
 }  # fmt: skip

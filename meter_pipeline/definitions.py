@@ -1,4 +1,4 @@
-"""The whole graph put together. Importing it takes no torch, pandas or scikit-learn: asset bodies import what they need."""
+"""The whole graph put together; importing it takes no torch, pandas or scikit-learn."""
 
 from __future__ import annotations
 

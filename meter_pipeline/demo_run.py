@@ -19,7 +19,6 @@ from meter_pipeline.demo.scorecard import Scorecard, score
 from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import load_settings
 
-
 SIZES: dict[str, Callable[[], SampleSize]] = {
     "small": SampleSize.small,
     "demo": SampleSize.demo,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -97,10 +98,8 @@ def _stop_tree(process: psutil.Popen) -> None:
             process.terminate()
         else:
             process.send_signal(signal.SIGINT)
-        try:
+        with contextlib.suppress(psutil.TimeoutExpired, subprocess.TimeoutExpired):
             process.wait(STOP_TIMEOUT_S)
-        except (psutil.TimeoutExpired, subprocess.TimeoutExpired):
-            pass
     for child in [*children, process]:
         if child.is_running():
             child.terminate()

@@ -1,4 +1,4 @@
-"""Runs a job of the graph in this process, for the command line: same instance, same history, progress on the terminal."""
+"""Runs a job of the graph in this process, for the command line: same instance, same history."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 import dagster as dg
 
+from meter_pipeline.definitions import build_definitions
 from meter_pipeline.defs.instance import process_tag, ready_instance
 from meter_pipeline.defs.observations import observe_drops, observe_labelled
 from meter_pipeline.defs.resources import Pipeline
-from meter_pipeline.definitions import build_definitions
 from meter_pipeline.settings import load_settings
 
 QUIET_DAGSTER_LOG = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
-from meter_pipeline.core.files import write_bytes
+from meter_pipeline.core.files import TEMPORARY_PREFIX, write_bytes
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.photos import open_photo
 from meter_pipeline.core.quality import Quality, measure
+
+LEFTOVER_LIFETIME_S = 3600.0
+"""No photo takes so long to write."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +66,15 @@ def store(layout: Layout, content: bytes) -> StoredPhoto:
 
 
 def stored_ids(layout: Layout) -> set[str]:
-    """Return the image_ids of every photo in the store."""
+    """Return the image_ids of every photo in the store; remove what a killed run left half-written long ago."""
     found: set[str] = set()
-    if layout.images.is_dir():
-        with os.scandir(layout.images) as folders:
-            for folder in folders:
-                if folder.is_dir() and len(folder.name) == 2:
-                    with os.scandir(folder.path) as files:
-                        found.update(f.name.removesuffix(".jpg") for f in files if f.name.endswith(".jpg"))
-    return {name for name in found if not name.startswith(".")}
+    oldest = time.time() - LEFTOVER_LIFETIME_S
+    for folder in layout.images.glob("??") if layout.images.is_dir() else ():
+        with os.scandir(folder) as files:  # not Path objects: there may be hundreds of thousands of files
+            for file in files:
+                if file.name.startswith(TEMPORARY_PREFIX):
+                    if file.stat().st_mtime < oldest:
+                        Path(file.path).unlink(missing_ok=True)
+                elif file.name.endswith(".jpg"):
+                    found.add(file.name.removesuffix(".jpg"))
+    return found

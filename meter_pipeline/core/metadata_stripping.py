@@ -80,7 +80,7 @@ def _end_of_scan(content: bytes, at: int) -> int:
 
 def _is_plain_upright_jpeg(content: bytes) -> bool:
     try:
-        with Image.open(io.BytesIO(content), formats=["JPEG", "MPO"]) as image:
+        with Image.open(io.BytesIO(content), formats=["JPEG"]) as image:
             return image.mode in PLAIN_MODES and image.getexif().get(ExifTags.Base.Orientation, UPRIGHT) == UPRIGHT
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return False

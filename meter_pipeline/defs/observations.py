@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from meter_pipeline.core.drops import DropFile, listing, listing_version
+from meter_pipeline.core.drop_folder import DropFile, listing, listing_version
 from meter_pipeline.core.labelled_folder import listing_digest
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.defs.resources import Pipeline

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from meter_pipeline.core.drops import DropFile, listing, settled
+from meter_pipeline.core.drop_folder import DropFile, listing, settled
 from meter_pipeline.defs.instance import fail_abandoned_runs
 from meter_pipeline.defs.observations import DATA_VERSION_TAG, labelled_images, observe_drops, observe_labelled
 from meter_pipeline.defs.resources import Pipeline

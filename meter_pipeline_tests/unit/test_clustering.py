@@ -48,10 +48,9 @@ def test_same_bits_in_another_process_with_other_threads(found: Clustering) -> N
         "c = cluster(drawn_embeddings()[0])\n"
         "print(c.labels.tobytes().hex(), c.membership.tobytes().hex())"
     )
-    environment = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "PYTHONHASHSEED": "1", "PATH": ""}
-    output = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
-    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "PYTHONHASHSEED": "1"}
+    command, project = [sys.executable, "-c", program], Path(__file__).parents[2]
+    output = subprocess.run(command, env=environment, cwd=project, capture_output=True, text=True, check=True)
     assert output.stdout.split() == [found.labels.tobytes().hex(), found.membership.tobytes().hex()]
 
 

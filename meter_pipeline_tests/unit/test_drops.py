@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meter_pipeline.core.drops import DropFile, _free_name, drop_problems, listing, listing_version, settled, take_in_drops
+from meter_pipeline.core.drop_folder import DropFile, listing, listing_version, settled
+from meter_pipeline.core.drops import _free_name, drop_problems, take_in_drops
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.tables import DROP_ROWS, DROPS
 
@@ -33,7 +34,17 @@ def rows(layout: Layout) -> list[tuple[str, str]]:
 
 
 def test_the_listing_leaves_out_what_programs_are_still_writing(layout: Layout) -> None:
-    for name in ("b.xlsx", "a.csv", "~$b.xlsx", ".hidden.csv", ".~lock.a.csv#", "c.xlsx.crdownload", "d.part", "e.tmp", "8F3A21B0"):
+    for name in (
+        "b.xlsx",
+        "a.csv",
+        "~$b.xlsx",
+        ".hidden.csv",
+        ".~lock.a.csv#",
+        "c.xlsx.crdownload",
+        "d.part",
+        "e.tmp",
+        "8F3A21B0",
+    ):
         (layout.drops / name).write_bytes(b"x")
     (layout.drops / "folder.csv").mkdir()
     assert [file.name for file in listing(layout.drops)] == ["a.csv", "b.xlsx"]

@@ -4,7 +4,7 @@ import pandas as pd
 
 from meter_pipeline.core.decision import DECISION_COLUMNS
 from meter_pipeline.core.lake import conform
-from meter_pipeline.core.predictions import prediction_problems, predict_rows
+from meter_pipeline.core.predictions import predict_rows, prediction_problems
 from meter_pipeline.core.tables import BATCH_PREDICTIONS, DROP_ROWS, URL_IMAGES
 
 
@@ -17,7 +17,8 @@ def drop_rows(*rows: tuple[str, int, str, str | None]) -> pd.DataFrame:
 
 def url_images(**outcomes: tuple[str, str | None]) -> pd.DataFrame:
     rows = [
-        dict.fromkeys(URL_IMAGES.columns) | {"image_url": url, "outcome": outcome, "image_id": image_id, "brightness": 99.0}
+        dict.fromkeys(URL_IMAGES.columns)
+        | {"image_url": url, "outcome": outcome, "image_id": image_id, "brightness": 99.0}
         for url, (outcome, image_id) in outcomes.items()
     ]
     return conform(URL_IMAGES, pd.DataFrame(rows, columns=list(URL_IMAGES.columns))).to_pandas()
@@ -26,7 +27,14 @@ def url_images(**outcomes: tuple[str, str | None]) -> pd.DataFrame:
 def decisions(**labels: str) -> pd.DataFrame:
     rows = [
         dict.fromkeys(DECISION_COLUMNS)
-        | {"image_id": image_id, "final_prediction": label, "top1_class": label, "top1_confidence": 0.9, "rule": "accepted", "reason": "sure"}
+        | {
+            "image_id": image_id,
+            "final_prediction": label,
+            "top1_class": label,
+            "top1_confidence": 0.9,
+            "rule": "accepted",
+            "reason": "sure",
+        }
         for image_id, label in labels.items()
     ]
     return pd.DataFrame(rows, columns=DECISION_COLUMNS)
@@ -73,7 +81,9 @@ def test_without_any_decision_or_row_the_tables_still_fit() -> None:
 
 def test_what_is_missing_extra_or_double_is_named() -> None:
     good = predict_rows(ROWS, URLS, decisions(p1="LT2"))
-    bad = pd.concat([good.iloc[1:], good.iloc[[2]], good.iloc[[3]].assign(drop="c"), good.iloc[[4]].assign(position=9, reason=None)])
+    bad = pd.concat(
+        [good.iloc[1:], good.iloc[[2]], good.iloc[[3]].assign(drop="c"), good.iloc[[4]].assign(position=9, reason=None)]
+    )
     problems = prediction_problems(ROWS, bad)
     assert "a, row 1 of the drop: has no prediction." in problems
     assert "a, row 3 of the drop: has more than one prediction." in problems

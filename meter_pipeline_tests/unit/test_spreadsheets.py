@@ -170,7 +170,9 @@ def test_no_header_at_all(tmp_path: Path) -> None:
 
 def test_several_url_columns_and_several_urls_in_a_cell(tmp_path: Path) -> None:
     rows = [["No", "Front", "Back", "See also"]]
-    rows += [[str(i), f"http://p.example/f{i}.jpg", f"http://p.example/b{i}.jpg" if i else None, "text"] for i in range(4)]
+    rows += [
+        [str(i), f"http://p.example/f{i}.jpg", f"http://p.example/b{i}.jpg" if i else None, "text"] for i in range(4)
+    ]
     rows[1][3] = "http://wiki.example/"
     rows[2][1] = "http://p.example/x.jpg\nhttp://p.example/y.jpg"
     found = read_spreadsheet(write_xlsx(tmp_path / "a.xlsx", {"S": rows}))
@@ -178,7 +180,12 @@ def test_several_url_columns_and_several_urls_in_a_cell(tmp_path: Path) -> None:
     assert not found.refused
     assert [row.image_url[17:] for row in found.rows if row.row_number == 3] == ["x.jpg", "y.jpg", "b1.jpg"]
     assert found.rows[0].other_columns["Front"] == "http://p.example/f0.jpg"
-    assert [row.image_url[17:18] for row in read_spreadsheet(tmp_path / "a.xlsx", url_column="back").rows] == ["", "b", "b", "b"]
+    assert [row.image_url[17:18] for row in read_spreadsheet(tmp_path / "a.xlsx", url_column="back").rows] == [
+        "",
+        "b",
+        "b",
+        "b",
+    ]
     assert len(read_spreadsheet(tmp_path / "a.xlsx", url_column="C").rows) == 4
 
 
@@ -221,7 +228,9 @@ def test_missing_schemes_are_found_where_there_are_no_whole_urls(tmp_path: Path)
 def test_quoted_fields_separator_line_and_an_inch_sign(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('sep=;\r\nurl;remark\r\nhttp://p.example/1.jpg;"a;b\nc"\r\n', encoding="utf-8")
     assert read_spreadsheet(tmp_path / "a.csv").rows[0].other_columns == {"remark": "a;b\nc"}
-    (tmp_path / "b.csv").write_text('remark,url\n"3 pipe,http://p.example/1.jpg\nx,http://p.example/2.jpg\n', encoding="utf-8")
+    (tmp_path / "b.csv").write_text(
+        'remark,url\n"3 pipe,http://p.example/1.jpg\nx,http://p.example/2.jpg\n', encoding="utf-8"
+    )
     assert len(read_spreadsheet(tmp_path / "b.csv").rows) == 2
 
 
@@ -293,7 +302,9 @@ def test_cells_far_apart_do_not_fill_the_memory(tmp_path: Path) -> None:
 def test_a_file_without_urls_says_what_it_saw_and_how_to_name_the_column(tmp_path: Path) -> None:
     rows = [["Account", "Reading"], ["1", 5]]
     path = write_xlsx(tmp_path / "a.xlsx", {"May": rows, "Old": rows}, hidden=["Old"])
-    with pytest.raises(SpreadsheetError, match=r"'May' with the columns Account, Reading.*Hidden.*Old.*METER_URL_COLUMN"):
+    with pytest.raises(
+        SpreadsheetError, match=r"'May' with the columns Account, Reading.*Hidden.*Old.*METER_URL_COLUMN"
+    ):
         read_spreadsheet(path)
     with pytest.raises(SpreadsheetError, match=r"no column 'Foto'"):
         read_spreadsheet(path, url_column="Foto")
@@ -311,7 +322,9 @@ CELL = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\x00"),
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=st.lists(st.lists(CELL, min_size=1, max_size=4), min_size=1, max_size=6), delimiter=st.sampled_from(",;\t|"))
+@given(
+    rows=st.lists(st.lists(CELL, min_size=1, max_size=4), min_size=1, max_size=6), delimiter=st.sampled_from(",;\t|")
+)
 def test_no_cell_content_breaks_the_reader(tmp_path: Path, rows: list[list[str]], delimiter: str) -> None:
     path = tmp_path / "a.csv"
     lines = [["url", *"abc"], *([f"http://p.example/{i}.jpg", *row] for i, row in enumerate(rows))]
@@ -323,8 +336,14 @@ def test_no_cell_content_breaks_the_reader(tmp_path: Path, rows: list[list[str]]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(content=st.binary(max_size=300), start=st.sampled_from([b"", b"PK\x03\x04", OLE, b"\xff\xfe", b"a,b\n"]), suffix=st.sampled_from(sheet_files.SUFFIXES))
-def test_no_file_content_raises_anything_but_a_spreadsheet_error(tmp_path: Path, content: bytes, start: bytes, suffix: str) -> None:
+@given(
+    content=st.binary(max_size=300),
+    start=st.sampled_from([b"", b"PK\x03\x04", OLE, b"\xff\xfe", b"a,b\n"]),
+    suffix=st.sampled_from(sheet_files.SUFFIXES),
+)
+def test_no_file_content_raises_anything_but_a_spreadsheet_error(
+    tmp_path: Path, content: bytes, start: bytes, suffix: str
+) -> None:
     path = tmp_path / f"a{suffix}"
     path.write_bytes(start + content)
     try:

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meter_pipeline.core.urls import UrlRefusedError, clean_url, looks_like_schemeless_url, looks_like_url, urls_in
+from meter_pipeline.core.urls import (
+    _PLAIN,
+    UrlRefusedError,
+    clean_url,
+    looks_like_schemeless_url,
+    looks_like_url,
+    urls_in,
+)
 
 ODD_TEXT = st.text(
     alphabet=st.one_of(st.characters(codec="utf-8"), st.sampled_from(" \u200b\ufeff\u00a0<>\"'()[],;|:/\\?#@%&=."))
@@ -95,6 +102,12 @@ def test_cleaning_a_clean_url_changes_nothing(text: str) -> None:
     assert clean_url(once) == once
     assert once.startswith(("http://", "https://"))
     assert not any(character.isspace() for character in once)
+
+
+@given(st.from_regex(_PLAIN, fullmatch=True))
+def test_a_plain_url_is_one_that_cleaning_leaves_alone(url: str) -> None:
+    assert clean_url(url) == url
+    assert urls_in(f" {url} ") == urls_in(url)
 
 
 @given(st.one_of(ODD_TEXT, URL_LIKE))

@@ -96,7 +96,7 @@ def test_problems_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(MeterError, match=r"no warehouse yet.*meter update"):
         query(layout, "SELECT 1")
     build_warehouse(layout)
-    with pytest.raises(MeterError, match=r"no_such_view.*SHOW TABLES"):
+    with pytest.raises(MeterError, match=r"(?s)no_such_view.*SHOW TABLES"):
         query(layout, "SELECT * FROM no_such_view")
     with pytest.raises(MeterError, match="read-only"):
         query(layout, "CREATE TABLE t AS SELECT 1")

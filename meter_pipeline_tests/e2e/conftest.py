@@ -1,0 +1,111 @@
+"""A trained data directory made once by the real command, copies of it, and an image server on loopback."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from openpyxl import Workbook
+
+from meter_pipeline.demo.image_server import ImageServer
+from meter_pipeline_tests.patterns import draw, write_raw
+
+COUNTS = {"BLUE_A": 14, "GREY_A": 12, "WHITE_A": 6}
+NEW_PHOTOS = 80
+SETTINGS = """\
+METER_BACKBONE=efficientnet_lite0
+METER_ALLOW_HOSTS=127.0.0.1
+METER_EPOCHS_HEAD=3
+METER_EPOCHS_TUNE=2
+METER_TRAIN_VIEWS=3
+METER_DOWNLOAD_ATTEMPTS=1
+"""
+METER = [sys.executable, "-m", "meter_pipeline.cli"]
+
+
+def environment(data_dir: Path) -> dict[str, str]:
+    """Return the environment of a command on a data directory; no setting of the caller's gets in."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("METER_", "DAGSTER_"))}
+    return {**own, "METER_DATA_DIR": str(data_dir), "COLUMNS": "160", "PYTHONUNBUFFERED": "1"}
+
+
+def meter(data_dir: Path, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    done = subprocess.run(
+        [*METER, *arguments], env=environment(data_dir), capture_output=True, text=True, timeout=400, check=False
+    )
+    assert not ok or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def write_workbook(path: Path, urls: Sequence[str]) -> None:
+    """Write a workbook of URLs, whole or not at all."""
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["Account", "Photo"])
+    for number, url in enumerate(urls):
+        sheet.append([f"{number:06d}", url])
+    book.save(path.with_name(f".{path.name}"))
+    path.with_name(f".{path.name}").rename(path)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with a champion, made by `meter train`."""
+    data_dir = tmp_path_factory.mktemp("e2e") / "data"
+    write_raw(data_dir / "raw", COUNTS)
+    (data_dir / "meter.env").write_text(SETTINGS, encoding="utf-8")
+    meter(data_dir, "train")
+    return data_dir
+
+
+@pytest.fixture
+def data_dir(trained: Path, tmp_path: Path) -> Path:
+    """A copy of it, with a history that says so."""
+    copy = tmp_path / "data"
+    shutil.copytree(trained, copy)
+    owner = copy / "dagster_home" / "data_dir.txt"
+    owner.write_text(f"{copy}\n", encoding="utf-8")
+    return copy
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Served photos: new types and a few known ones."""
+    folder = tmp_path_factory.mktemp("served")
+    for number in range(NEW_PHOTOS):
+        kind = ("RED_NEW", "BLUE_A", "GREY_A")[number % 3]
+        draw(kind, 700 + number, (360, 480)).save(folder / f"{number:03d}.jpg", quality=90)
+    return folder
+
+
+@pytest.fixture
+def image_server(photos: Path) -> Iterator[ImageServer]:
+    with ImageServer(photos) as server:
+        yield server
+
+
+@pytest.fixture
+def slow_image_server(photos: Path) -> Iterator[ImageServer]:
+    """Slow enough for a run to be killed in the middle of its downloads."""
+    with ImageServer(photos, latency_s=0.4) as server:
+        yield server
+
+
+@pytest.fixture
+def urls() -> Callable[[ImageServer, int], list[str]]:
+    return lambda server, count: [f"{server.base_url}/{number:03d}.jpg" for number in range(count)]

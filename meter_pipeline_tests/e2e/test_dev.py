@@ -1,0 +1,167 @@
+"""`meter dev` as a person uses it: drops are taken in by themselves, one run each; Ctrl-C ends it all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from meter_pipeline.demo.image_server import ImageServer
+from meter_pipeline_tests.e2e.conftest import METER, environment, free_port, meter, write_workbook
+from meter_pipeline_tests.patterns import write_raw
+
+CHROMIUM = os.environ.get("METER_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM_FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+]
+CHAIN = {"drop_rows", "url_images", "image_features", "batch_predictions", "prediction_exports", "unknown_embeddings"}
+DONE = {"SUCCESS", "FAILURE", "CANCELED"}
+PATIENCE_S = 240
+
+
+class Dev:
+    """A running `meter dev`."""
+
+    def __init__(self, data_dir: Path, port: int, process: subprocess.Popen[str]) -> None:
+        self.data_dir, self.port, self.process = data_dir, port, process
+        self.url = f"http://127.0.0.1:{port}"
+
+    def ask(self, query: str) -> dict[str, Any]:
+        body = json.dumps({"query": query}).encode()
+        request = urllib.request.Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return json.load(response)["data"]  # type: ignore[no-any-return]
+
+    def runs(self) -> list[dict[str, Any]]:
+        answer = self.ask(
+            "{runsOrError(limit: 50) {... on Runs {results {runId status jobName assetSelection {path}}}}}"
+        )
+        return answer["runsOrError"]["results"]  # type: ignore[no-any-return]
+
+    def selections(self, known: set[str]) -> list[set[str]]:
+        """Return what the runs that are not among `known` were to make, oldest first."""
+        new = [run for run in reversed(self.runs()) if run["runId"] not in known]
+        return [{asset["path"][-1] for asset in run["assetSelection"] or []} for run in new]
+
+    def until(self, what: Callable[[], Any]) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not what():
+            assert self.process.poll() is None, "meter dev ended"
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.5)
+
+    def settle(self) -> None:
+        """Wait until nothing has run for some ticks."""
+        quiet_since = time.monotonic()
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() - quiet_since < 16:
+            assert time.monotonic() < deadline
+            if any(run["status"] not in DONE for run in self.runs()):
+                quiet_since = time.monotonic()
+            time.sleep(1)
+
+    def stale(self, asset: str) -> str:
+        answer = self.ask(f'{{assetNodes(assetKeys: [{{path: ["{asset}"]}}]) {{staleStatus}}}}')
+        return str(answer["assetNodes"][0]["staleStatus"])
+
+
+@pytest.fixture
+def dev(data_dir: Path) -> Iterator[Dev]:
+    port = free_port()
+    process = subprocess.Popen(
+        [*METER, "dev", "--port", str(port)],
+        env=environment(data_dir),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    server = Dev(data_dir, port, process)
+
+    def is_up() -> bool:
+        try:
+            return "repositoriesOrError" in server.ask("{repositoriesOrError {__typename}}")
+        except OSError:
+            return False
+
+    server.until(is_up)
+    yield server
+    if process.poll() is None:
+        children = psutil.Process(process.pid).children(recursive=True)
+        os.kill(process.pid, signal.SIGINT)
+        process.wait(60)
+        _gone, alive = psutil.wait_procs(children, timeout=10)
+        assert not alive, f"still running after Ctrl-C: {alive}"
+
+
+def test_drops_are_taken_in_by_themselves_one_run_each_and_nothing_trains(
+    dev: Dev, image_server: ImageServer, urls: Callable[[ImageServer, int], list[str]], tmp_path: Path
+) -> None:
+    reports = dev.data_dir / "reports" / "batches"
+    some = urls(image_server, 20)
+    known = {run["runId"] for run in dev.runs()}
+    write_workbook(dev.data_dir / "drops" / "june.xlsx", some)
+    dev.until((reports / "june.csv").exists)
+    dev.settle()
+    selections = dev.selections(known)
+    assert selections[0] == CHAIN
+    assert not any({"trained_model", "dataset_split"} & selection for selection in selections)
+    assert sum("drop_rows" in selection for selection in selections) == 1
+
+    # The same rows under another name: answered, nothing fetched, discovery does not run.
+    hits = sum(image_server.hits.values())
+    known = {run["runId"] for run in dev.runs()}
+    write_workbook(dev.data_dir / "drops" / "again.xlsx", some)
+    dev.until((reports / "again.csv").exists)
+    dev.settle()
+    assert sum(image_server.hits.values()) == hits
+    later = dev.selections(known)
+    assert later[0] == CHAIN
+    assert not any({"unknown_clusters", "cluster_folders"} & selection for selection in later)
+
+    # One that arrives while a run is under way is neither lost nor done twice.
+    write_workbook(dev.data_dir / "drops" / "third.xlsx", urls(image_server, 30))
+    dev.until(lambda: any(run["status"] not in DONE for run in dev.runs()))
+    write_workbook(dev.data_dir / "drops" / "fourth.xlsx", urls(image_server, 34))
+    dev.until((reports / "third.csv").exists)
+    dev.until((reports / "fourth.csv").exists)
+    dev.settle()
+    assert set(image_server.hits.values()) == {1}
+
+    # New labelled photos are seen, and wait for a person.
+    assert dev.stale("image_inventory") == "FRESH"
+    write_raw(dev.data_dir / "raw", {"RED_NEW": 20})
+    dev.until(lambda: dev.stale("image_inventory") == "STALE")
+    assert not any(run["jobName"] == "train" and run["status"] not in DONE for run in dev.runs())
+
+    taken = meter(dev.data_dir, "dev", "--port", str(dev.port), ok=False)
+    assert taken.returncode == 1
+    assert "Another `meter dev` is up" in taken.stderr
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium; set METER_CHROMIUM or install it")
+def test_the_ui_shows_the_graph_and_an_assets_page(dev: Dev) -> None:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        page = browser.new_page(viewport={"width": 1600, "height": 1000})
+        page.goto(f"{dev.url}/assets/champion_model")
+        page.get_by_text("The model in use").first.wait_for(timeout=60_000)
+        page.get_by_text("Macro recall", exact=False).first.wait_for(timeout=60_000)
+        page.goto(f"{dev.url}/asset-groups")
+        for group in ("dataset", "model", "batches", "discovery"):
+            page.get_by_text(group, exact=True).first.wait_for(timeout=60_000)
+        browser.close()

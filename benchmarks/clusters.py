@@ -3,8 +3,8 @@
     python benchmarks/clusters.py ../shared/field-photos [--seeds 5]
 
 Embeddings are those of the pretrained `efficientnet_lite0`, the mean over the views. Two kinds of sets: `field`, the
-unseen and junk photos with 5 % of the known ones (which a model would flag wrongly; not scored); and `mix`, five draws of
-12 of all 28 designs with lopsided counts and some junk, so that what is chosen is not fitted to one set.
+unseen and junk photos with 5 % of the known ones (which a model would flag wrongly; not scored); and `mix`, five draws
+of 12 of all 28 designs with lopsided counts and some junk, so that what is chosen is not fitted to one set.
 """
 
 from __future__ import annotations

@@ -104,19 +104,21 @@ def folder_problems(layout: Layout) -> list[str]:
 
     Files that a person put there are no problem.
     """
-    members, manifest = _members(layout), _read_manifest(layout)
-    photos = _photo_places(members)
-    ours = {path for path, owner in manifest.items() if not owner.startswith(SHEET_KIND)}
-    sheets = {f"{folder_name(cluster_id)}/{SHEET}" for cluster_id in members["cluster_id"].unique()}
+    clusters = layout.lake.frame(UNKNOWN_CLUSTERS, ["image_id", "cluster_id"])
+    folders = [folder_name(cluster_id) for cluster_id in clusters["cluster_id"]]
+    wanted = set(zip(folders, clusters["image_id"], strict=True))
+    held = {
+        (path.partition("/")[0], owner)
+        for path, owner in _read_manifest(layout).items()
+        if not owner.startswith(SHEET_KIND) and (layout.clusters / path).is_file()
+    }
+    sheets = {(folder, SHEET) for folder in folders if not (layout.clusters / folder / SHEET).is_file()}
     kinds = (
-        ("photos of the table are not in their folder", {p for p in photos if not (layout.clusters / p).is_file()}),
-        (
-            "photos are in a folder where the table has none",
-            {p for p in ours - photos.keys() if (layout.clusters / p).exists()},
-        ),
-        ("contact sheets are missing", {p for p in sheets if not (layout.clusters / p).is_file()}),
+        ("photos of the table are not in their folder", wanted - held),
+        ("photos are in a folder where the table has none", held - wanted),
+        ("contact sheets are missing", sheets),
     )
-    return [f"{len(paths)} {what}, {min(paths)} among them" for what, paths in kinds if paths]
+    return [f"{len(places)} {what}, {'/'.join(min(places))} among them" for what, places in kinds if places]
 
 
 def _members(layout: Layout) -> pd.DataFrame:

@@ -162,8 +162,8 @@ class _Trainer:
         self.cache = TrunkCache(layout.cache / "trunk", backbone, preprocess, config.seed, self.device)
         self.history: list[EpochRecord] = []
         torch.manual_seed(config.seed)
+        self.tuned_block = copy.deepcopy(backbone.last_block).requires_grad_(True).to(self.device)
         self.pretrained_block = backbone.last_block.eval().requires_grad_(False).to(self.device)
-        self.tuned_block = copy.deepcopy(backbone.last_block).to(self.device)
         self.head = nn.Linear(backbone.dimensions, len(self.classes)).to(self.device)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)

@@ -22,14 +22,15 @@ _WRAPPED = (("<", ">"), ('"', '"'), ("'", "'"), ("(", ")"), ("[", "]"), ("\u201c
 _STRAY_ENDS = "\"'<>,;|\u201c\u201d\u2018\u2019"
 _NEXT_URL = re.compile(r"[\s,;|]+(?=[\"'<(\[\u201c\u2018]?https?:[/\\])", re.IGNORECASE)
 _HTTP = re.compile(r"(https?):[/\\]+", re.IGNORECASE)
-_SCHEME = re.compile(r"([a-z][a-z0-9+.\-]*):(?!\d+(?:[/?#]|$))", re.IGNORECASE)
+_SCHEME = re.compile(r"([a-z][a-z0-9+.\-]*):(?![0-9]+(?:[/?#]|$))", re.IGNORECASE)
 _WINDOWS_PATH = re.compile(r"[a-z]:[/\\]", re.IGNORECASE)
 _LABEL = r"[a-z0-9\u00a1-\uffff](?:[a-z0-9\u00a1-\uffff_\-]{0,61}[a-z0-9\u00a1-\uffff])?"
 _NO_SCHEME = re.compile(
-    rf"(?:(?:{_LABEL}\.)+[a-z\u00a1-\uffff]{{2,}}|(?:\d{{1,3}}\.){{3}}\d{{1,3}})(?::\d{{1,5}})?/\S", re.IGNORECASE
+    rf"(?:(?:{_LABEL}\.)+[a-z\u00a1-\uffff]{{2,}}|(?:[0-9]{{1,3}}\.){{3}}[0-9]{{1,3}})(?::[0-9]{{1,5}})?/\S",
+    re.IGNORECASE,
 )
 _PLAIN = re.compile(
-    r"https?://[a-z0-9][a-z0-9.\-]{0,250}(?::[1-9]\d{0,3})?(?:/[A-Za-z0-9._~!$&*+=:@%/\-]*(?:\?[A-Za-z0-9._~!$&*+=:@%/\-]+)?)?"
+    r"https?://[a-z0-9][a-z0-9.\-]{0,250}(?::[1-9][0-9]{0,3})?(?:/[A-Za-z0-9._~!$&*+=:@%/\-]*(?:\?[A-Za-z0-9._~!$&*+=:@%/\-]+)?)?"
 )
 """A URL that cleaning leaves as it is: nearly all of them, and known as such in a hundredth of the time."""
 _HOST_CHARACTERS = re.compile(r"[a-z0-9._\-]+|[0-9a-f:.]+")
@@ -54,7 +55,7 @@ class CellUrl:
 
 def looks_like_url(text: str) -> bool:
     """Return whether a cell holds at least one http(s) URL, by its beginning."""
-    return "ttp" in text.lower() and _HTTP.match(_bare(text)) is not None
+    return _HTTP.match(text) is not None or ("ttp" in text.lower() and _HTTP.match(_bare(text)) is not None)
 
 
 def looks_like_schemeless_url(text: str) -> bool:

@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from meter_pipeline.core.backbones import load_backbone
 from meter_pipeline.core.decision import DecisionRules, decide
 from meter_pipeline.core.feature_table import Features, features_of, update_features
 from meter_pipeline.core.features import extract_features
@@ -72,6 +74,15 @@ def test_both_phases_are_trained_and_the_model_knows_its_classes(
         layout, [layout.raw / path for path in test["path"]], load_settings(data_dir=layout.root)
     )
     assert [p.top3[0][0] for p in predictions] == test["label"].tolist()
+
+
+def test_the_last_block_is_tuned_and_the_pretrained_one_is_kept(model: MeterModel) -> None:
+    """Once the copy that was to be tuned was frozen with the original, and phase 2 moved the head alone."""
+    tuned, pretrained = model.tuned_block.state_dict(), model.pretrained_block.state_dict()
+    weights = [name for name in tuned if name.endswith("weight")]
+    assert any(not torch.equal(tuned[name], pretrained[name]) for name in weights)
+    original = load_backbone("efficientnet_lite0", "imagenet").last_block.state_dict()
+    assert all(torch.equal(pretrained[name], original[name]) for name in weights)
 
 
 def test_the_same_photos_and_settings_are_not_trained_again(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meter_pipeline.core.urls import (
@@ -104,6 +104,7 @@ def test_cleaning_a_clean_url_changes_nothing(text: str) -> None:
     assert not any(character.isspace() for character in once)
 
 
+@settings(max_examples=40)
 @given(st.from_regex(_PLAIN, fullmatch=True))
 def test_a_plain_url_is_one_that_cleaning_leaves_alone(url: str) -> None:
     assert clean_url(url) == url

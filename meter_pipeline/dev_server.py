@@ -45,8 +45,10 @@ def serve(settings: Settings, *, host: str, port: int) -> int:
             set_pool_limits(instance)
             fail_abandoned_runs(instance, launched_too=True)
         return _run_until_told(
-            [sys.executable, "-m", "dagster", "dev", "-w", str(PROJECT_DIR / "workspace.yaml"), "-h", host]
-            + ["-p", str(port), "--log-level", "warning"],
+            [
+                *(sys.executable, "-m", "dagster", "dev", "-w", str(PROJECT_DIR / "workspace.yaml")),
+                *("-h", host, "-p", str(port), "--log-level", "warning"),
+            ],
             {
                 **os.environ,
                 "METER_DATA_DIR": str(settings.data_dir),

@@ -161,9 +161,10 @@ def _timm(name: str) -> Architecture:
     if hasattr(net, "layer4"):
         stem = [getattr(net, part) for part in ("conv1", "bn1", "act1", "maxpool") if hasattr(net, part)]
         trunk: nn.Module = nn.Sequential(*stem, net.layer1, net.layer2, net.layer3)
-        last = nn.Sequential(net.layer4, _Pool())
+        last: nn.Module = nn.Sequential(net.layer4, _Pool())
     elif hasattr(net, "stages") and hasattr(net, "stem") and hasattr(net, "head"):
-        trunk, last = nn.Sequential(net.stem, *net.stages[:-1]), nn.Sequential(net.stages[-1], _Pool())
+        trunk = nn.Sequential(net.stem, *net.stages[:-1])
+        last = nn.Sequential(net.stages[-1], _Pool())
     elif hasattr(net, "conv_stem") and hasattr(net, "blocks") and hasattr(net, "bn2"):
         trunk, last = _efficientnet_parts(net)
     else:  # the whole network stays frozen: only a layer norm before the head is tuned

@@ -41,7 +41,7 @@ class MadeFromOlderInputs(AutomationCondition):
         """Label in the UI's evaluation view."""
         return "made_from_older_inputs"
 
-    def evaluate(self, context: AutomationContext) -> AutomationResult:  # type: ignore[override]
+    def evaluate(self, context: AutomationContext) -> AutomationResult:
         """Compare the asset's last materialization with what is there now."""
         instance, graph = context.asset_graph_view.instance, context.asset_graph
         change = pending_change(instance, graph, context.key)

@@ -73,7 +73,7 @@ def frame_table(frame: pd.DataFrame, rows: int = 30) -> dg.MarkdownMetadataValue
 
 def counts_table(values: pd.Series) -> dg.MarkdownMetadataValue:
     """Return how often each value occurs, the most frequent first."""
-    return frame_table(values.value_counts().rename_axis(values.name).reset_index(name="rows"))
+    return frame_table(values.rename("label").value_counts().rename("rows").reset_index())
 
 
 def check_result(

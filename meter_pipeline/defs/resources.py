@@ -20,7 +20,7 @@ WAITING_NOTICE_S = 1.0
 Work = Literal["training", "batches"]
 
 
-class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
+class Pipeline(dg.ConfigurableResource):
     """The data directory and its settings.
 
     Args:

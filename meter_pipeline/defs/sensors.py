@@ -67,7 +67,8 @@ def labelled_images_schedule(
     """Ask for an observation when the listing is another than the one last observed."""
     now = observe_labelled(pipeline.layout).tags[DATA_VERSION_TAG]
     records = context.instance.fetch_observations(labelled_images.key, limit=1).records
-    before = records[0].asset_observation.tags.get(DATA_VERSION_TAG) if records else None
+    observed = records[0].asset_observation if records else None
+    before = observed.tags.get(DATA_VERSION_TAG) if observed else None
     if now == before:
         return dg.SkipReason("The labelled photos are those last observed.")
     return dg.RunRequest(run_key=None, tags={"meter/from": "labelled_images_schedule"})

@@ -73,7 +73,10 @@ def test_a_module_says_what_it_is_for_and_is_not_called_utils(path: Path) -> Non
 
 
 def timed_import(statement: str) -> tuple[float, list[str]]:
-    code = f"import time, sys, json; t = time.perf_counter(); {statement}; print(json.dumps([time.perf_counter() - t, list(sys.modules)]))"
+    code = (
+        f"import time, sys, json; t = time.perf_counter(); {statement}; "
+        "print(json.dumps([time.perf_counter() - t, list(sys.modules)]))"
+    )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     seconds, modules = json.loads(output.splitlines()[-1])
     return seconds, modules

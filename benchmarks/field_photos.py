@@ -157,23 +157,24 @@ def cluster_everything(data_dir: Path, rows: pd.DataFrame, *, plain: bool = Fals
 
 
 def clustered(rows: pd.DataFrame, photos: pd.DataFrame) -> dict[str, float]:
-    """Compare clusters with the designs; junk is one label, noise counts as a cluster of its own.
+    """Compare clusters with the labels of unseen designs and kinds of junk; noise counts as a cluster of its own.
 
     coverage: share of the unseen photos (flagged or not) that are in a cluster of which their design is the majority.
     """
     others = rows[rows["role"] != "known"]
-    truth = others["label"].where(others["role"] == "unseen", "junk")
     grouped = rows[rows["cluster_id"] != NOISE]
-    is_of = grouped["label"].where(grouped["role"] != "junk", "junk")
-    majority = is_of.groupby(grouped["cluster_id"]).agg(lambda labels: labels.value_counts().index[0])
-    right = is_of == grouped["cluster_id"].map(majority)
-    unseen = grouped["role"] == "unseen"
+    majority = grouped["label"].groupby(grouped["cluster_id"]).agg(lambda labels: labels.value_counts().index[0])
+    right = grouped["label"] == grouped["cluster_id"].map(majority)
+    unseen, meter_labels = grouped["role"] == "unseen", set(photos.loc[photos["role"] != "junk", "label"])
+    in_meters = (grouped["role"] == "junk") & grouped["cluster_id"].map(majority).isin(meter_labels)
+    one_junk = others["label"].where(others["role"] == "unseen", "junk")
     return {
-        "AMI": adjusted_mutual_info_score(truth, others["cluster_id"]),
+        "AMI": adjusted_mutual_info_score(others["label"], others["cluster_id"]),
+        "AMI, junk as one label": adjusted_mutual_info_score(one_junk, others["cluster_id"]),
         "purity": right.mean() if len(grouped) else float("nan"),
         "coverage": (right & unseen).sum() / (photos["role"] == "unseen").sum(),
         "clusters": float(majority.size),
-        "junk in a meter cluster": ((grouped["role"] == "junk") & ~right).sum() / (photos["role"] == "junk").sum(),
+        "junk in a meter cluster": in_meters.sum() / (photos["role"] == "junk").sum(),
     }
 
 

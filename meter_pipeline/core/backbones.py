@@ -164,7 +164,8 @@ def _timm(name: str) -> Architecture:
         last: nn.Module = nn.Sequential(net.layer4, _Pool())
     elif hasattr(net, "stages") and hasattr(net, "stem") and hasattr(net, "head"):
         trunk = nn.Sequential(net.stem, *net.stages[:-1])
-        last = nn.Sequential(net.stages[-1], _Pool())
+        norms = [getattr(net, part) for part in ("norm_pre", "norm") if hasattr(net, part)]
+        last = nn.Sequential(net.stages[-1], *norms, net.head)  # the head pools, and in some families normalises
     elif hasattr(net, "conv_stem") and hasattr(net, "blocks") and hasattr(net, "bn2"):
         trunk, last = _efficientnet_parts(net)
     else:  # the whole network stays frozen: only a layer norm before the head is tuned

@@ -41,7 +41,7 @@ from meter_pipeline.settings import Settings
 
 _logger = logging.getLogger(__name__)
 
-TRAINING_VERSION = 1
+TRAINING_VERSION = 2
 """Part of a model's identity; raise it with any change that makes other weights of the same photos."""
 HEAD_LEARNING_RATE = 3e-3
 TUNE_LEARNING_RATE = 5e-4

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from safetensors.torch import save_file
 from torchvision.models import resnet18
 
 from meter_pipeline.core import backbones
-from meter_pipeline.core.backbones import load_backbone
+from meter_pipeline.core.backbones import load_architecture, load_backbone
 from meter_pipeline.errors import WeightsError
 
 
@@ -119,3 +120,16 @@ def test_any_timm_backbone_splits_into_trunk_and_last_block(name: str) -> None:
 def test_no_weights_are_seeded() -> None:
     same, other = (load_backbone("resnet18", "none", seed=seed).weights_id for seed in (3, 4))
     assert load_backbone("resnet18", "none", seed=3).weights_id == same != other
+
+
+@pytest.mark.parametrize("name", ["resnet10t", "efficientnet_lite0", "convnext_atto", "resnetv2_50"])
+def test_trunk_and_last_block_together_are_the_whole_network(name: str) -> None:
+    """A norm left out between the two would still train, on embeddings that ImageNet never made."""
+    architecture = load_architecture(name)
+    network: Any = architecture.network.eval()
+    images = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        whole = network.forward_head(network.forward_features(images), pre_logits=True)
+        cut = architecture.last_block(architecture.trunk(images))
+    assert cut.shape == (1, architecture.dimensions)
+    assert torch.allclose(cut, whole, atol=1e-4)

@@ -122,7 +122,7 @@ def train_model(
     backbone = load_backbone(config.backbone, config.weights, seed=config.seed)
     preprocess = Preprocess(backbone.mean, backbone.std)
     used = split[split["split"].isin(["train", "val"])].sort_values("image_id")
-    data_version = content_id(used[["image_id", "label", "split"]].to_numpy().tolist())
+    data_version = content_id(used[["image_id", "label", "split", "group_id"]].to_numpy().tolist())
     settings = {key: value for key, value in asdict(config).items() if key != "weights"}
     content = content_id(
         data_version, settings, backbone.weights_id, preprocess.preprocess_id, AUGMENTATION_ID, TRAINING_VERSION

@@ -172,12 +172,15 @@ def test_a_changed_threshold_reruns_the_decision_alone(trained: World) -> None:
 
 def test_new_labelled_photos_make_the_data_set_unsynced_and_retraining_reaches_the_champion(trained: World) -> None:
     from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+    from dagster._core.loader import LoadingContextForTest
 
     world = trained
     graph = build_definitions(world.pipeline).resolve_asset_graph()
 
     def status(asset: str) -> StaleStatus:
-        return CachingStaleStatusResolver(world.instance, graph).get_status(dg.AssetKey(asset))
+        return CachingStaleStatusResolver(world.instance, graph, LoadingContextForTest(world.instance)).get_status(
+            dg.AssetKey(asset)
+        )
 
     assert status("image_inventory") == StaleStatus.FRESH
     write_raw(world.layout.raw, {"RED_NEW": 20})
@@ -250,3 +253,26 @@ def test_the_report_says_what_the_audit_says(trained: World) -> None:
     (metrics,) = trained.layout.root.glob("reports/evaluation/*/metrics.json")
     assert read_json(metrics)["accuracy"] == pytest.approx(audit["correct"].mean())
     assert audit["correct"].mean() > 0.8
+
+
+@pytest.mark.parametrize(("code", "message"), [("ENOSPC", "The disk is full"), ("EROFS", "The disk is read-only")])
+def test_a_full_or_read_only_disk_is_said_and_nothing_is_half_written(
+    trained: World, monkeypatch: pytest.MonkeyPatch, code: str, message: str
+) -> None:
+    """Simulated at the system call: what the disk says when bytes are to be made safe."""
+    import errno
+
+    world = trained
+    world.drop("june.xlsx", KNOWN)
+    with monkeypatch.context() as patched:
+
+        def refuse(_descriptor: int) -> None:
+            raise OSError(getattr(errno, code), code)
+
+        patched.setattr("meter_pipeline.core.files.os.fsync", refuse)
+        result = world.run("update")
+    assert not result.success
+    assert f"drop_rows: {message}" in world.failure(result)
+    assert not list(world.layout.root.rglob(".tmp-*"))
+    assert world.run("update").success
+    assert len(world.layout.lake.frame(BATCH_PREDICTIONS)) == len(KNOWN)

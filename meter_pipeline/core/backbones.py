@@ -168,7 +168,10 @@ def _timm(name: str) -> Architecture:
         last = nn.Sequential(net.stages[-1], *norms, net.head)  # the head pools, and in some families normalises
     elif hasattr(net, "conv_stem") and hasattr(net, "blocks") and hasattr(net, "bn2"):
         trunk, last = _efficientnet_parts(net)
-    else:  # the whole network stays frozen: only a layer norm before the head is tuned
+    else:
+        _logger.warning(
+            "%s has no last block that is known here: it stays frozen but for a layer norm at its end.", name
+        )
         trunk, last = net, nn.Sequential(nn.LayerNorm(_output_width(net)))
     return Architecture(net, trunk, last, _output_width(net), tuple(mean), tuple(std))
 

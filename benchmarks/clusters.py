@@ -76,25 +76,23 @@ def methods() -> dict[str, Method]:
         "L2 + HDBSCAN(5, 3)": lambda x, _: density(unit(x), 5, 3),
         "L2 + PCA 20 + HDBSCAN(5, 3)": lambda x, seed: density(PCA(20, random_state=seed).fit_transform(unit(x)), 5, 3),
     }
-    for reduce_name, reduce in (("L2 + umap-learn", reference_umap), ("L2 + our UMAP", reduce_umap)):
-        for dimensions, neighbors, size, samples, selection in (
-            (5, 10, 5, 3, "eom"),
-            (10, 5, 5, 3, "eom"),
-            (10, 10, 3, 1, "eom"),
-            (10, 10, 5, 3, "eom"),
-            (10, 10, 5, 3, "leaf"),
-            (10, 10, 8, 4, "eom"),
-            (10, 15, 5, 3, "eom"),
-            (15, 10, 5, 3, "eom"),
-        ):
-            name = f"{reduce_name}: {dimensions}d, {neighbors} neighbours, HDBSCAN({size}, {samples}, {selection})"
-            found[name] = partial(reduced, reduce, dimensions, neighbors, size, samples, selection)
+    for dimensions, neighbors, size, samples, selection in (
+        (5, 10, 5, 3, "eom"),
+        (10, 5, 5, 3, "eom"),
+        (10, 10, 3, 1, "eom"),
+        (10, 10, 5, 3, "eom"),
+        (10, 10, 5, 3, "leaf"),
+        (10, 10, 8, 4, "eom"),
+        (10, 15, 5, 3, "eom"),
+        (15, 10, 5, 3, "eom"),
+    ):
+        name = f"L2 + UMAP: {dimensions}d, {neighbors} neighbours, HDBSCAN({size}, {samples}, {selection})"
+        found[name] = partial(reduced, dimensions, neighbors, size, samples, selection)
     found["**in use: sizes by set, fallbacks**"] = lambda x, seed: cluster(x, seed=seed).labels
     return found
 
 
 def reduced(
-    reduce: Callable[..., np.ndarray],
     dimensions: int,
     neighbors: int,
     size: int,
@@ -103,16 +101,8 @@ def reduced(
     embeddings: np.ndarray,
     seed: int,
 ) -> np.ndarray:
-    points = reduce(unit(embeddings), dimensions=dimensions, neighbors=neighbors, seed=seed)
+    points = reduce_umap(unit(embeddings), dimensions=dimensions, neighbors=neighbors, seed=seed)
     return density(points, size, samples, selection)
-
-
-def reference_umap(embeddings: np.ndarray, *, dimensions: int, neighbors: int, seed: int) -> np.ndarray:
-    import umap
-
-    return umap.UMAP(
-        n_components=dimensions, n_neighbors=neighbors, min_dist=0.0, metric="cosine", random_state=seed, n_jobs=1
-    ).fit_transform(embeddings)
 
 
 def density(points: np.ndarray, size: int, samples: int, selection: str = "eom") -> np.ndarray:

@@ -34,11 +34,13 @@ def unknown_embeddings(pipeline: Pipeline) -> dg.MaterializeResult:
 
     with pipeline.working("batches") as layout:
         lake, photos = layout.lake, collect_unknown(layout)
+        version = f"{lake.version(UNKNOWN_EMBEDDINGS)[:16]}{lake.version(UNKNOWN_METADATA)[:16]}"
         return table_result(
             lake,
             UNKNOWN_EMBEDDINGS,
             metadata={"photos": photos, "metadata": frame_table(lake.frame(UNKNOWN_METADATA).head(8))},
             preview=False,
+            data_version=version,
         )
 
 
@@ -83,7 +85,7 @@ def every_unknown_is_in_one_cluster_or_noise(pipeline: Pipeline) -> dg.AssetChec
 
 @dg.asset(
     group_name=GROUP,
-    deps=[unknown_clusters],
+    deps=[unknown_clusters, unknown_embeddings],
     code_version="1",
     pool="batches",
     kinds={"image", "csv"},
@@ -94,14 +96,14 @@ def cluster_folders(pipeline: Pipeline) -> dg.MaterializeResult:
     from meter_pipeline.core.cluster_folders import write_cluster_folders
 
     with pipeline.working("batches") as layout:
-        changes = write_cluster_folders(layout)
+        lake, changes = layout.lake, write_cluster_folders(layout)
         return dg.MaterializeResult(
             metadata={
                 "folder": dg.MetadataValue.path(layout.clusters),
                 "written now": changes.written,
                 "removed now": changes.removed,
             },
-            data_version=dg.DataVersion(layout.lake.version(UNKNOWN_CLUSTERS)),
+            data_version=dg.DataVersion(f"{lake.version(UNKNOWN_CLUSTERS)[:16]}{lake.version(UNKNOWN_METADATA)[:16]}"),
         )
 
 

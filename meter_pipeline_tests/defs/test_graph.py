@@ -25,7 +25,7 @@ GRAPH = {
     "prediction_exports": ("batches", {"batch_predictions", "drop_rows"}),
     "unknown_embeddings": ("discovery", {"batch_predictions", "image_features"}),
     "unknown_clusters": ("discovery", {"unknown_embeddings"}),
-    "cluster_folders": ("discovery", {"unknown_clusters"}),
+    "cluster_folders": ("discovery", {"unknown_clusters", "unknown_embeddings"}),
     "warehouse": ("review", {"champion_model", "cluster_folders", "known_embeddings", "prediction_exports"}),
 }
 NOT_BY_ITSELF = {"dataset", "model"}

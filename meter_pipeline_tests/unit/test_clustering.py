@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from meter_pipeline.core import reduction
 from meter_pipeline.core.cluster_metrics import cluster_scores, silhouette
 from meter_pipeline.core.clustering import NOISE, Clustering, chosen_cluster_size, cluster
 from meter_pipeline.errors import MeterError
@@ -103,17 +102,6 @@ def test_one_giant_cluster_is_kept_where_its_parts_are_no_better() -> None:
     found = cluster(centres[truth] + 0.2 * random.normal(size=(88, 32)))
     assert len(set(found.labels[truth == 1].tolist())) == 1
     assert not set(found.labels[truth == 1].tolist()) & set(found.labels[truth == 0].tolist())
-
-
-def test_large_sets_are_reduced_by_umap_learn_to_the_same_clusters(
-    found: Clustering, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reduction, "LARGEST_NUMPY_SET", 100)
-    embeddings, truth = drawn_embeddings()
-    large = cluster(embeddings)
-    shows_a_design = truth != NOISE
-    names = found.labels[shows_a_design].astype(str)
-    assert cluster_scores(names, large.labels[shows_a_design]).ami > 0.95
 
 
 def test_smallest_cluster_grows_slowly_with_the_set() -> None:

@@ -73,6 +73,7 @@ def predict(
 @app.command()
 def doctor() -> None:
     """Check the set-up, weights, paths, disk and GPU, and say what to mend."""
+    from rich.markup import escape
     from rich.table import Table
 
     from meter_pipeline.doctor import examine
@@ -81,7 +82,8 @@ def doctor() -> None:
     table = Table("", "check", "found", "what to do", title="meter doctor")
     colours = {"ok": "green", "warn": "yellow", "fail": "red"}
     for finding in findings:
-        table.add_row(f"[{colours[finding.state]}]{finding.state}[/]", finding.name, finding.found, finding.fix)
+        state = f"[{colours[finding.state]}]{finding.state}[/]"
+        table.add_row(state, finding.name, escape(finding.found), escape(finding.fix))
     console.print(table)
     raise typer.Exit(1 if any(finding.state == "fail" for finding in findings) else 0)
 

@@ -52,10 +52,13 @@ def examine() -> list[Finding]:
 
 
 def _guarded(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
+    name = check.__name__.strip("_").replace("_", " ")
     try:
         return check(settings)
     except MeterError as error:
-        return Finding(check.__name__.strip("_").replace("_", " "), "fail", error.what, error.fix)
+        return Finding(name, "fail", error.what, error.fix)
+    except OSError as error:
+        return Finding(name, "fail", f"{error.strerror}: {error.filename}", "Mend what is said of the data directory.")
 
 
 def _python() -> Finding:

@@ -51,6 +51,7 @@ _STORAGE_PROBLEMS = {
     errno.EDQUOT: ("The disk quota is used up.", "Free some space, then run again: what was finished is kept."),
     errno.EROFS: ("The disk is read-only.", "Mount it writable, or set METER_DATA_DIR to a folder that is."),
     errno.EACCES: ("No permission to write here.", "Give this user the right, or set METER_DATA_DIR elsewhere."),
+    errno.ENOTDIR: ("A file stands where a folder should be.", "Move it away, or set METER_DATA_DIR elsewhere."),
     errno.EPERM: ("No permission to write here.", "Give this user the right, or set METER_DATA_DIR elsewhere."),
 }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from meter_pipeline.core.feature_table import Features
+from meter_pipeline.core.features import Features
 from meter_pipeline.core.guard import guard_scores
 from meter_pipeline.core.model_store import MeterModel
 from meter_pipeline.core.quality import is_dark

@@ -5,39 +5,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from meter_pipeline.core.features import FeatureBatch, extract_features
+from meter_pipeline.core.features import Features, extract_features
 from meter_pipeline.core.lake import Lake, vector_column, vectors
 from meter_pipeline.core.model_store import MeterModel
 from meter_pipeline.core.tables import TableSpec
 
 _logger = logging.getLogger(__name__)
 PROGRESS_INTERVAL_S = 10.0
-
-
-@dataclass(frozen=True)
-class Features:
-    """Features of some photos under one model.
-
-    Attributes:
-        image_ids: the photos, in the order of the rows below.
-        logits: photos x classes, float32.
-        embedding: photos x dimensions, after fine-tuning, float32.
-        pretrained_embedding: photos x dimensions, before fine-tuning, float32.
-        failures: why a photo has none, by image_id.
-    """
-
-    image_ids: list[str]
-    logits: np.ndarray
-    embedding: np.ndarray
-    pretrained_embedding: np.ndarray
-    failures: dict[str, str]
 
 
 def update_features(lake: Lake, spec: TableSpec, model: MeterModel, photos: Sequence[tuple[str, Path]]) -> int:
@@ -78,7 +58,7 @@ def features_of(lake: Lake, spec: TableSpec, model_version: str, image_ids: Sequ
     )
 
 
-def _as_rows(spec: TableSpec, model: MeterModel, batch: FeatureBatch) -> pa.Table:
+def _as_rows(spec: TableSpec, model: MeterModel, batch: Features) -> pa.Table:
     failed = list(batch.failures.items())
     ids = [*batch.image_ids, *(image_id for image_id, _ in failed)]
     reasons = [None] * len(batch.image_ids) + [reason for _, reason in failed]

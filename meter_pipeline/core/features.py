@@ -20,8 +20,8 @@ PHOTOS_A_BATCH = 64
 
 
 @dataclass(frozen=True)
-class FeatureBatch:
-    """Features of some photos.
+class Features:
+    """Features of some photos under one model.
 
     Attributes:
         image_ids: the photos that have features.
@@ -38,7 +38,7 @@ class FeatureBatch:
     failures: dict[str, str]
 
 
-def extract_features(model: MeterModel, photos: Sequence[tuple[str, Path]]) -> Iterator[FeatureBatch]:
+def extract_features(model: MeterModel, photos: Sequence[tuple[str, Path]]) -> Iterator[Features]:
     """Put photos through the network.
 
     Args:
@@ -51,7 +51,7 @@ def extract_features(model: MeterModel, photos: Sequence[tuple[str, Path]]) -> I
     size = PHOTOS_A_PASS[model.device.type]
     passes = [photos[start : start + size] for start in range(0, len(photos), size)]
     a_batch = max(1, PHOTOS_A_BATCH // size)
-    gathered: list[FeatureBatch] = []
+    gathered: list[Features] = []
     for done in in_parallel(lambda some: _one_pass(model, some, size), passes, ahead=a_batch):
         gathered.append(done)
         if len(gathered) == a_batch:
@@ -61,7 +61,7 @@ def extract_features(model: MeterModel, photos: Sequence[tuple[str, Path]]) -> I
         yield _together(gathered)
 
 
-def _one_pass(model: MeterModel, photos: Sequence[tuple[str, Path]], size: int) -> FeatureBatch:
+def _one_pass(model: MeterModel, photos: Sequence[tuple[str, Path]], size: int) -> Features:
     image_ids, pixels, failures = [], [], {}
     for image_id, path in photos:
         try:
@@ -76,7 +76,7 @@ def _one_pass(model: MeterModel, photos: Sequence[tuple[str, Path]], size: int) 
         logits, tuned, pretrained = (np.zeros((0, width), np.float32) for width in widths)
     else:
         logits, tuned, pretrained = _forward(model, pixels, size)
-    return FeatureBatch(image_ids, logits, tuned, pretrained, failures)
+    return Features(image_ids, logits, tuned, pretrained, failures)
 
 
 def _forward(model: MeterModel, pixels: list[np.ndarray], size: int) -> tuple[np.ndarray, ...]:
@@ -89,8 +89,8 @@ def _forward(model: MeterModel, pixels: list[np.ndarray], size: int) -> tuple[np
         return tuple(values.view(size, views, -1).mean(dim=1)[: len(pixels)].cpu().numpy() for values in outputs)
 
 
-def _together(batches: Sequence[FeatureBatch]) -> FeatureBatch:
-    return FeatureBatch(
+def _together(batches: Sequence[Features]) -> Features:
+    return Features(
         image_ids=[image_id for batch in batches for image_id in batch.image_ids],
         logits=np.concatenate([batch.logits for batch in batches]),
         embedding=np.concatenate([batch.embedding for batch in batches]),

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meter_pipeline.core.decision import ERROR, DecisionRules, decide
-from meter_pipeline.core.feature_table import Features
 from meter_pipeline.core.features import extract_features
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.model_store import MeterModel, load_model
@@ -69,8 +68,7 @@ def _predict(path: Path, model: MeterModel, rules: DecisionRules) -> Prediction:
     (batch,) = extract_features(model, [(image_id, path)])
     if batch.failures:
         return _error(path, batch.failures[image_id])
-    features = Features(batch.image_ids, batch.logits, batch.embedding, batch.pretrained_embedding, {})
-    row = decide(model, features, rules, {image_id: quality.brightness}).to_dict("records")[0]
+    row = decide(model, batch, rules, {image_id: quality.brightness}).to_dict("records")[0]
     top3 = [(row[f"top{k}_class"], row[f"top{k}_confidence"]) for k in (1, 2, 3) if row[f"top{k}_class"] is not None]
     return Prediction(
         image=str(path),

@@ -73,9 +73,11 @@ def test_a_read_only_data_directory_is_said(tmp_path: Path) -> None:
     if os.access(locked, os.W_OK):  # root may write everywhere: a read-only mount cannot be made in a test
         (tmp_path / "file").write_text("", encoding="utf-8")
         locked = tmp_path / "file"
-    done = meter(locked / "data", "update", ok=False)
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
+    for command in ("update", "doctor"):
+        done = meter(locked / "data", command, ok=False)
+        assert done.returncode == 1
+        assert "Traceback" not in done.stdout + done.stderr
+        assert "METER_DATA_DIR" in done.stdout + done.stderr
 
 
 def test_doctor_says_what_is_there_and_what_to_mend(data_dir: Path, tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ import torch
 
 from meter_pipeline.core.backbones import load_backbone
 from meter_pipeline.core.decision import DecisionRules, decide
-from meter_pipeline.core.feature_table import Features, features_of, update_features
-from meter_pipeline.core.features import extract_features
+from meter_pipeline.core.feature_table import features_of, update_features
+from meter_pipeline.core.features import Features, extract_features
 from meter_pipeline.core.files import read_json, write_json
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.model_store import (

@@ -101,13 +101,21 @@ def _runs_that_made_inputs(instance: DagsterInstance, graph: BaseAssetGraph, key
     return {event.run_id for event in events if event}
 
 
-def when_inputs_change(*, not_waiting_for: dg.AssetSelection | None = None) -> AutomationCondition:
+def when_inputs_change(
+    *, not_waiting_for: dg.AssetSelection | None = None, together_with: dg.AssetSelection | None = None
+) -> AutomationCondition:
     """Run once for each change of the inputs' content, after what makes them is done.
 
     Args:
         not_waiting_for: inputs that may be under way: a training of an hour holds up no batch.
+        together_with: inputs that this asset is made with in one run, when they are made anew.
     """
-    return (MadeFromOlderInputs() & _ready(not_waiting_for)).with_label("inputs_changed")
+    requested = AutomationCondition.any_deps_match(AutomationCondition.will_be_requested())
+    if together_with is None:
+        trigger: AutomationCondition = MadeFromOlderInputs()
+    else:
+        trigger, requested = MadeFromOlderInputs() | requested.allow(together_with), requested.ignore(together_with)
+    return (trigger & _ready(not_waiting_for) & ~requested).with_label("inputs_changed")
 
 
 def with_the_batch(*, not_waiting_for: dg.AssetSelection | None = None) -> AutomationCondition:

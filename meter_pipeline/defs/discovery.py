@@ -89,7 +89,9 @@ def every_unknown_is_in_one_cluster_or_noise(pipeline: Pipeline) -> dg.AssetChec
     code_version="1",
     pool="batches",
     kinds={"image", "csv"},
-    automation_condition=AFTER_THE_BATCH,
+    automation_condition=when_inputs_change(
+        not_waiting_for=TRAINING_GROUPS, together_with=dg.AssetSelection.assets("unknown_clusters")
+    ),
 )
 def cluster_folders(pipeline: Pipeline) -> dg.MaterializeResult:
     """Folders, contact sheets and CSVs under data/clusters and data/reports/clusters, for people."""

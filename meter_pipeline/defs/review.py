@@ -3,7 +3,7 @@
 import dagster as dg
 
 from meter_pipeline.core.tables import ALL_TABLES
-from meter_pipeline.defs.automation import when_inputs_change
+from meter_pipeline.defs.automation import TRAINING_GROUPS, when_inputs_change
 from meter_pipeline.defs.resources import Pipeline
 
 GROUP = "review"
@@ -15,7 +15,9 @@ GROUP = "review"
     code_version="1",
     pool="batches",
     kinds={"duckdb"},
-    automation_condition=when_inputs_change(not_waiting_for=dg.AssetSelection.groups("dataset", "model")),
+    automation_condition=when_inputs_change(
+        not_waiting_for=TRAINING_GROUPS, together_with=dg.AssetSelection.assets("cluster_folders")
+    ),
 )
 def warehouse(pipeline: Pipeline) -> dg.MaterializeResult:
     """`data/warehouse.duckdb`: a view over each table of the lake; new rows show in it without a write."""

@@ -36,6 +36,7 @@ class World:
     def definitions(self) -> dg.Definitions:
         chain = with_the_batch(not_waiting_for=TRAINING)
         after = when_inputs_change(not_waiting_for=TRAINING)
+        with_clusters = when_inputs_change(not_waiting_for=TRAINING, together_with=dg.AssetSelection.assets("clusters"))
         versions: dict[str, tuple[list[str], dg.AutomationCondition | None, Callable[[], str]]] = {
             "champion": ([], None, lambda: self.champion),
             "rows": (["excel_drops"], chain, lambda: self.drops),
@@ -44,6 +45,7 @@ class World:
             "predictions": (["rows", "features"], chain, lambda: self.drops + self.champion),
             "unknown": (["predictions"], chain, lambda: self.unknown),
             "clusters": (["unknown"], after, lambda: self.unknown),
+            "folders": (["clusters", "unknown"], with_clusters, lambda: self.unknown),
         }
 
         def stand_in(name: str) -> dg.AssetsDefinition:
@@ -123,7 +125,8 @@ def test_without_a_champion_a_drop_is_read_and_fetched_and_then_waits(world: Wor
     assert world.tick() == ["rows", "images"]
     assert world.tick() == []
     world.train("c1")
-    assert world.tick()[:3] == ["features", "predictions", "unknown"]
+    assert world.tick() == ["features", "predictions", "unknown"]
+    assert world.tick() == ["clusters", "folders"]
 
 
 def test_a_drop_is_one_run_and_discovery_follows_only_if_the_unknown_changed(running: World) -> None:
@@ -133,7 +136,7 @@ def test_a_drop_is_one_run_and_discovery_follows_only_if_the_unknown_changed(run
     running.unknown = "u2"
     running.observe("d3")
     assert running.tick() == CHAIN
-    assert running.tick() == ["clusters"]
+    assert running.tick() == ["clusters", "folders"]
     assert running.tick() == []
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -56,6 +57,31 @@ class MadeFromOlderInputs(AutomationCondition):
         wanted = change is not None and (tries == 0 or (tries < REQUESTS_PER_CHANGE and failed_run is not None))
         subset = context.candidate_subset if wanted else context.get_empty_subset()
         return AutomationResult(context, subset, cursor=json.dumps([change, tries]))
+
+
+class ChainUnderWay(AutomationCondition):
+    """True while a run is at work on any asset of a chain, also on those whose turn is over in that run.
+
+    Without it the chain's first assets, done with, would be asked for again while its last ones are not: a drop that
+    arrives then would be taken in by two runs.
+    """
+
+    def __init__(self, chain: Sequence[str]) -> None:
+        self.chain = [AssetKey(name) for name in chain]
+
+    @property
+    def name(self) -> str:
+        """Label in the UI's evaluation view."""
+        return "chain_under_way"
+
+    async def evaluate(self, context: AutomationContext) -> AutomationResult:  # type: ignore[override]
+        """Look for a chain asset in progress."""
+        view = context.asset_graph_view
+        for key in self.chain:
+            there = view.get_full_subset(key=key)
+            if not (await view.compute_run_in_progress_subset(key=key, from_subset=there)).is_empty:
+                return AutomationResult(context, context.candidate_subset)
+        return AutomationResult(context, context.get_empty_subset())
 
 
 def pending_change(instance: DagsterInstance, graph: BaseAssetGraph, key: AssetKey) -> str | None:
@@ -118,14 +144,19 @@ def when_inputs_change(
     return (trigger & _ready(not_waiting_for) & ~requested).with_label("inputs_changed")
 
 
-def with_the_batch(*, not_waiting_for: dg.AssetSelection | None = None) -> AutomationCondition:
+def with_the_batch(chain: Sequence[str], *, not_waiting_for: dg.AssetSelection | None = None) -> AutomationCondition:
     """Run once for each change of the inputs' content, in the same run as the inputs that are being made anew.
 
     For the chain that somebody is waiting for: a run a stage would cost a tick and a process start each.
+
+    Args:
+        chain: the assets that are made in one run.
+        not_waiting_for: see `when_inputs_change`.
     """
     upstream_in_this_run = AutomationCondition.any_deps_match(AutomationCondition.will_be_requested())
     trigger = MadeFromOlderInputs() | upstream_in_this_run
-    return (trigger & _ready(not_waiting_for)).with_label("inputs_changed_or_with_the_batch")
+    ready = _ready(not_waiting_for) & ~ChainUnderWay(chain)
+    return (trigger & ready).with_label("inputs_changed_or_with_the_batch")
 
 
 def _ready(not_waiting_for: dg.AssetSelection | None) -> AutomationCondition:

@@ -10,7 +10,12 @@ from meter_pipeline.defs.presentation import check_result, column_schema, counts
 from meter_pipeline.defs.resources import Pipeline
 
 GROUP = "batches"
-IN_THE_BATCH = with_the_batch(not_waiting_for=TRAINING_GROUPS)
+CHAIN = (
+    *("drop_rows", "url_images", "image_features", "batch_predictions", "prediction_exports"),
+    "unknown_embeddings",
+)
+"""What is made of a new drop in one run."""
+IN_THE_BATCH = with_the_batch(CHAIN, not_waiting_for=TRAINING_GROUPS)
 
 
 class DropConfig(dg.Config):

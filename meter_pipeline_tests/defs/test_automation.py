@@ -34,7 +34,7 @@ class World:
     cursor: dg.AssetDaemonCursor | None = None  # type: ignore[name-defined]
 
     def definitions(self) -> dg.Definitions:
-        chain = with_the_batch(not_waiting_for=TRAINING)
+        chain = with_the_batch(CHAIN, not_waiting_for=TRAINING)
         after = when_inputs_change(not_waiting_for=TRAINING)
         with_clusters = when_inputs_change(not_waiting_for=TRAINING, together_with=dg.AssetSelection.assets("clusters"))
         versions: dict[str, tuple[list[str], dg.AutomationCondition | None, Callable[[], str]]] = {
@@ -157,6 +157,21 @@ def test_a_drop_that_arrives_during_a_run_makes_one_more_run(running: World) -> 
     assert running.tick() == CHAIN
     assert running.tick() == CHAIN
     assert running.tick() == []
+
+
+def test_a_drop_that_arrives_when_half_of_the_chain_is_done_waits_for_the_other_half(running: World) -> None:
+    """Once the first half was asked for alone, since it was done with, and the drop took two runs."""
+    definitions = running.definitions()
+    job = definitions.resolve_implicit_global_asset_job_def()
+    run = running.instance.create_run_for_job(
+        job.get_subset(asset_selection={dg.AssetKey(name) for name in CHAIN[2:]}),
+        asset_selection=frozenset(dg.AssetKey(name) for name in CHAIN[2:]),
+        status=dg.DagsterRunStatus.STARTED,
+    )
+    running.observe("d2")
+    assert running.tick() == []
+    running.instance.report_run_failed(run)
+    assert running.tick() == CHAIN
 
 
 def test_the_same_listing_again_runs_nothing(running: World) -> None:

@@ -19,9 +19,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meter_pipeline.core.lake import SHARDS_BEFORE_COMPACTION, SMALL_SHARD_ROWS, Lake, vector_column, vectors
-from meter_pipeline.core.tables import ALL_TABLES, UNKNOWN_CLUSTERS, UNKNOWN_EMBEDDINGS, URL_IMAGES
+from meter_pipeline.core.tables import ALL_TABLES, FLOAT, INT, STRING, UNKNOWN_EMBEDDINGS, URL_IMAGES, TableSpec
 from meter_pipeline.errors import MeterError
 
+CLUSTERS = TableSpec(
+    "clusters", "A small table.", {"image_id": STRING, "cluster_id": INT, "membership": FLOAT}, key=("image_id",)
+)
 ROWS = st.lists(
     st.tuples(st.text(max_size=8), st.integers(-1, 50), st.floats(0, 1) | st.none()),
     unique_by=lambda row: row[0],
@@ -39,10 +42,10 @@ def test_version_is_the_same_in_any_order_and_any_number_of_shards(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, int, float | None]], cut: int, seed: int
 ) -> None:
     lake = Lake(tmp_path_factory.mktemp("lake"))
-    whole = lake.replace(UNKNOWN_CLUSTERS, clusters(rows))
+    whole = lake.replace(CLUSTERS, clusters(rows))
     shuffled = [rows[i] for i in np.random.default_rng(seed).permutation(len(rows))]
-    lake.replace(UNKNOWN_CLUSTERS, clusters(shuffled[:cut]))
-    assert lake.append(UNKNOWN_CLUSTERS, clusters(shuffled[cut:])) == whole
+    lake.replace(CLUSTERS, clusters(shuffled[:cut]))
+    assert lake.append(CLUSTERS, clusters(shuffled[cut:])) == whole
 
 
 @given(rows=ROWS.filter(bool))
@@ -51,10 +54,10 @@ def test_version_changes_with_a_value_and_round_trips(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, int, float | None]]
 ) -> None:
     lake = Lake(tmp_path_factory.mktemp("lake"))
-    before = lake.replace(UNKNOWN_CLUSTERS, clusters(rows))
+    before = lake.replace(CLUSTERS, clusters(rows))
     changed = [(rows[0][0], rows[0][1] + 1, rows[0][2]), *rows[1:]]
-    assert lake.replace(UNKNOWN_CLUSTERS, clusters(changed)) != before
-    assert lake.read(UNKNOWN_CLUSTERS).to_pylist() == [
+    assert lake.replace(CLUSTERS, clusters(changed)) != before
+    assert lake.read(CLUSTERS).to_pylist() == [
         dict(zip(("image_id", "cluster_id", "membership"), row, strict=True)) for row in changed
     ]
 
@@ -71,9 +74,9 @@ def test_volatile_columns_make_no_new_version(tmp_path: Path) -> None:
 
 def test_upsert_takes_the_place_of_rows_with_the_same_key(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    lake.append(UNKNOWN_CLUSTERS, clusters([("a", 0, 0.5), ("b", 1, 0.5)]))
-    lake.upsert(UNKNOWN_CLUSTERS, clusters([("b", 7, 1.0), ("c", 2, 1.0)]))
-    assert {row["image_id"]: row["cluster_id"] for row in lake.read(UNKNOWN_CLUSTERS).to_pylist()} == {
+    lake.append(CLUSTERS, clusters([("a", 0, 0.5), ("b", 1, 0.5)]))
+    lake.upsert(CLUSTERS, clusters([("b", 7, 1.0), ("c", 2, 1.0)]))
+    assert {row["image_id"]: row["cluster_id"] for row in lake.read(CLUSTERS).to_pylist()} == {
         "a": 0,
         "b": 7,
         "c": 2,
@@ -99,19 +102,19 @@ def test_a_table_never_written_is_empty_with_its_columns(tmp_path: Path) -> None
 )
 def test_rows_that_do_not_fit_are_refused_and_the_table_stays(tmp_path: Path, rows: pd.DataFrame, message: str) -> None:
     lake = Lake(tmp_path)
-    before = lake.replace(UNKNOWN_CLUSTERS, clusters([("old", 3, 1.0)]))
+    before = lake.replace(CLUSTERS, clusters([("old", 3, 1.0)]))
     with pytest.raises(MeterError, match=message):
-        lake.replace(UNKNOWN_CLUSTERS, rows)
-    assert lake.version(UNKNOWN_CLUSTERS) == before
+        lake.replace(CLUSTERS, rows)
+    assert lake.version(CLUSTERS) == before
 
 
 def test_many_small_appends_are_compacted_and_lose_nothing(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     count = SHARDS_BEFORE_COMPACTION + 10
     for i in range(count):
-        lake.append(UNKNOWN_CLUSTERS, clusters([(f"{i:03d}", i, 1.0)]))
-    assert lake.read(UNKNOWN_CLUSTERS)["cluster_id"].to_pylist() == list(range(count))
-    assert len(lake._shards(UNKNOWN_CLUSTERS)) < SHARDS_BEFORE_COMPACTION
+        lake.append(CLUSTERS, clusters([(f"{i:03d}", i, 1.0)]))
+    assert lake.read(CLUSTERS)["cluster_id"].to_pylist() == list(range(count))
+    assert len(lake._shards(CLUSTERS)) < SHARDS_BEFORE_COMPACTION
 
 
 @given(rows=st.integers(0, 5), dimensions=st.integers(1, 7))
@@ -134,18 +137,18 @@ def test_vectors_round_trip_bit_for_bit(tmp_path_factory: pytest.TempPathFactory
 
 def test_a_full_shard_is_not_rewritten_by_later_appends(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    lake.append(UNKNOWN_CLUSTERS, clusters([(f"big{i}", i, 1.0) for i in range(SMALL_SHARD_ROWS)]))
-    big = lake._shards(UNKNOWN_CLUSTERS)[0].file
+    lake.append(CLUSTERS, clusters([(f"big{i}", i, 1.0) for i in range(SMALL_SHARD_ROWS)]))
+    big = lake._shards(CLUSTERS)[0].file
     for i in range(SHARDS_BEFORE_COMPACTION + 5):
-        lake.append(UNKNOWN_CLUSTERS, clusters([(f"{i}", i, 1.0)]))
-    assert big in [shard.file for shard in lake._shards(UNKNOWN_CLUSTERS)]
-    assert lake.count(UNKNOWN_CLUSTERS) == SMALL_SHARD_ROWS + SHARDS_BEFORE_COMPACTION + 5
+        lake.append(CLUSTERS, clusters([(f"{i}", i, 1.0)]))
+    assert big in [shard.file for shard in lake._shards(CLUSTERS)]
+    assert lake.count(CLUSTERS) == SMALL_SHARD_ROWS + SHARDS_BEFORE_COMPACTION + 5
 
 
 def test_rows_can_be_read_by_condition(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    lake.append(UNKNOWN_CLUSTERS, clusters([("a", 0, 0.5), ("b", 1, 0.5)]))
-    assert lake.frame(UNKNOWN_CLUSTERS, ["image_id"], where=pc.field("cluster_id") == 1)["image_id"].tolist() == ["b"]
+    lake.append(CLUSTERS, clusters([("a", 0, 0.5), ("b", 1, 0.5)]))
+    assert lake.frame(CLUSTERS, ["image_id"], where=pc.field("cluster_id") == 1)["image_id"].tolist() == ["b"]
 
 
 def test_a_reader_beside_a_writer_never_sees_half_a_table(tmp_path: Path) -> None:
@@ -153,13 +156,13 @@ def test_a_reader_beside_a_writer_never_sees_half_a_table(tmp_path: Path) -> Non
     writer = textwrap.dedent(f"""
         import pandas as pd, pathlib
         from meter_pipeline.core.lake import Lake
-        from meter_pipeline.core.tables import UNKNOWN_CLUSTERS
+        from meter_pipeline_tests.unit.test_lake import CLUSTERS
         lake = Lake(pathlib.Path({str(tmp_path)!r}))
         turn = 0
         while True:
             turn += 1
             frame = pd.DataFrame({{"image_id": [str(i) for i in range(500)], "cluster_id": turn, "membership": 1.0}})
-            lake.replace(UNKNOWN_CLUSTERS, frame)
+            lake.replace(CLUSTERS, frame)
     """)
     process = subprocess.Popen([sys.executable, "-c", writer])
     lake = Lake(tmp_path)
@@ -167,7 +170,7 @@ def test_a_reader_beside_a_writer_never_sees_half_a_table(tmp_path: Path) -> Non
         deadline = time.monotonic() + 30
         seen: set[int] = set()
         while len(seen) < 5 and time.monotonic() < deadline:
-            table = lake.read(UNKNOWN_CLUSTERS)
+            table = lake.read(CLUSTERS)
             if table.num_rows:
                 assert table.num_rows == 500
                 turns = set(table["cluster_id"].to_pylist())
@@ -178,6 +181,6 @@ def test_a_reader_beside_a_writer_never_sees_half_a_table(tmp_path: Path) -> Non
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     # What a killed writer leaves behind hinders nobody.
-    assert lake.read(UNKNOWN_CLUSTERS).num_rows == 500
-    lake.replace(UNKNOWN_CLUSTERS, clusters([("a", 1, 1.0)]))
-    assert lake.count(UNKNOWN_CLUSTERS) == 1
+    assert lake.read(CLUSTERS).num_rows == 500
+    lake.replace(CLUSTERS, clusters([("a", 1, 1.0)]))
+    assert lake.count(CLUSTERS) == 1

@@ -65,7 +65,7 @@ class Dev:
         """Wait until nothing has run for some ticks."""
         quiet_since = time.monotonic()
         deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() - quiet_since < 16:
+        while time.monotonic() - quiet_since < 11:
             assert time.monotonic() < deadline
             if any(run["status"] not in DONE for run in self.runs()):
                 quiet_since = time.monotonic()

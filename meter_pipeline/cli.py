@@ -49,9 +49,13 @@ def train() -> None:
 @app.command()
 def update(
     retry_failed: Annotated[bool, typer.Option(help="Fetch the URLs again that failed before.")] = False,
+    refresh: Annotated[bool, typer.Option(help="Ask for every photo again, and take those that changed.")] = False,
 ) -> None:
     """One pass over the drops: fetch, name, export, cluster, write folders. For cron and for people without the UI."""
-    _run("update", {"url_images": {"retry_failed": True}} if retry_failed else None)
+    asked: dict[str, object] = {
+        name: True for name, given in (("retry_failed", retry_failed), ("refresh", refresh)) if given
+    }
+    _run("update", {"url_images": asked} if asked else None)
 
 
 @app.command()

@@ -56,7 +56,9 @@ class Settings(BaseSettings):
 
     url_column: str | None = Field(default=None, description="Header of the URL column where a person knows better.")
     sheet: str | None = Field(default=None, description="Sheet to read where a person knows better.")
-    download_threads: int = Field(default=8, ge=1, le=64, description="Downloads at a time.")
+    max_rows: int = Field(default=1_000_000, ge=1, description="Rows of one spreadsheet; further ones are refused.")
+    download_threads: int = Field(default=16, ge=1, le=64, description="Downloads at a time, of all hosts together.")
+    download_per_host: int = Field(default=8, ge=1, le=64, description="Downloads at a time of one host.")
     download_timeout: float = Field(default=20.0, gt=0, description="Seconds to connect, and between two reads.")
     download_attempts: int = Field(default=3, ge=1, le=10, description="Tries a URL, the first included.")
     download_max_bytes: int = Field(default=20_000_000, ge=1_000, description="A larger photo is refused.")

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from meter_pipeline.core.drop_folder import DropFile, listing
 from meter_pipeline.core.files import safe_name
 from meter_pipeline.core.layout import Layout
-from meter_pipeline.core.spreadsheets import READER_VERSION, Spreadsheet, read_spreadsheet
+from meter_pipeline.core.spreadsheets import READER_VERSION, SheetChoice, Spreadsheet, read_spreadsheet
 from meter_pipeline.core.tables import DROP_ROWS, DROPS
 from meter_pipeline.errors import SpreadsheetError
 
@@ -27,19 +27,18 @@ READ, REFUSED = "read", "refused"
 _logger = logging.getLogger(__name__)
 
 
-def take_in_drops(layout: Layout, *, url_column: str | None = None, sheet: str | None = None) -> pd.DataFrame:
+def take_in_drops(layout: Layout, choice: SheetChoice | None = None) -> pd.DataFrame:
     """Read the files that are new or changed, write `drops` and `drop_rows`, and return `drops`.
 
     Args:
         layout: where the folder and the tables are.
-        url_column: header or letter of the URL column; found by content where None.
-        sheet: the only sheet to read.
+        choice: sheet and column, where a person knows better, and how many rows are taken.
 
     Raises:
         StorageError: the folder or the tables cannot be used.
     """
     drops, rows = register_drops(
-        layout.drops, layout.lake.frame(DROPS), layout.lake.read(DROP_ROWS), url_column=url_column, sheet=sheet
+        layout.drops, layout.lake.frame(DROPS), layout.lake.read(DROP_ROWS), choice or SheetChoice()
     )
     # Rows first: a run killed between the two reads the files again and comes to the same rows.
     if layout.lake.exists(DROP_ROWS) is False or not rows.equals(layout.lake.read(DROP_ROWS)):
@@ -49,7 +48,7 @@ def take_in_drops(layout: Layout, *, url_column: str | None = None, sheet: str |
 
 
 def register_drops(
-    folder: Path, drops: pd.DataFrame, rows: pa.Table, *, url_column: str | None = None, sheet: str | None = None
+    folder: Path, drops: pd.DataFrame, rows: pa.Table, choice: SheetChoice
 ) -> tuple[pd.DataFrame, pa.Table]:
     """Bring the tables up to date with the folder.
 
@@ -60,14 +59,13 @@ def register_drops(
         folder: `data/drops`.
         drops: table `drops` as it was.
         rows: table `drop_rows` as it was.
-        url_column: see `take_in_drops`.
-        sheet: see `take_in_drops`.
+        choice: see `take_in_drops`.
 
     Returns:
         Both tables as they are now, by drop and position.
     """
     files = listing(folder)
-    read_as = _read_as(url_column, sheet)
+    read_as = _read_as(choice)
     known = {str(row["file_name"]): row for row in _records(drops)}
     new_rows: dict[str, pa.Table] = {}
     taken = {str(row["drop"]).casefold() for row in known.values()}
@@ -89,7 +87,7 @@ def register_drops(
             continue
         drop = str(before["drop"]) if before else _free_name(file.name, taken)
         try:
-            sheets = read_spreadsheet(folder / file.name, url_column=url_column, sheet=sheet, content=content)
+            sheets = read_spreadsheet(folder / file.name, choice, content=content)
         except SpreadsheetError as error:
             _logger.warning("Refused %s: %s", file.name, error)
             known[file.name] = _refused_row(drop, file, sha256, read_as, before, str(error))
@@ -124,9 +122,9 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-def _read_as(url_column: str | None, sheet: str | None) -> str:
+def _read_as(choice: SheetChoice) -> str:
     """What else the rows depend on: the reader, and what the settings say of sheet and column."""
-    return json.dumps([READER_VERSION, url_column, sheet], ensure_ascii=False)
+    return json.dumps([READER_VERSION, choice.url_column, choice.sheet, choice.max_rows], ensure_ascii=False)
 
 
 def _free_name(file_name: str, taken: set[str]) -> str:

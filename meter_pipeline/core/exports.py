@@ -27,6 +27,7 @@ from meter_pipeline.errors import MeterError, StorageError
 MANIFEST = ".exports.json"
 FORMAT_VERSION = "1"
 """Part of every digest: a new number writes every export again."""
+FURTHER_COLUMNS = ("photo_notes",)
 PLACE_COLUMNS = ("sheet", "row_number")
 REFUSED_ENDING = "_REFUSED.txt"
 _CONFIDENCES = {f"top{k}_confidence": 2 for k in (1, 2, 3)}
@@ -140,7 +141,7 @@ def _table(rows: pd.DataFrame, others: Sequence[object]) -> tuple[list[str], lis
     """Header and cells of one drop: our columns, the place in the sheet, then the sheet's own columns."""
     values = [json.loads(text) if isinstance(text, str) else {} for text in others]
     names = list(dict.fromkeys(name for row in values for name in row))
-    ours = [*EXPORT_COLUMNS, *PLACE_COLUMNS]
+    ours = [*EXPORT_COLUMNS, *FURTHER_COLUMNS, *PLACE_COLUMNS]
     theirs = _renamed(names, ours)
     left = zip(*(_column(rows, name) for name in ours), strict=True)
     table = [[*cells, *(row.get(name, "") for name in names)] for cells, row in zip(left, values, strict=True)]

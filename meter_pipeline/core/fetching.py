@@ -32,6 +32,8 @@ MAX_REDIRECTS = 5
 CHUNK_BYTES = 64 * 1024
 SNIFFED_BYTES = 256
 """First bytes that tell a picture from a web page."""
+MAX_VALIDATOR = 500
+"""Characters of an `ETag` or `Last-Modified` that are kept; a longer one is not worth its place."""
 DRAINED_BYTES = 64 * 1024
 """An error page of so many bytes is read to its end, so that the connection can be used again."""
 
@@ -62,6 +64,24 @@ class FetchLimits:
 
 
 @dataclass(frozen=True)
+class Validators:
+    """By what a server tells whether a photo is still the same (RFC 9110, section 8.8).
+
+    Attributes:
+        etag: the answer's `ETag`.
+        last_modified: the answer's `Last-Modified`.
+    """
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers of a request that is answered with 304 where the photo is the same."""
+        asked = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in asked.items() if value}
+
+
+@dataclass(frozen=True)
 class Fetched:
     """What came of one URL.
 
@@ -71,6 +91,7 @@ class Fetched:
         attempts: tries made.
         seconds: from first try to last byte, waiting included.
         reason: a sentence for people; None where ok.
+        validators: what the server said a later request may be compared by.
     """
 
     outcome: str
@@ -78,6 +99,7 @@ class Fetched:
     attempts: int
     seconds: float
     reason: str | None = None
+    validators: Validators = Validators()
 
 
 class CancelledError(Exception):
@@ -147,8 +169,12 @@ class Fetcher:
         self._cancelled.set()
         self._watch.cut_all()
 
-    def fetch(self, url: str) -> Fetched:
+    def fetch(self, url: str, known: Validators | None = None) -> Fetched:
         """Fetch a cleaned URL.
+
+        Args:
+            url: what to fetch.
+            known: of the photo that is here; `not_modified` is the outcome where the server says it is the same.
 
         Raises:
             CancelledError: `cancel` was called.
@@ -161,8 +187,8 @@ class Fetcher:
                 return Fetched(Outcome.HOST_DOWN, b"", attempts, time.monotonic() - start, f"{host} does not answer.")
             attempts += 1
             try:
-                content = self._attempt(url, host)
-                return Fetched(Outcome.OK, content, attempts, time.monotonic() - start)
+                content, validators = self._attempt(url, host, known.headers() if known else {})
+                return Fetched(Outcome.OK, content, attempts, time.monotonic() - start, validators=validators)
             except _AttemptError as error:
                 self._raise_if_cancelled()
                 wait_s = self._wait_before(attempts, error)
@@ -184,14 +210,14 @@ class Fetcher:
         if self._cancelled.is_set():
             raise CancelledError
 
-    def _attempt(self, url: str, host: str) -> bytes:
+    def _attempt(self, url: str, host: str, headers: dict[str, str]) -> tuple[bytes, Validators]:
         """One try, redirects included; tells the breaker whether the first host answered."""
         deadline = time.monotonic() + self.limits.total_s
         self._watch.begin(deadline)
         answered = False
         try:
             for _ in range(MAX_REDIRECTS + 1):
-                response = self._request(url, deadline)
+                response = self._request(url, deadline, headers)
                 with response:
                     answered = True
                     self._breaker.succeeded(host)
@@ -200,7 +226,7 @@ class Fetcher:
                         _drain(response)
                         url = _redirected(url, target)
                         continue
-                    return self._body(response, deadline)
+                    return self._body(response, deadline), _validators(response)
             raise _AttemptError(Outcome.BAD_REDIRECT, f"More than {MAX_REDIRECTS} redirects, the last to {url}.")
         except _AttemptError as error:
             if not answered:
@@ -212,11 +238,11 @@ class Fetcher:
         finally:
             self._watch.end()
 
-    def _request(self, url: str, deadline: float) -> requests.Response:
+    def _request(self, url: str, deadline: float, headers: dict[str, str]) -> requests.Response:
         remaining = max(0.05, deadline - time.monotonic())
         timeout = (min(self.limits.connect_s, remaining), min(self.limits.read_s, remaining))
         try:
-            return self._session.get(url, stream=True, allow_redirects=False, timeout=timeout)
+            return self._session.get(url, stream=True, allow_redirects=False, timeout=timeout, headers=headers)
         except BlockedAddressError as error:
             raise _AttemptError(Outcome.BLOCKED, str(error)) from error
         except requests.exceptions.SSLError as error:
@@ -248,6 +274,8 @@ class Fetcher:
     def _body(self, response: requests.Response, deadline: float) -> bytes:
         """The bytes of a 200 answer, within the limits."""
         status = response.status_code
+        if status == 304:
+            raise _AttemptError(Outcome.NOT_MODIFIED, "The server says that the photo is the same as before.")
         if status != 200:
             _drain(response)
             again = status in RETRIED_STATUSES
@@ -290,6 +318,11 @@ class _NoCookies(RequestsCookieJar):
 
     def set_cookie(self, *_: object, **__: object) -> None:
         return
+
+
+def _validators(response: requests.Response) -> Validators:
+    etag, last_modified = (response.headers.get(name) for name in ("ETag", "Last-Modified"))
+    return Validators(*(value if value and len(value) <= MAX_VALIDATOR else None for value in (etag, last_modified)))
 
 
 def retry_after(value: str | None, now: datetime | None = None) -> float | None:

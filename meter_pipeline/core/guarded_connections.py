@@ -7,6 +7,7 @@ the checked address is the one connected to; Host header, TLS server name and ce
 from __future__ import annotations
 
 import ipaddress
+import queue
 import socket
 import threading
 import time
@@ -104,12 +105,23 @@ class GuardedAdapter(HTTPAdapter):
 
 def _pool_classes(rules: AddressRules, watch: DeadlineWatch, resolver: Resolver) -> dict[str, type[HTTPConnectionPool]]:
     class Guarded:
+        _handshake: socket.socket | None = None
+
         def _new_conn(self) -> socket.socket:
-            return connect(self, rules, resolver)  # type: ignore[arg-type]
+            sock = connect(self, rules, resolver)  # type: ignore[arg-type]
+            # TLS takes the socket's place before it is done shaking hands; a second handle can still be cut off.
+            self._handshake = sock.dup()
+            watch.uses(self._handshake)
+            return sock
 
         def connect(self) -> None:
-            super().connect()  # type: ignore[misc]
-            watch.uses(self.sock)  # type: ignore[attr-defined]
+            try:
+                super().connect()  # type: ignore[misc]
+            finally:
+                watch.uses(self.sock)  # type: ignore[attr-defined]
+                if self._handshake is not None:
+                    self._handshake.close()
+                    self._handshake = None
 
         def putrequest(self, *args: Any, **kwargs: Any) -> None:
             watch.uses(self.sock)  # type: ignore[attr-defined]
@@ -141,8 +153,9 @@ def connect(connection: HTTPConnection, rules: AddressRules, resolver: Resolver)
     """
     host, port = connection.host, connection.port
     name = getattr(connection, "_dns_host", host).strip("[]")
+    timeout_s = connection.timeout if isinstance(connection.timeout, (int, float)) else None
     try:
-        found = resolver(name, port, type=socket.SOCK_STREAM)
+        found = _looked_up(resolver, name, port, timeout_s)
     except (socket.gaierror, UnicodeError) as error:
         problem = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
         raise NameResolutionError(host, connection, problem) from error
@@ -160,8 +173,8 @@ def connect(connection: HTTPConnection, rules: AddressRules, resolver: Resolver)
         try:
             for option in connection.socket_options or ():
                 sock.setsockopt(*option)
-            if isinstance(connection.timeout, (int, float)):
-                sock.settimeout(connection.timeout)
+            if timeout_s is not None:
+                sock.settimeout(timeout_s)
             sock.connect(address)
             return sock
         except OSError as error:
@@ -170,6 +183,30 @@ def connect(connection: HTTPConnection, rules: AddressRules, resolver: Resolver)
     if isinstance(last, TimeoutError):
         raise ConnectTimeoutError(connection, f"{host} did not answer") from last
     raise NewConnectionError(connection, f"{host} cannot be connected to: {last or 'no address'}") from last
+
+
+def _looked_up(resolver: Resolver, name: str, port: int | None, timeout_s: float | None) -> list[tuple[Any, ...]]:
+    """Look a host up in a thread of its own: the system's call has no time-out, and may take a minute.
+
+    Raises:
+        OSError: as the resolver; `socket.gaierror` where it takes too long.
+    """
+    answer: queue.SimpleQueue[list[tuple[Any, ...]] | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answer.put(resolver(name, port, type=socket.SOCK_STREAM))
+        except Exception as error:  # raised again in the thread that waits
+            answer.put(error)
+
+    threading.Thread(target=ask, name="name-look-up", daemon=True).start()
+    try:
+        found = answer.get(timeout=timeout_s)
+    except queue.Empty as error:
+        raise socket.gaierror(socket.EAI_AGAIN, f"no answer from the name server within {timeout_s:g} s") from error
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def _shut(sock: socket.socket) -> None:

@@ -28,6 +28,7 @@ class StoredPhoto:
         height: pixels, upright.
         format: Pillow's word, e.g. `JPEG`.
         quality: what was measured of it.
+        notes: what was unusual about the file, e.g. `animated: first frame`; None where nothing was.
     """
 
     image_id: str
@@ -36,6 +37,7 @@ class StoredPhoto:
     height: int
     format: str
     quality: Quality
+    notes: str | None = None
 
     def columns(self) -> dict[str, object]:
         """Return it as columns of `url_images`."""
@@ -57,7 +59,13 @@ def store(layout: Layout, content: bytes) -> StoredPhoto:
     """
     photo = open_photo(content)
     stored = StoredPhoto(
-        image_id_of(content), len(content), photo.width, photo.height, photo.format, measure(photo.image)
+        image_id_of(content),
+        len(content),
+        photo.width,
+        photo.height,
+        photo.format,
+        measure(photo.image),
+        "; ".join(photo.notes) or None,
     )
     path = layout.image(stored.image_id)
     if not path.exists():

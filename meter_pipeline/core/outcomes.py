@@ -10,6 +10,7 @@ class Outcome(StrEnum):
     """What came of fetching a URL; `PhotoError.outcome` adds its words for bytes that came but are no photo."""
 
     OK = "ok"
+    NOT_MODIFIED = "not_modified"
     NOT_FOUND = "not_found"
     FORBIDDEN = "forbidden"
     RATE_LIMITED = "rate_limited"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError, features
 
 from meter_pipeline.errors import MeterError
 
@@ -23,6 +23,19 @@ MAX_ASPECT = 10.0
 """Long side over short side; panoramas end near 6."""
 JPEG_QUALITY = 92
 
+_HEIF_BRANDS = (b"heic", b"heix", b"mif1")
+
+
+def _heif_can_be_read() -> bool:
+    """Let Pillow read HEIC where the package that teaches it to is installed (`pip install meter-pipeline[heic]`)."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
+
+
 # Only the decoder of the format that the first bytes promise is tried: PostScript and such never see foreign bytes.
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xff\xd8\xff", "JPEG"),
@@ -32,6 +45,8 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"GIF8", "GIF"),
     (0, b"II*\x00", "TIFF"),
     (0, b"MM\x00*", "TIFF"),
+    *(((4, b"ftypavif", "AVIF"), (4, b"ftypavis", "AVIF")) if features.check("avif") else ()),
+    *(((4, b"ftyp" + brand, "HEIF") for brand in _HEIF_BRANDS) if _heif_can_be_read() else ()),
 )
 _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
     (4, b"ftypheic", "HEIC"),
@@ -83,7 +98,8 @@ class Photo:
 
     Attributes:
         image: RGB, 8 bits, upright, without metadata.
-        format: Pillow's word for the file's format: `JPEG`, `MPO`, `PNG`, `WEBP`, `BMP`, `GIF` or `TIFF`.
+        format: Pillow's word for the file's format: `JPEG`, `MPO`, `PNG`, `WEBP`, `BMP`, `GIF`, `TIFF`, `AVIF`
+            or `HEIF` (the last two where Pillow can).
         width: pixels of the upright photo at full size, also where `image` is smaller.
         height: pixels, likewise.
         notes: what was unusual about the file, e.g. `animated: first frame`.

@@ -11,7 +11,7 @@ from meter_pipeline.core.tables import BATCH_PREDICTIONS, TOP3_COLUMNS
 
 ERROR = "ERROR"
 SHOWN_PROBLEMS = 5
-_OF_THE_URL = ["image_url", "outcome", "image_id", "brightness", "contrast", "green_ratio", "reason"]
+_OF_THE_URL = ["image_url", "outcome", "image_id", "brightness", "contrast", "green_ratio", "notes", "reason"]
 _OF_THE_PHOTO = ["image_id", "final_prediction", *TOP3_COLUMNS, "guard_score", "nearest_known", "rule", "reason"]
 
 
@@ -37,7 +37,7 @@ def predict_rows(
         says why.
     """
     rows = drop_rows.sort_values(["drop", "position"], kind="stable").rename(columns={"reason": "refused"})
-    urls = url_images[_OF_THE_URL].rename(columns={"reason": "not_fetched"})
+    urls = url_images[_OF_THE_URL].rename(columns={"reason": "not_fetched", "notes": "photo_notes"})
     photos = decisions[_OF_THE_PHOTO].drop_duplicates("image_id")
     # A refused row may repeat, word for word, what is a good URL elsewhere; it has no photo all the same.
     rows = rows.assign(joined_url=rows["image_url"].where(rows["refused"].isna()))

@@ -6,6 +6,7 @@ photo.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,13 +45,14 @@ class Quality:
 def measure(image: Image.Image) -> Quality:
     """Measure an RGB photo."""
     small = image if max(image.size) <= WORKING_SIDE else _shrunk(image)
-    luma = np.asarray(small.convert("L"), np.float64)
+    luma = np.asarray(small.convert("L"), np.int16)  # whole numbers: exact, and a quarter of the time of floats
     inner = luma[1:-1, 1:-1]
     laplacian = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * inner
-    hue, saturation, value = np.moveaxis(np.asarray(small.convert("HSV"), np.int32), 2, 0)
+    hue, saturation, value = (np.asarray(band) for band in small.convert("HSV").split())
     low, high = (degrees * _HUE_STEPS / 360 for degrees in GREEN_HUES)
-    green = (hue >= low) & (hue <= high)
-    green &= (saturation >= GREEN_MIN_SATURATION * 255) & (value >= GREEN_MIN_VALUE * 255)
+    green = (hue >= math.ceil(low)) & (hue <= math.floor(high))
+    green &= saturation >= math.ceil(GREEN_MIN_SATURATION * 255)
+    green &= value >= math.ceil(GREEN_MIN_VALUE * 255)
     return Quality(
         brightness=float(luma.mean()),
         contrast=float(luma.std()),

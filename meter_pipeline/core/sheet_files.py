@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import io
-import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,8 +16,11 @@ from pathlib import Path
 
 import python_calamine
 
-from meter_pipeline.core.hyperlinks import DefusedXmlException, Links, ParseError, links_of
+from meter_pipeline.core.error_cells import errors_of_part
+from meter_pipeline.core.hyperlinks import links_of_part
+from meter_pipeline.core.sheet_extents import largest_extent
 from meter_pipeline.core.text_tables import read_text_table
+from meter_pipeline.core.workbook_parts import DefusedXmlException, ParseError, Place, sheet_parts
 from meter_pipeline.errors import SpreadsheetError
 
 WORKBOOK_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
@@ -35,9 +37,6 @@ MAX_CELLS = 40_000_000
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = b"PK\x03\x04"
-_SHEET_PART = re.compile(r"xl/worksheets/[^/]+\.xml")
-_CELL_REFERENCE = re.compile(rb"""\sr=["']([A-Z]{0,3})(\d{1,7})["']""")
-_SCAN_BYTES = 1 << 20
 _MAX_EXACT = 1e21
 """From here on Python prints floats with an exponent, and so does Excel."""
 _SIGNIFICANT_DIGITS = 15
@@ -62,11 +61,19 @@ class Sheet:
     first_row: int
     first_column: int
     rows: list[list[str]]
-    links: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    links: Mapping[Place, str] = field(default_factory=dict)
 
     def numbered(self) -> Iterator[tuple[int, list[str]]]:
         """Yield row numbers and rows."""
         return enumerate(self.rows, self.first_row)
+
+
+@dataclass(frozen=True)
+class _Lost:
+    """What the reader does not give of a sheet."""
+
+    links: Mapping[Place, str] = field(default_factory=dict)
+    errors: Mapping[Place, str] = field(default_factory=dict)
 
 
 def read_sheets(path: Path, content: bytes | None = None) -> list[Sheet]:
@@ -94,9 +101,9 @@ def read_sheets(path: Path, content: bytes | None = None) -> list[Sheet]:
     if suffix in TEXT_SUFFIXES:
         _refuse_workbook_as_text(path, content)
         return [Sheet("", False, 1, 0, read_text_table(path, content))]
-    links: dict[str, Links] = {}
+    lost: dict[str, _Lost] = {}
     if content.startswith(_ZIP):
-        links = _judged_archive(path, content)
+        lost = _judged_archive(path, content)
     elif content.startswith(_OLE):
         _judge_compound_file(path, content)
     else:
@@ -109,10 +116,10 @@ def read_sheets(path: Path, content: bytes | None = None) -> list[Sheet]:
             f"This is text, not a {suffix} workbook.",
             "Rename it to .csv, or save it as .xlsx from the spreadsheet program.",
         )
-    return list(_calamine_sheets(path, content, links))
+    return list(_calamine_sheets(path, content, lost))
 
 
-def _calamine_sheets(path: Path, content: bytes, links: Mapping[str, Links]) -> Iterator[Sheet]:
+def _calamine_sheets(path: Path, content: bytes, lost: Mapping[str, _Lost]) -> Iterator[Sheet]:
     try:
         with python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content)) as workbook:
             for index, about in enumerate(workbook.sheets_metadata):
@@ -123,7 +130,11 @@ def _calamine_sheets(path: Path, content: bytes, links: Mapping[str, Links]) -> 
                 # Not `to_python`, whose list of all values would stand in memory beside our list of texts.
                 rows = [[cell_text(value) for value in cells] for cells in _rows_of(sheet)]
                 hidden = about.visible != python_calamine.SheetVisibleEnum.Visible
-                yield Sheet(about.name, hidden, row + 1, column, rows, links.get(about.name, {}))
+                its = lost.get(about.name, _Lost())
+                for (number, place), text in its.errors.items():
+                    if 0 <= number - row - 1 < len(rows) and 0 <= place - column < len(rows[number - row - 1]):
+                        rows[number - row - 1][place - column] = text
+                yield Sheet(about.name, hidden, row + 1, column, rows, its.links)
     except python_calamine.PasswordError as error:
         raise _encrypted(path) from error
     except (python_calamine.CalamineError, OSError, ValueError) as error:
@@ -175,8 +186,8 @@ def _judge_size(path: Path, size: int) -> None:
         )
 
 
-def _judged_archive(path: Path, content: bytes) -> dict[str, Links]:
-    """Refuse bombs, encrypted and broken archives, and such as are no workbook; return the links of the others."""
+def _judged_archive(path: Path, content: bytes) -> dict[str, _Lost]:
+    """Refuse bombs, encrypted and broken archives, and such as are no workbook; return what the reader loses."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             parts = archive.infolist()
@@ -198,43 +209,23 @@ def _judged_archive(path: Path, content: bytes) -> dict[str, Links]:
             ):
                 what = "a Word document" if "word/document.xml" in names else "a zip archive"
                 raise _error(path, f"This is {what}, not a workbook.", "Save the rows as .xlsx or .csv.")
-            for part in parts:
-                if _SHEET_PART.fullmatch(part.filename):
-                    _judge_extent(path, archive, part)
-            return links_of(archive)
+            cells = largest_extent(archive)
+            if cells > MAX_CELLS:
+                raise _error(
+                    path,
+                    f"A sheet's used area has {cells:,} cells; at most {MAX_CELLS:,} are read.",
+                    "Delete the stray cells far below or to the right of the rows, and save it again.",
+                )
+            return {
+                name: _Lost(links_of_part(archive, part), errors_of_part(archive, part))
+                for name, part in sheet_parts(archive).items()
+            }
     except (ParseError, DefusedXmlException) as error:
         raise _error(path, f"The workbook's XML is damaged ({error}).", "Open it and save it again.") from error
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, OSError, zlib.error) as error:
         raise _error(
             path, f"The file is damaged or not whole ({error}).", "Copy it again; the copy may not have finished."
         ) from error
-
-
-def _judge_extent(path: Path, archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
-    """Refuse a sheet with cells so far apart that the grid between them does not fit into memory."""
-    columns: set[bytes] = set()
-    last_row = 0
-    rest = b""
-    with archive.open(part) as stream:
-        while chunk := stream.read(_SCAN_BYTES):
-            found = _CELL_REFERENCE.findall(rest + chunk)
-            rest = chunk[-32:]
-            columns.update({column for column, _ in found})
-            last_row = max(last_row, max((int(row) for _, row in found), default=0))
-    cells = last_row * max((_column_number(name) for name in columns), default=0)
-    if cells > MAX_CELLS:
-        raise _error(
-            path,
-            f"A sheet's used area has {cells:,} cells; at most {MAX_CELLS:,} are read.",
-            "Delete the stray cells far below or to the right of the rows, and save it again.",
-        )
-
-
-def _column_number(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number
 
 
 def _judge_compound_file(path: Path, content: bytes) -> None:

@@ -10,18 +10,18 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from meter_pipeline.core.cells import EXPORT_COLUMNS, unsafe_cell
+from meter_pipeline.core.error_cells import is_error
 from meter_pipeline.core.sheet_files import Sheet, read_sheets
 from meter_pipeline.core.urls import looks_like_schemeless_url, looks_like_url, urls_in
 from meter_pipeline.errors import SpreadsheetError
+from meter_pipeline.settings import Settings
 
-READER_VERSION = "1"
+READER_VERSION = "2"
 """Part of what a file was read with: a new number reads every file that is still there again."""
-MAX_ROWS = 1_000_000
-"""Rows of one file that are read; more are refused, file and all."""
 URL_SHARE = 0.3
 """A column is a URL column where at least this share of its filled cells (below the header) are URLs."""
 SECOND_COLUMN_SHARE = 0.9
@@ -32,6 +32,26 @@ _NO_WORD = re.compile(r"[\d\s.,:;/+%()\-]*")
 """A blank cell, a number, a date, a telephone number."""
 
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SheetChoice:
+    """What a person knows better about the spreadsheets, and how much of one is taken.
+
+    Attributes:
+        url_column: header of the URL column, or its letter; found by content where None.
+        sheet: the only sheet to read, also where it is hidden; all visible ones that hold URLs where None.
+        max_rows: rows of one file that are taken; further ones are refused.
+    """
+
+    url_column: str | None = None
+    sheet: str | None = None
+    max_rows: int = 1_000_000
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> SheetChoice:
+        """Take the settings of the same names."""
+        return cls(settings.url_column, settings.sheet, settings.max_rows)
 
 
 @dataclass(frozen=True)
@@ -90,23 +110,21 @@ class _Table:
     url_columns: list[int]
 
 
-def read_spreadsheet(
-    path: Path, *, url_column: str | None = None, sheet: str | None = None, content: bytes | None = None
-) -> Spreadsheet:
+def read_spreadsheet(path: Path, choice: SheetChoice | None = None, *, content: bytes | None = None) -> Spreadsheet:
     """Read the rows of a spreadsheet file.
 
     Args:
         path: xlsx, xlsm, xlsb, xls, ods, csv or tsv.
-        url_column: header of the URL column, or its letter; found by content where None.
-        sheet: the only sheet to read, also where it is hidden; all visible ones that hold URLs where None.
+        choice: what a person knows better.
         content: the file's bytes, where they were read already.
 
     Raises:
         SpreadsheetError: the file cannot be read, or holds no URL anywhere.
         OSError: the file cannot be read now.
     """
+    choice = choice or SheetChoice()
     sheets = read_sheets(path, content)
-    chosen = _chosen(path, sheets, sheet)
+    chosen = _chosen(path, sheets, choice.sheet)
     result = Spreadsheet([])
     result.skipped.extend(f"{s.name} (hidden)" for s in sheets if s.hidden and s not in chosen)
     several = len(chosen) > 1
@@ -114,7 +132,7 @@ def read_spreadsheet(
     for one in chosen:
         if not any(any(cells) for cells in one.rows):
             continue
-        table = _find_table(one, url_column)
+        table = _find_table(one, choice.url_column)
         if table is None:
             seen.append(_description(one))
             result.skipped.append(f"{one.name or path.name} (no URL column)")
@@ -125,12 +143,11 @@ def read_spreadsheet(
             f"{one.name}!{table.names[c]}" if several else table.names[c] for c in table.url_columns
         )
         result.rows.extend(_rows(one, table))
-        if len(result.rows) > MAX_ROWS:
-            raise SpreadsheetError(
-                f"The file has more than {MAX_ROWS:,} rows.", where=path.name, fix="Split it into several files."
-            )
+    for place in range(choice.max_rows, len(result.rows)):
+        reason = f"over the limit of {choice.max_rows:,} rows a file; put it into a file of its own"
+        result.rows[place] = replace(result.rows[place], reason=result.rows[place].reason or reason)
     if not any(row.reason is None for row in result.rows):
-        raise _no_url(path, result, seen, url_column, [s.name for s in sheets if s.hidden and s not in chosen])
+        raise _no_url(path, result, seen, choice.url_column, [s.name for s in sheets if s.hidden and s not in chosen])
     return result
 
 
@@ -250,6 +267,11 @@ def _rows(sheet: Sheet, table: _Table) -> list[SheetRow]:
         cells = [unsafe_cell(cell) for cell in raw] if ours else raw
         others = {table.names[c]: cells[c] if c < len(cells) else "" for c in used if c not in left_out}
         found = [url for column in table.url_columns for url in urls_in(_url_text(sheet, number, column, cells))]
+        errors = [cells[c].strip() for c in table.url_columns if c < len(cells) and is_error(cells[c])]
+        if errors and all(url.reason for url in found):
+            reason = f"the cell holds the error {errors[0]}: mend its formula"
+            rows.append(SheetRow(sheet.name, number, errors[0], others, reason))
+            continue
         if not found:
             rows.append(SheetRow(sheet.name, number, "", others, "no URL"))
         rows.extend(SheetRow(sheet.name, number, url.url, others, url.reason) for url in found)

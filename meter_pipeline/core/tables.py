@@ -172,13 +172,16 @@ URL_IMAGES = TableSpec(
         "height": INT,
         "format": STRING,
         **QUALITY_COLUMNS,
+        "notes": STRING,  # what was unusual about the file: animated, turned by EXIF, CMYK, ...
+        "etag": STRING,
+        "last_modified": STRING,
         "attempts": INT,
         "seconds": FLOAT,
         "fetched_at": STRING,
         "reason": STRING,
     },
     key=("image_url",),
-    volatile=frozenset({"attempts", "seconds", "fetched_at", "reason"}),
+    volatile=frozenset({"notes", "etag", "last_modified", "attempts", "seconds", "fetched_at", "reason"}),
 )
 
 IMAGE_FEATURES = TableSpec(
@@ -213,6 +216,7 @@ BATCH_PREDICTIONS = TableSpec(
         "brightness": FLOAT,
         "contrast": FLOAT,
         "green_ratio": FLOAT,
+        "photo_notes": STRING,  # what was unusual about the file: animated, turned by EXIF, CMYK, ...
         "guard_score": FLOAT,
         "nearest_known": STRING,  # image_id of the most similar labelled photo
         "rule": STRING,  # accepted, threshold, guard, dark, error

@@ -23,13 +23,16 @@ class DropConfig(dg.Config):
 
     url_column: str | None = None
     sheet: str | None = None
+    max_rows: int | None = None
 
 
 class DownloadConfig(dg.Config):
-    """Overrides of the settings for this run, and whether to fetch again what failed."""
+    """Overrides of the settings for this run, and whether to fetch again what failed or may have changed."""
 
     retry_failed: bool = False
+    refresh: bool = False
     download_threads: int | None = None
+    download_per_host: int | None = None
     download_attempts: int | None = None
 
 
@@ -53,10 +56,11 @@ class DecisionConfig(dg.Config):
 def drop_rows(config: DropConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """A row a URL of every spreadsheet ever dropped, refused rows with the reason."""
     from meter_pipeline.core.drops import take_in_drops
+    from meter_pipeline.core.spreadsheets import SheetChoice
 
     settings = pipeline.settings(config)
     with pipeline.working("batches") as layout:
-        drops = take_in_drops(layout, url_column=settings.url_column, sheet=settings.sheet)
+        drops = take_in_drops(layout, SheetChoice.from_settings(settings))
         return table_result(
             layout.lake, DROP_ROWS, metadata={"drops": frame_table(drops[["drop", "status", "rows", "reason"]])}
         )
@@ -85,10 +89,10 @@ def url_images(config: DownloadConfig, pipeline: Pipeline) -> dg.MaterializeResu
 
     settings = pipeline.settings(config)
     with pipeline.working("batches") as layout:
-        summary = download_drops(layout, DownloadLimits.from_settings(settings), retry_failed=config.retry_failed)
-        return table_result(
-            layout.lake, URL_IMAGES, metadata={"fetched now": summary.fetched, "failed now": summary.failed}
-        )
+        limits = DownloadLimits.from_settings(settings)
+        summary = download_drops(layout, limits, retry_failed=config.retry_failed, refresh=config.refresh)
+        counts = {"fetched now": summary.fetched, "failed now": summary.failed, "outcomes now": summary.outcomes}
+        return table_result(layout.lake, URL_IMAGES, metadata=counts)
 
 
 @dg.asset(

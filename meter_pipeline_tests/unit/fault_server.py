@@ -9,6 +9,7 @@ import socket
 import struct
 import threading
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -44,6 +45,7 @@ class FaultServer(ThreadingHTTPServer):
         self.hits: Counter[str] = Counter()
         self.headers: dict[str, dict[str, str]] = {}
         self.times: dict[str, list[float]] = {}
+        self.at_once = self.most_at_once = 0
         self.lock = threading.Lock()
         self.closing = threading.Event()
 
@@ -77,12 +79,18 @@ class _Handler(BaseHTTPRequestHandler):
             hit = self.server.hits[path]
             self.server.headers[path] = {name.lower(): value for name, value in self.headers.items()}
             self.server.times.setdefault(path, []).append(time.monotonic())
+            self.server.at_once += 1
+            self.server.most_at_once = max(self.server.most_at_once, self.server.at_once)
         if self.server.latency_s:
             time.sleep(self.server.latency_s)
+        with self.server.lock:
+            self.server.at_once -= 1  # before the answer: the client may ask again before this thread goes on
         if path.startswith("/photo/"):
             self.send(200, jpeg(int(path.split("/")[2].removesuffix(".jpg")) % 1000))
         elif path.startswith("/status/"):
             self.send(int(path.split("/")[2]), b"no")
+        elif path.startswith("/image/"):
+            self.send(200, _odd_image(path.split("/")[2]), {"Content-Type": "image/jpeg"})
         elif path.startswith("/chain/"):
             left = int(path.split("/")[2])
             self.redirect(f"/chain/{left - 1}" if left else "/photo/1.jpg")
@@ -163,6 +171,80 @@ def _no_length(handler: _Handler, hit: int) -> None:
     handler.close_connection = True
 
 
+def _same_etag(handler: _Handler, hit: int) -> None:
+    if handler.headers.get("If-None-Match") == '"v1"':
+        handler.send(304, b"")
+    else:
+        handler.send(200, PHOTO, {"ETag": '"v1"'})
+
+
+def _changing(handler: _Handler, hit: int) -> None:
+    moment = f"Fri, 01 May 2026 12:00:{hit - 1:02d} GMT"
+    if handler.headers.get("If-Modified-Since") == moment:
+        handler.send(304, b"")
+    else:
+        handler.send(200, jpeg(800 + hit), {"Last-Modified": moment})
+
+
+def _photo_then_404(handler: _Handler, hit: int) -> None:
+    handler.send(200, PHOTO) if hit == 1 else handler.send(404, b"no")
+
+
+def _odd_image(kind: str) -> bytes:
+    pixels = Image.open(io.BytesIO(PHOTO))
+    frames = [Image.open(io.BytesIO(jpeg(seed))) for seed in (1, 2)]
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return {
+        "turned": lambda: _encoded(pixels, "JPEG", exif=exif),
+        "cmyk": lambda: _encoded(pixels.convert("CMYK"), "JPEG"),
+        "grey16": lambda: _encoded(Image.fromarray(np.arange(6400, dtype=np.uint16).reshape(80, 80) * 10), "PNG"),
+        "palette": lambda: _encoded(pixels.convert("P"), "PNG"),
+        "alpha": lambda: _encoded(pixels.convert("RGBA"), "PNG"),
+        "animated": lambda: _encoded(pixels.convert("P"), "GIF", save_all=True, append_images=frames),
+        "mpo": lambda: _encoded(pixels, "MPO", save_all=True, append_images=frames),
+        "webp": lambda: _encoded(pixels, "WEBP"),
+        "avif": lambda: _encoded(pixels, "AVIF"),
+        "bmp": lambda: _encoded(pixels, "BMP"),
+        "tiff": lambda: _encoded(pixels, "TIFF"),
+        "bomb": lambda: _png_header(60_000, 60_000),
+        "pixel": lambda: _encoded(Image.new("RGB", (1, 1)), "PNG"),
+        "ribbon": lambda: _encoded(Image.new("RGB", (2000, 40)), "JPEG"),
+        "cut": lambda: PHOTO[: len(PHOTO) // 2],
+        "broken": lambda: PHOTO[:200] + bytes(len(PHOTO) - 200),
+        "svg": lambda: b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>",
+        "video": lambda: b"\x00\x00\x00\x18ftypmp42" + bytes(2000),
+    }[kind]()
+
+
+ODD_IMAGES = {
+    **dict.fromkeys(("turned", "cmyk", "grey16", "palette", "alpha", "animated", "mpo", "webp", "avif"), "ok"),
+    **dict.fromkeys(("bmp", "tiff"), "ok"),
+    "bomb": "too_large_pixels",
+    "pixel": "too_small",
+    "ribbon": "absurd_aspect",
+    "cut": "truncated",
+    "broken": "damaged",
+    "svg": "not_an_image",
+    "video": "unsupported_format",
+}
+"""What `/image/<kind>` answers with, all called image/jpeg, and what is to come of it."""
+
+
+def _encoded(image: Image.Image, file_format: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, file_format, **options)
+    return buffer.getvalue()
+
+
+def _png_header(width: int, height: int) -> bytes:
+    """A PNG that says it is huge, and is a few bytes."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    data = b"IDAT" + zlib.compress(bytes(1000))
+    parts = [struct.pack(">I", len(part) - 4) + part + struct.pack(">I", zlib.crc32(part)) for part in (head, data)]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
 def _garbage(handler: _Handler, hit: int) -> None:
     handler.wfile.write(b"\x16\x03\x01 not HTTP\r\n\r\n")
     handler.close_connection = True
@@ -197,4 +279,7 @@ FAULTS: dict[str, Callable[[_Handler, int], None]] = {
     "/empty": lambda h, _: h.send(200, b""),
     "/no-length": _no_length,
     "/garbage": _garbage,
+    "/same-etag": _same_etag,
+    "/changing": _changing,
+    "/photo-then-404": _photo_then_404,
 }  # fmt: skip

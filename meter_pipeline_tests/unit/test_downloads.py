@@ -20,7 +20,7 @@ from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.tables import URL_IMAGES
 from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import load_settings
-from meter_pipeline_tests.unit.fault_server import FaultServer
+from meter_pipeline_tests.unit.fault_server import ODD_IMAGES, FaultServer
 
 LIMITS = DownloadLimits(
     8, FetchLimits(attempts=2, read_s=2, total_s=4, backoff_s=0.01, addresses=AddressRules.of(["127.0.0.1"], []))
@@ -101,6 +101,55 @@ def test_two_orders_of_arrival_give_the_same_table(tmp_path: Path, server: Fault
     assert tables[0].equals(tables[1])
 
 
+def test_a_refresh_takes_what_changed_and_loses_nothing(layout: Layout, server: FaultServer) -> None:
+    same, changing, gone, plain = (
+        server.url(path) for path in ("/same-etag", "/changing", "/photo-then-404", "/photo/5.jpg")
+    )
+    download_urls([same, changing, gone, plain], layout, LIMITS)
+    before = layout.lake.frame(URL_IMAGES).set_index("image_url")
+    assert before.loc[same, "etag"] == '"v1"'
+    assert before.loc[changing, "last_modified"] == "Fri, 01 May 2026 12:00:00 GMT"
+    version = layout.lake.version(URL_IMAGES)
+    assert download_urls([same, changing, gone, plain], layout, LIMITS).fetched == 0
+    summary = download_urls([same, changing, gone, plain], layout, LIMITS, refresh=True)
+    assert summary.outcomes == {"not_found": 1, "not_modified": 1, "ok": 2}
+    assert (summary.fetched, summary.failed) == (4, 1)
+    after = layout.lake.frame(URL_IMAGES).set_index("image_url")
+    assert after.loc[changing, "image_id"] != before.loc[changing, "image_id"]
+    assert layout.image(after.loc[changing, "image_id"]).exists()
+    for url in (same, gone, plain):
+        assert after.loc[url, "outcome"] == "ok"
+        assert after.loc[url, "image_id"] == before.loc[url, "image_id"]
+    assert layout.lake.version(URL_IMAGES) != version
+    assert len(after) == 4
+
+
+def test_a_host_is_never_asked_for_more_than_its_share_at_once(layout: Layout) -> None:
+    with FaultServer(latency_s=0.05) as one, FaultServer(latency_s=0.05) as other:
+        urls = [server.url(f"/photo/{n}.jpg") for n in range(24) for server in (one, other)]
+        limits = DownloadLimits(12, LIMITS.fetch, per_host=3)
+        assert download_urls(urls, layout, limits).outcomes == {"ok": 48}
+        assert one.most_at_once == other.most_at_once == 3
+
+
+def test_what_is_odd_about_a_photo_is_noted(layout: Layout, server: FaultServer) -> None:
+    download_urls([server.url("/image/animated"), server.url("/image/cmyk")], layout, LIMITS)
+    notes = layout.lake.frame(URL_IMAGES).set_index("image_url")["notes"]
+    assert notes[server.url("/image/animated")] == "animated: first frame"
+    assert notes[server.url("/image/cmyk")] == "CMYK"
+
+
+@pytest.mark.parametrize(("kind", "outcome"), ODD_IMAGES.items(), ids=list(ODD_IMAGES))
+def test_every_odd_kind_of_image_has_its_outcome(layout: Layout, server: FaultServer, kind: str, outcome: str) -> None:
+    url = server.url(f"/image/{kind}")
+    started = time.monotonic()
+    download_urls([url], layout, LIMITS)
+    row = layout.lake.read(URL_IMAGES).to_pylist()[0]
+    assert row["outcome"] == outcome, row["reason"]
+    assert (row["reason"] is None) == (outcome == "ok")
+    assert time.monotonic() - started < 3
+
+
 class _CancelledRun(BaseException):
     """As Dagster's interrupt: not an Exception."""
 
@@ -128,6 +177,35 @@ def test_a_cancelled_run_keeps_what_it_has_and_stops_soon(layout: Layout, server
     download_urls(urls[:100], layout, LIMITS)
     assert server.hits.total() <= 100 + 8 + 8
     assert len(outcomes(layout)) == 100
+
+
+def test_two_processes_at_once_on_shared_urls_fetch_each_photo_once(tmp_path: Path) -> None:
+    """As two runs do: the stage is one at a time, whoever comes second finds the photos of the first."""
+    with FaultServer(latency_s=0.02) as server:
+        halves = [[server.url(f"/photo/{n}.jpg") for n in range(first, first + 60)] for first in (0, 30)]
+        layout = Layout(tmp_path / "data")
+        for name, urls in zip("ab", halves, strict=True):
+            layout.drops.mkdir(parents=True, exist_ok=True)
+            (layout.drops / f"{name}.csv").write_text("url\n" + "\n".join(urls), encoding="utf-8")
+        command = [sys.executable, "-c", TWO_AT_ONCE, str(layout.root)]
+        running = [subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}) for _ in range(2)]
+        assert [process.wait(60) for process in running] == [0, 0]
+        assert outcomes(layout) == dict.fromkeys(sorted({*halves[0], *halves[1]}), "ok")
+        assert server.hits.total() == 90
+
+
+TWO_AT_ONCE = """
+import sys
+from pathlib import Path
+from meter_pipeline.core.downloads import download_drops
+from meter_pipeline.core.drops import take_in_drops
+from meter_pipeline.defs.resources import Pipeline
+from meter_pipeline_tests.unit.test_downloads import LIMITS
+with Pipeline(overrides={"data_dir": sys.argv[1]}).working("batches") as layout:
+    take_in_drops(layout)
+with Pipeline(overrides={"data_dir": sys.argv[1]}).working("batches") as layout:
+    download_drops(layout, LIMITS)
+"""
 
 
 WORKER = """
@@ -186,5 +264,6 @@ def test_limits_come_from_the_settings(tmp_path: Path) -> None:
     chosen = load_settings(data_dir=tmp_path, download_timeout=2.0, allow_networks="10.0.0.0/8", download_threads=3)
     limits = DownloadLimits.from_settings(chosen)
     assert (limits.threads, limits.fetch.connect_s, limits.fetch.read_s, limits.fetch.total_s) == (3, 2.0, 2.0, 6.0)
+    assert limits.per_host == 8
     with pytest.raises(MeterError, match="METER_ALLOW_NETWORKS"):
         DownloadLimits.from_settings(load_settings(data_dir=tmp_path, allow_networks="ten"))

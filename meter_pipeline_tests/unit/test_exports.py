@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from openpyxl.utils.escape import unescape
 
 from meter_pipeline.core.cells import EXPORT_COLUMNS, safe_cell, unsafe_cell
-from meter_pipeline.core.exports import read_export, write_exports
+from meter_pipeline.core.exports import FURTHER_COLUMNS, PLACE_COLUMNS, read_export, write_exports
 from meter_pipeline.core.spreadsheets import read_spreadsheet
 from meter_pipeline.core.tables import BATCH_PREDICTIONS, DROP_ROWS, DROPS
 
@@ -31,6 +31,9 @@ FORMULAS = [
     "-",
     "=cmd|' /C calc'!A0",
 ]
+
+OURS = len(EXPORT_COLUMNS) + len(FURTHER_COLUMNS) + len(PLACE_COLUMNS)
+"""Columns before the sheet's own."""
 
 
 def tables(
@@ -67,14 +70,14 @@ def test_the_export_has_the_agreed_columns_then_the_sheets_own(tmp_path: Path) -
     content = (tmp_path / "may.csv").read_bytes()
     assert content.startswith(b"\xef\xbb\xbf"), "by this mark Excel knows UTF-8"
     header, row = content.decode("utf-8-sig").splitlines()
-    assert header.split(",") == [*EXPORT_COLUMNS, "sheet", "row_number", "Account", "Remark"]
-    assert row == "http://p.example/0.jpg,LT2,LT2,91.23,,,,,12.35,,0.5000,sure,May,2,000123,dunkel"
+    assert header.split(",") == [*EXPORT_COLUMNS, *FURTHER_COLUMNS, *PLACE_COLUMNS, "Account", "Remark"]
+    assert row == "http://p.example/0.jpg,LT2,LT2,91.23,,,,,12.35,,0.5000,sure,,May,2,000123,dunkel"
     cells = workbook(tmp_path / "may.xlsx")
     assert cells[0] == header.split(",")
     assert cells[1][:4] == ["http://p.example/0.jpg", "LT2", "LT2", 91.23]
     assert cells[1][-3:] == [2, "000123", "dunkel"]
     sheet = openpyxl.load_workbook(tmp_path / "may.xlsx").active
-    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", "A1:P2")
+    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", "A1:Q2")
 
 
 def test_only_what_changed_is_written_again(tmp_path: Path) -> None:
@@ -101,13 +104,13 @@ def test_formulas_from_the_sheet_stay_text(tmp_path: Path) -> None:
     others = [{"Remark": text, "=HYPERLINK(1)": "x"} for text in FORMULAS]
     write_exports(*tables("may", others), tmp_path)
     for line in read_raw(tmp_path / "may.csv")[1:]:
-        assert not line[14].startswith(("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d"))
+        assert not line[OURS].startswith(("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d"))
     back = read_export(tmp_path / "may.csv")
     assert back["Remark"].tolist() == FORMULAS
     assert "=HYPERLINK(1)" in back
     for row in openpyxl.load_workbook(tmp_path / "may.xlsx").active.iter_rows():
         assert all(cell.data_type != "f" for cell in row)
-    assert [unescape(str(row[14])) for row in workbook(tmp_path / "may.xlsx")[1:]] == FORMULAS
+    assert [unescape(str(row[OURS])) for row in workbook(tmp_path / "may.xlsx")[1:]] == FORMULAS
     again = read_spreadsheet(tmp_path / "may.xlsx")
     assert [row.other_columns["Remark"] for row in again.rows] == FORMULAS
 
@@ -161,6 +164,6 @@ def test_export_then_import_gives_back_what_went_in(tmp_path: Path, others: list
     write_exports(*tables("may", others), folder)
     back = read_export(folder / "may.csv")
     names = list(dict.fromkeys(name for row in others for name in row))
-    assert back.iloc[:, 14:].values.tolist() == [[row.get(name, "") for name in names] for row in others]
-    cells = [row[14:] for row in workbook(folder / "may.xlsx")[1:]]
+    assert back.iloc[:, OURS:].values.tolist() == [[row.get(name, "") for name in names] for row in others]
+    cells = [row[OURS:] for row in workbook(folder / "may.xlsx")[1:]]
     assert [len(row) for row in cells] == [len(names)] * len(others)

@@ -236,6 +236,45 @@ def test_a_host_that_comes_back_loses_no_url() -> None:
     assert set(outcomes) <= {"ok", "host_down"}
 
 
+def test_a_name_server_that_does_not_answer_is_not_waited_for_longer_than_a_connection() -> None:
+    def silent(*_: Any, **__: Any) -> list[tuple[Any, ...]]:
+        time.sleep(5)
+        return []
+
+    limits = FetchLimits(attempts=1, connect_s=0.3, addresses=LOOPBACK)
+    with Fetcher(limits, resolver=silent) as fetcher:
+        start = time.monotonic()
+        fetched = fetcher.fetch("http://photos.example/1.jpg")
+    assert fetched.outcome == "host_down"
+    assert time.monotonic() - start < 0.3 + SLACK_S
+
+
+def test_a_tls_handshake_that_drips_ends_at_the_deadline() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    closing = threading.Event()
+
+    def drip() -> None:
+        connection, _ = listener.accept()
+        # A handshake record of 16,000 bytes, one byte at a time: every byte starts the socket's own time-out anew.
+        connection.sendall(b"\x16\x03\x03\x3e\x80\x02\x00\x3e\x7c")
+        while not closing.wait(0.1):
+            try:
+                connection.sendall(b"\x00")
+            except OSError:
+                break
+        connection.close()
+
+    threading.Thread(target=drip, daemon=True).start()
+    limits = FetchLimits(attempts=1, connect_s=1, read_s=1, total_s=0.8, addresses=LOOPBACK)
+    with Fetcher(limits) as fetcher:
+        start = time.monotonic()
+        fetched = fetcher.fetch(f"https://127.0.0.1:{listener.getsockname()[1]}/1.jpg")
+    closing.set()
+    listener.close()
+    assert fetched.outcome in {"timeout", "connection_error"}
+    assert time.monotonic() - start < 0.8 + SLACK_S
+
+
 def test_cancelling_ends_running_requests_at_once(server: FaultServer) -> None:
     limits = FetchLimits(read_s=20, total_s=20, addresses=LOOPBACK)
     raised: list[BaseException] = []

@@ -184,3 +184,18 @@ def test_a_reader_beside_a_writer_never_sees_half_a_table(tmp_path: Path) -> Non
     assert lake.read(CLUSTERS).num_rows == 500
     lake.replace(CLUSTERS, clusters([("a", 1, 1.0)]))
     assert lake.count(CLUSTERS) == 1
+
+
+def test_a_column_added_later_is_null_in_what_was_written_before(tmp_path: Path) -> None:
+    columns = dict(CLUSTERS.columns)
+    lake = Lake(tmp_path)
+    lake.replace(CLUSTERS, clusters([("a", 1, 0.5)]))
+    wider = TableSpec("clusters", "The same, and a note.", {"note": STRING, **columns, "size": INT}, key=("image_id",))
+    assert lake.read(wider).to_pylist() == [
+        {"note": None, "image_id": "a", "cluster_id": 1, "membership": 0.5, "size": None}
+    ]
+    lake.append(wider, clusters([("b", 2, None)]).assign(note="new", size=3))
+    assert lake.read(wider, ["size", "image_id"]).to_pylist() == [
+        {"size": None, "image_id": "a"},
+        {"size": 3, "image_id": "b"},
+    ]

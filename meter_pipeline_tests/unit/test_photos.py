@@ -196,7 +196,7 @@ def bomb(width: int, height: int) -> bytes:
         (b'\n{"error": "no such photo"}', "not_an_image"),
         (b"meter 4711", "not_an_image"),
         (b"%PDF-1.7 scan", "unsupported_format"),
-        (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1", "unsupported_format"),
+        (b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00isom", "unsupported_format"),
         (encoded(two_halves(), "PNG").replace(b"IDAT", b"IDAX"), "damaged"),
         (encoded(Image.new("RGB", (1, 1)), "GIF"), "too_small"),
         (encoded(Image.new("RGB", (31, 400)), "PNG"), "too_small"),
@@ -244,3 +244,12 @@ def test_an_export_tells_nothing_about_where_and_when() -> None:
         assert not image.getexif()
         assert image.size == (80, 48)
         assert near(image.convert("RGB"), (5, 5), RED, 25)
+
+
+def test_avif_and_heic_where_pillow_can() -> None:
+    pytest.importorskip("pillow_heif", reason="installed with the dev extra where there is a wheel")
+    for file_format, name in (("AVIF", "AVIF"), ("HEIF", "HEIF")):
+        photo = open_photo(encoded(two_halves(), file_format))
+        assert (photo.format, photo.width, photo.height) == (name, 80, 48)
+        assert near(photo.image, (10, 20), RED, 40)
+        assert near(photo.image, (70, 20), BLUE, 40)

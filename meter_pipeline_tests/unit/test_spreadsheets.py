@@ -17,8 +17,10 @@ from odf.table import Table, TableCell, TableRow
 from odf.text import P
 
 from meter_pipeline.core import sheet_files
-from meter_pipeline.core.spreadsheets import Spreadsheet, column_letters, read_spreadsheet
+from meter_pipeline.core.error_cells import errors_of_part
+from meter_pipeline.core.spreadsheets import SheetChoice, Spreadsheet, column_letters, read_spreadsheet
 from meter_pipeline.errors import SpreadsheetError
+from meter_pipeline_tests.unit.xlsb_writer import write_xlsb
 
 Rows = Sequence[Sequence[Any]]
 HEADER = ["Account", "Photo", "Reading", "Date", "Remark"]
@@ -94,7 +96,7 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "a.xlsm": lambda path: write_xlsx(path, {"Sheet": ROWS}),
     "a.xls": lambda path: write_xls(path, ROWS),
     "a.ods": lambda path: write_ods(path, ROWS),
-    # xlsb is read by the same reader, but nothing at hand writes one.
+    "a.xlsb": lambda path: write_xlsb(path, [[str(v) if isinstance(v, dt.date) else v for v in row] for row in ROWS]),
 }
 TEXTS = {
     "utf8.csv": (",", "utf-8"),
@@ -150,9 +152,9 @@ def test_titles_several_sheets_and_hidden_ones(tmp_path: Path) -> None:
     assert found.rows[0].other_columns == {"Zählernr.": "0007"}
     assert found.url_columns == ["Mai!Bild (Link)", "Juni!फोटो"]
     assert found.skipped == ["Old (hidden)", "Notes (no URL column)"]
-    assert [row.sheet for row in read_spreadsheet(path, sheet="old").rows] == ["Old"]
+    assert [row.sheet for row in read_spreadsheet(path, SheetChoice(sheet="old")).rows] == ["Old"]
     with pytest.raises(SpreadsheetError, match=r"no sheet 'July'.*'Mai'"):
-        read_spreadsheet(path, sheet="July")
+        read_spreadsheet(path, SheetChoice(sheet="July"))
 
 
 def test_a_first_row_without_url_is_not_taken_for_the_header(tmp_path: Path) -> None:
@@ -180,13 +182,15 @@ def test_several_url_columns_and_several_urls_in_a_cell(tmp_path: Path) -> None:
     assert not found.refused
     assert [row.image_url[17:] for row in found.rows if row.row_number == 3] == ["x.jpg", "y.jpg", "b1.jpg"]
     assert found.rows[0].other_columns["Front"] == "http://p.example/f0.jpg"
-    assert [row.image_url[17:18] for row in read_spreadsheet(tmp_path / "a.xlsx", url_column="back").rows] == [
+    assert [
+        row.image_url[17:18] for row in read_spreadsheet(tmp_path / "a.xlsx", SheetChoice(url_column="back")).rows
+    ] == [
         "",
         "b",
         "b",
         "b",
     ]
-    assert len(read_spreadsheet(tmp_path / "a.xlsx", url_column="C").rows) == 4
+    assert len(read_spreadsheet(tmp_path / "a.xlsx", SheetChoice(url_column="C")).rows) == 4
 
 
 def test_repeated_and_missing_headers_keep_every_column(tmp_path: Path) -> None:
@@ -307,9 +311,9 @@ def test_a_file_without_urls_says_what_it_saw_and_how_to_name_the_column(tmp_pat
     ):
         read_spreadsheet(path)
     with pytest.raises(SpreadsheetError, match=r"no column 'Foto'"):
-        read_spreadsheet(path, url_column="Foto")
+        read_spreadsheet(path, SheetChoice(url_column="Foto"))
     with pytest.raises(SpreadsheetError, match=r"None of the 1 rows.*1 x not a URL"):
-        read_spreadsheet(path, url_column="Account")
+        read_spreadsheet(path, SheetChoice(url_column="Account"))
 
 
 def test_a_remark_with_a_link_is_no_url_column(tmp_path: Path) -> None:
@@ -354,3 +358,83 @@ def test_no_file_content_raises_anything_but_a_spreadsheet_error(
 
 def test_column_letters() -> None:
     assert [column_letters(n) for n in (0, 25, 26, 701, 702, 16383)] == ["A", "Z", "AA", "ZZ", "AAA", "XFD"]
+
+
+def test_error_cells_are_refused_as_such_and_travel_as_people_see_them(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.append(["Account", "Photo"])
+    sheet.append(["#N/A", "http://photos.example/1.jpg"])
+    sheet.append(["000124", "#REF!"])
+    sheet.append(["000125", None])
+    for place in ("A2", "B3"):
+        sheet[place].data_type = "e"
+    book.save(tmp_path / "a.xlsx")
+    with zipfile.ZipFile(tmp_path / "a.xlsx") as archive:
+        xml = archive.read("xl/worksheets/sheet1.xml").decode()
+    assert xml.count('t="e"') == 2
+    found = read_spreadsheet(tmp_path / "a.xlsx")
+    assert [(row.row_number, row.image_url, row.reason) for row in found.rows] == [
+        (2, "http://photos.example/1.jpg", None),
+        (3, "#REF!", "the cell holds the error #REF!: mend its formula"),
+        (4, "", "no URL"),
+    ]
+    assert found.rows[0].other_columns == {"Account": "#N/A"}
+    text = tmp_path / "a.csv"
+    text.write_text("Photo\nhttp://photos.example/1.jpg\n#N/A\n", encoding="utf-8")
+    assert "error #N/A" in str(read_spreadsheet(text).rows[1].reason)
+
+
+def test_an_error_of_a_formula_and_one_across_the_readers_chunks_are_found() -> None:
+    cell = '<c r="B{}" s="1" t="e"><f t="shared" si="0">VLOOKUP(A1,Z:Z,1,0)</f><v>#N/A</v></c>'
+    cells = "".join(cell.format(row) + f'<c r="C{row}" t="s"><v>{row}</v></c>' for row in range(1, 20_001))
+    with io.BytesIO() as buffer, zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("sheet.xml", cells)
+        assert len(cells) > 1 << 20
+        assert errors_of_part(archive, "sheet.xml") == {(row, 1): "#N/A" for row in range(1, 20_001)}
+
+
+def test_rows_over_the_limit_are_refused_each_and_the_others_are_taken(tmp_path: Path) -> None:
+    rows = [["Photo"], *[[f"http://photos.example/{number}.jpg"] for number in range(5)]]
+    found = read_spreadsheet(write_xlsx(tmp_path / "a.xlsx", {"S": rows}), SheetChoice(max_rows=3))
+    assert [row.reason is None for row in found.rows] == [True] * 3 + [False] * 2
+    assert found.rows[4].image_url == "http://photos.example/4.jpg"
+    assert found.rows[4].reason == "over the limit of 3 rows a file; put it into a file of its own"
+
+
+@pytest.mark.parametrize("name", ["far.xlsb", "far.ods"])
+def test_cells_far_apart_in_other_workbooks_do_not_fill_the_memory_either(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name.endswith("xlsb"):
+        write_xlsb(path, [["http://photos.example/1.jpg", *[None] * 16_000, "far"], *[["x"]] * 5000], first_row=9000)
+    else:
+        book = OpenDocumentSpreadsheet()
+        table = Table(name="Sheet")
+        line = TableRow(numberrowsrepeated=1_000_000)
+        for text in ("http://photos.example/1.jpg", "far"):
+            cell = TableCell(valuetype="string", numbercolumnsrepeated=8_000)
+            cell.addElement(P(text=text))
+            line.addElement(cell)
+        table.addElement(line)
+        book.spreadsheet.addElement(table)
+        book.save(str(path))
+    with pytest.raises(SpreadsheetError, match="stray cells"):
+        read_spreadsheet(path)
+
+
+def test_empty_cells_to_the_edge_of_an_ods_sheet_are_no_extent(tmp_path: Path) -> None:
+    book = OpenDocumentSpreadsheet()
+    table = Table(name="Sheet")
+    for text in ("Photo", "http://photos.example/1.jpg"):
+        line = TableRow()
+        cell = TableCell(valuetype="string")
+        cell.addElement(P(text=text))
+        line.addElement(cell)
+        line.addElement(TableCell(numbercolumnsrepeated=16_383))
+        table.addElement(line)
+    rest = TableRow(numberrowsrepeated=1_048_574)
+    rest.addElement(TableCell(numbercolumnsrepeated=16_384))
+    table.addElement(rest)
+    book.spreadsheet.addElement(table)
+    book.save(str(tmp_path / "a.ods"))
+    assert [row.image_url for row in read_spreadsheet(tmp_path / "a.ods").rows] == ["http://photos.example/1.jpg"]

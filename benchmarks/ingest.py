@@ -17,7 +17,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -312,7 +311,6 @@ def serve(port: int) -> None:
     server = FaultServer(latency_s=LATENCY_S, port=port)
     server.RequestHandlerClass = Handler
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-    threading.Thread(target=lambda: None).start()
     server.serve_forever()
 
 

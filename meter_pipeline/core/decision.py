@@ -89,7 +89,7 @@ def _judge(
     row: Mapping[str, object], rules: DecisionRules, threshold: float | None, luma: float | None
 ) -> tuple[str, str, str]:
     name, confidence, score = str(row["top1_class"]), float(str(row["top1_confidence"])), row["guard_score"]
-    if luma is not None and is_dark(luma, 0.0, rules.dark_brightness):
+    if luma is not None and is_dark(luma, rules.dark_brightness):
         return (
             DARK,
             "dark",

@@ -13,13 +13,17 @@ from meter_pipeline.core.workbook_parts import Place, place_of
 ERRORS = frozenset(
     {"#REF!", "#N/A", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", "#GETTING_DATA"}
 )
+_MARKS = (b't="e"', b"t='e'")
 _CHUNK_BYTES = 1 << 20
 _OVERLAP_BYTES = 16 * 1024
 """No cell's formula is longer than 8,192 characters; a cell cut by a chunk's end is whole in the next."""
+# No part of it runs over a `<`: a file made of `<c <c <c` would else be searched to its end from each of them.
 _ERROR_CELL = re.compile(
-    rb"""<(?:\w+:)?c\b(?=[^>]*\st=["']e["'])(?=[^>]*\sr=["']([A-Z]{1,3}\d{1,7})["'])[^>]*>"""
-    rb"""(?:<(?:\w+:)?f\b[^>]*?(?:/>|>[^<]*</(?:\w+:)?f>))?<(?:\w+:)?v>([^<]{1,20})<"""
+    rb"""<(?:\w{1,20}:)?c\s([^<>]*)>(?:<(?:\w{1,20}:)?f\b[^<>]*(?:/>|>[^<]*</(?:\w{1,20}:)?f>))?"""
+    rb"""<(?:\w{1,20}:)?v>(#[^<]{1,20})<"""
 )
+_IS_ERROR = re.compile(rb"""(?:^|\s)t=["']e["']""")
+_REFERENCE = re.compile(rb"""(?:^|\s)r=["']([A-Z]{1,3}\d{1,7})["']""")
 
 
 def errors_of_part(archive: zipfile.ZipFile, part: str) -> dict[Place, str]:
@@ -28,8 +32,12 @@ def errors_of_part(archive: zipfile.ZipFile, part: str) -> dict[Place, str]:
     rest = b""
     with archive.open(part) as stream:
         while chunk := stream.read(_CHUNK_BYTES):
+            if not any(mark in rest + chunk for mark in _MARKS):
+                rest = chunk[-_OVERLAP_BYTES:]
+                continue
             for match in _ERROR_CELL.finditer(rest + chunk):
-                place = place_of(match.group(1).decode("ascii"))
+                reference = _REFERENCE.search(match.group(1)) if _IS_ERROR.search(match.group(1)) else None
+                place = place_of(reference.group(1).decode("ascii")) if reference else None
                 if place:
                     found[place] = match.group(2).decode("utf-8", errors="replace")
             rest = chunk[-_OVERLAP_BYTES:]

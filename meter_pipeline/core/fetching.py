@@ -14,7 +14,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import requests
 import urllib3.exceptions
@@ -25,7 +25,7 @@ from meter_pipeline.core.guarded_connections import DeadlineWatch, GuardedAdapte
 from meter_pipeline.core.host_breaker import HostBreaker
 from meter_pipeline.core.outcomes import RETRIED_STATUSES, Outcome, outcome_of_status, status_text
 from meter_pipeline.core.photos import refusal_of_foreign, sniff
-from meter_pipeline.core.urls import UrlRefusedError, clean_url
+from meter_pipeline.core.urls import UrlRefusedError, clean_url, host_of
 
 USER_AGENT = "meter-pipeline"
 MAX_REDIRECTS = 5
@@ -180,7 +180,7 @@ class Fetcher:
             CancelledError: `cancel` was called.
         """
         start, attempts = time.monotonic(), 0
-        host = urlsplit(url).netloc.lower()
+        host = host_of(url)
         while True:
             if not self._breaker.admit(host):
                 self._raise_if_cancelled()
@@ -226,6 +226,9 @@ class Fetcher:
                         _drain(response)
                         url = _redirected(url, target)
                         continue
+                    if response.status_code == 304 and headers:
+                        reason = "The server says that the photo is the same as before."
+                        raise _AttemptError(Outcome.NOT_MODIFIED, reason)
                     return self._body(response, deadline), _validators(response)
             raise _AttemptError(Outcome.BAD_REDIRECT, f"More than {MAX_REDIRECTS} redirects, the last to {url}.")
         except _AttemptError as error:
@@ -264,7 +267,9 @@ class Fetcher:
             return _AttemptError(Outcome.TIMEOUT, reason, again=True, host_silent=True)
         cause = _innermost(error)
         if isinstance(cause, urllib3.exceptions.NameResolutionError):
-            return _AttemptError(Outcome.HOST_DOWN, "There is no host of that name.", again=True, host_silent=True)
+            silent = getattr(cause.__cause__, "errno", None) == socket.EAI_AGAIN
+            reason = "The name server does not answer." if silent else "There is no host of that name."
+            return _AttemptError(Outcome.HOST_DOWN, reason, again=True, host_silent=True)
         if isinstance(cause, urllib3.exceptions.NewConnectionError):
             return _AttemptError(Outcome.HOST_DOWN, f"No connection: {_cause(error)}.", again=True, host_silent=True)
         return _AttemptError(
@@ -274,8 +279,6 @@ class Fetcher:
     def _body(self, response: requests.Response, deadline: float) -> bytes:
         """The bytes of a 200 answer, within the limits."""
         status = response.status_code
-        if status == 304:
-            raise _AttemptError(Outcome.NOT_MODIFIED, "The server says that the photo is the same as before.")
         if status != 200:
             _drain(response)
             again = status in RETRIED_STATUSES

@@ -105,23 +105,12 @@ class GuardedAdapter(HTTPAdapter):
 
 def _pool_classes(rules: AddressRules, watch: DeadlineWatch, resolver: Resolver) -> dict[str, type[HTTPConnectionPool]]:
     class Guarded:
-        _handshake: socket.socket | None = None
-
         def _new_conn(self) -> socket.socket:
-            sock = connect(self, rules, resolver)  # type: ignore[arg-type]
-            # TLS takes the socket's place before it is done shaking hands; a second handle can still be cut off.
-            self._handshake = sock.dup()
-            watch.uses(self._handshake)
-            return sock
+            return connect(self, rules, resolver)  # type: ignore[arg-type]
 
         def connect(self) -> None:
-            try:
-                super().connect()  # type: ignore[misc]
-            finally:
-                watch.uses(self.sock)  # type: ignore[attr-defined]
-                if self._handshake is not None:
-                    self._handshake.close()
-                    self._handshake = None
+            super().connect()  # type: ignore[misc]  # a TLS handshake as a whole ends with the socket's time-out
+            watch.uses(self.sock)  # type: ignore[attr-defined]
 
         def putrequest(self, *args: Any, **kwargs: Any) -> None:
             watch.uses(self.sock)  # type: ignore[attr-defined]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+
+from meter_pipeline.core.urls import host_of
 
 _POLL_S = 0.1
 
@@ -24,7 +25,7 @@ class HostQueues:
     def __init__(self, urls: Iterable[str], per_host: int, stopped: threading.Event) -> None:
         self._waiting: dict[str, deque[str]] = {}
         for url in urls:
-            self._waiting.setdefault(_host(url), deque()).append(url)
+            self._waiting.setdefault(host_of(url), deque()).append(url)
         self._per_host, self._stopped = per_host, stopped
         self._out: Counter[str] = Counter()
         self._turns = deque(self._waiting)  # hosts with URLs left and a place free
@@ -50,14 +51,10 @@ class HostQueues:
 
     def done(self, url: str) -> None:
         """Give the place of a URL that was taken back to its host."""
-        host = _host(url)
+        host = host_of(url)
         with self._changed:
             was_full = self._out[host] == self._per_host
             self._out[host] -= 1
             if was_full and self._waiting[host]:
                 self._turns.append(host)
             self._changed.notify_all()
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).netloc.lower()

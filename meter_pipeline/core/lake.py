@@ -143,12 +143,7 @@ class Lake:
         """Read a shard; a column that the table did not have when the shard was written is null in it."""
         path = self.root / spec.name / shard.file
         names = columns or list(spec.columns)
-        there = set(pq.read_schema(path).names)
-        table = pq.read_table(path, columns=[n for n in names if n in there], filters=where, partitioning=None)
-        for place, name in enumerate(names):
-            if name not in there:
-                table = table.add_column(place, name, pa.nulls(table.num_rows, spec.columns[name]))
-        return table
+        return pq.read_table(path, columns=names, schema=spec.schema, filters=where, partitioning=None)
 
     @contextmanager
     def _writing(self, spec: TableSpec) -> Iterator[None]:

@@ -62,7 +62,7 @@ def measure(image: Image.Image) -> Quality:
     )
 
 
-def is_dark(brightness: float, contrast: float, threshold: float) -> bool:  # noqa: ARG001 (measured: see below)
+def is_dark(brightness: float, threshold: float) -> bool:
     """Return whether a photo is too dark for its prediction to be final.
 
     Mean luma decides alone: of the 5 photos marked dark among the 789 field photos, at most 2 % of the 707 good ones
@@ -72,7 +72,6 @@ def is_dark(brightness: float, contrast: float, threshold: float) -> bool:  # no
 
     Args:
         brightness: mean luma, 0 to 255.
-        contrast: standard deviation of the luma; it was tried and has no say.
         threshold: setting `dark_brightness`.
     """
     return brightness < threshold

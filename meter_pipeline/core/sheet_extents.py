@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterator
+from xml.etree.ElementTree import Element
 
 from meter_pipeline.core.workbook_parts import column_number, elements, tag
 
@@ -102,7 +103,6 @@ def _ods(archive: zipfile.ZipFile, part: str) -> int:
     return largest
 
 
-def _repeats(element: object, name: str) -> int:
-    attributes: dict[str, str] = element.attrib  # type: ignore[attr-defined]
-    value = next((v for key, v in attributes.items() if key.endswith(f"}}{name}")), "1")
+def _repeats(element: Element, name: str) -> int:
+    value = next((v for key, v in element.attrib.items() if key.endswith(f"}}{name}")), "1")
     return int(value) if value.isdecimal() else 1

@@ -101,8 +101,8 @@ def clean_url(text: str) -> str:
 
 
 def host_of(url: str) -> str:
-    """Return the host of a cleaned URL, without port."""
-    return urlsplit(url).hostname or ""
+    """Return the host of a cleaned URL, with its port where it names one."""
+    return urlsplit(url).netloc
 
 
 def _bare(text: str) -> str:

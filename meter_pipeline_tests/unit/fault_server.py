@@ -9,7 +9,6 @@ import socket
 import struct
 import threading
 import time
-import zlib
 from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +16,8 @@ from urllib.parse import urlsplit
 
 import numpy as np
 from PIL import Image
+
+from meter_pipeline_tests.unit.odd_images import odd_image
 
 CANARY = "/canary"
 """A path nobody may reach unless the loopback address is on the allow-list."""
@@ -90,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif path.startswith("/status/"):
             self.send(int(path.split("/")[2]), b"no")
         elif path.startswith("/image/"):
-            self.send(200, _odd_image(path.split("/")[2]), {"Content-Type": "image/jpeg"})
+            self.send(200, odd_image(path.split("/")[2]), {"Content-Type": "image/jpeg"})
         elif path.startswith("/chain/"):
             left = int(path.split("/")[2])
             self.redirect(f"/chain/{left - 1}" if left else "/photo/1.jpg")
@@ -188,61 +189,6 @@ def _changing(handler: _Handler, hit: int) -> None:
 
 def _photo_then_404(handler: _Handler, hit: int) -> None:
     handler.send(200, PHOTO) if hit == 1 else handler.send(404, b"no")
-
-
-def _odd_image(kind: str) -> bytes:
-    pixels = Image.open(io.BytesIO(PHOTO))
-    frames = [Image.open(io.BytesIO(jpeg(seed))) for seed in (1, 2)]
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    return {
-        "turned": lambda: _encoded(pixels, "JPEG", exif=exif),
-        "cmyk": lambda: _encoded(pixels.convert("CMYK"), "JPEG"),
-        "grey16": lambda: _encoded(Image.fromarray(np.arange(6400, dtype=np.uint16).reshape(80, 80) * 10), "PNG"),
-        "palette": lambda: _encoded(pixels.convert("P"), "PNG"),
-        "alpha": lambda: _encoded(pixels.convert("RGBA"), "PNG"),
-        "animated": lambda: _encoded(pixels.convert("P"), "GIF", save_all=True, append_images=frames),
-        "mpo": lambda: _encoded(pixels, "MPO", save_all=True, append_images=frames),
-        "webp": lambda: _encoded(pixels, "WEBP"),
-        "avif": lambda: _encoded(pixels, "AVIF"),
-        "bmp": lambda: _encoded(pixels, "BMP"),
-        "tiff": lambda: _encoded(pixels, "TIFF"),
-        "bomb": lambda: _png_header(60_000, 60_000),
-        "pixel": lambda: _encoded(Image.new("RGB", (1, 1)), "PNG"),
-        "ribbon": lambda: _encoded(Image.new("RGB", (2000, 40)), "JPEG"),
-        "cut": lambda: PHOTO[: len(PHOTO) // 2],
-        "broken": lambda: PHOTO[:200] + bytes(len(PHOTO) - 200),
-        "svg": lambda: b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>",
-        "video": lambda: b"\x00\x00\x00\x18ftypmp42" + bytes(2000),
-    }[kind]()
-
-
-ODD_IMAGES = {
-    **dict.fromkeys(("turned", "cmyk", "grey16", "palette", "alpha", "animated", "mpo", "webp", "avif"), "ok"),
-    **dict.fromkeys(("bmp", "tiff"), "ok"),
-    "bomb": "too_large_pixels",
-    "pixel": "too_small",
-    "ribbon": "absurd_aspect",
-    "cut": "truncated",
-    "broken": "damaged",
-    "svg": "not_an_image",
-    "video": "unsupported_format",
-}
-"""What `/image/<kind>` answers with, all called image/jpeg, and what is to come of it."""
-
-
-def _encoded(image: Image.Image, file_format: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, file_format, **options)
-    return buffer.getvalue()
-
-
-def _png_header(width: int, height: int) -> bytes:
-    """A PNG that says it is huge, and is a few bytes."""
-    head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    data = b"IDAT" + zlib.compress(bytes(1000))
-    parts = [struct.pack(">I", len(part) - 4) + part + struct.pack(">I", zlib.crc32(part)) for part in (head, data)]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 def _garbage(handler: _Handler, hit: int) -> None:

@@ -20,7 +20,8 @@ from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.tables import URL_IMAGES
 from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import load_settings
-from meter_pipeline_tests.unit.fault_server import ODD_IMAGES, FaultServer
+from meter_pipeline_tests.unit.fault_server import FaultServer
+from meter_pipeline_tests.unit.odd_images import ODD_IMAGES
 
 LIMITS = DownloadLimits(
     8, FetchLimits(attempts=2, read_s=2, total_s=4, backoff_s=0.01, addresses=AddressRules.of(["127.0.0.1"], []))

@@ -16,8 +16,8 @@ def test_brightness_is_mean_luma_and_decides_what_is_dark() -> None:
     night = measure(Image.new("RGB", (100, 100), (12, 12, 12)))
     day = measure(Image.new("RGB", (100, 100), (130, 130, 130)))
     assert (night.brightness, night.contrast) == (12.0, 0.0)
-    assert is_dark(night.brightness, night.contrast, 30.0)
-    assert not is_dark(day.brightness, day.contrast, 30.0)
+    assert is_dark(night.brightness, 30.0)
+    assert not is_dark(day.brightness, 30.0)
 
 
 def test_a_blurred_photo_is_less_sharp() -> None:

@@ -1,28 +1,21 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
-import xlwt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from odf.opendocument import OpenDocumentSpreadsheet
-from odf.table import Table, TableCell, TableRow
-from odf.text import P
 
-from meter_pipeline.core import sheet_files
-from meter_pipeline.core.error_cells import errors_of_part
 from meter_pipeline.core.spreadsheets import SheetChoice, Spreadsheet, column_letters, read_spreadsheet
 from meter_pipeline.errors import SpreadsheetError
+from meter_pipeline_tests.unit.sheet_writers import as_text, write_ods, write_xls, write_xlsx
 from meter_pipeline_tests.unit.xlsb_writer import write_xlsb
 
-Rows = Sequence[Sequence[Any]]
 HEADER = ["Account", "Photo", "Reading", "Date", "Remark"]
 ROWS: list[list[Any]] = [
     HEADER,
@@ -32,63 +25,6 @@ ROWS: list[list[Any]] = [
     ["000125", "n/a", 0.1 + 0.2, dt.date(2026, 5, 3), None],
     ["000126", "http://photos.example/2.jpg", 1e15, dt.date(2026, 5, 4), "last"],
 ]
-
-
-def write_xlsx(path: Path, sheets: dict[str, Rows], hidden: Sequence[str] = ()) -> Path:
-    book = openpyxl.Workbook()
-    book.remove(book.active)
-    for name, rows in sheets.items():
-        sheet = book.create_sheet(name)
-        for number, row in enumerate(rows, 1):
-            for column, value in enumerate(row, 1):
-                cell = sheet.cell(number, column, value)
-                if isinstance(value, str):
-                    cell.data_type = "s"
-        sheet.sheet_state = "hidden" if name in hidden else "visible"
-    book.save(path)
-    return path
-
-
-def write_xls(path: Path, rows: Rows) -> Path:
-    book = xlwt.Workbook()
-    sheet = book.add_sheet("Sheet")
-    date = xlwt.easyxf(num_format_str="yyyy-mm-dd")
-    for number, row in enumerate(rows):
-        for column, value in enumerate(row):
-            if value is not None:
-                sheet.write(number, column, value, *([date] if isinstance(value, dt.date) else []))
-    book.save(str(path))
-    return path
-
-
-def write_ods(path: Path, rows: Rows) -> Path:
-    book = OpenDocumentSpreadsheet()
-    table = Table(name="Sheet")
-    for row in rows:
-        line = TableRow()
-        for value in row:
-            kind: dict[str, str] = {}
-            if isinstance(value, dt.date):
-                kind = {"valuetype": "date", "datevalue": value.isoformat()}
-            elif isinstance(value, (int, float)):
-                kind = {"valuetype": "float", "value": repr(value)}
-            elif value is not None:
-                kind = {"valuetype": "string"}
-            cell = TableCell(**kind)
-            if value is not None:
-                cell.addElement(P(text=str(value)))
-            line.addElement(cell)
-        table.addElement(line)
-    book.spreadsheet.addElement(table)
-    book.save(str(path))
-    return path
-
-
-def as_text(rows: Rows, delimiter: str) -> str:
-    def cell(value: Any) -> str:
-        return "" if value is None else format(value, ".15g") if isinstance(value, float) else str(value)
-
-    return "".join(delimiter.join(map(cell, row)) + "\r\n" for row in rows)
 
 
 WRITERS: dict[str, Callable[[Path], Path]] = {
@@ -238,71 +174,6 @@ def test_quoted_fields_separator_line_and_an_inch_sign(tmp_path: Path) -> None:
     assert len(read_spreadsheet(tmp_path / "b.csv").rows) == 2
 
 
-def zipped(parts: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in parts.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
-
-
-OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-BAD_FILES: dict[str, tuple[str, bytes, str]] = {
-    "empty": ("a.xlsx", b"", "empty"),
-    "not a spreadsheet": ("a.docx", b"x", "not a spreadsheet"),
-    "text called xlsx": ("a.xlsx", b"url\nhttp://p.example/1.jpg\n", "text, not a .xlsx"),
-    "web page called xls": ("a.xls", b"<html><table><tr><td>http://p.example/1.jpg", "web page"),
-    "photo called xlsx": ("a.xlsx", b"\xff\xd8\xff\xe0", "JPEG"),
-    "pdf called csv": ("a.csv", b"%PDF-1.7", "PDF"),
-    "zip called csv": ("a.csv", zipped({"a.txt": b"x"}), "name of a text file"),
-    "binary called csv": ("a.csv", bytes(range(256)) * 40, "not"),
-    "zip called xlsx": ("a.xlsx", zipped({"a.txt": b"x"}), "zip archive"),
-    "word called xlsx": ("a.xlsx", zipped({"word/document.xml": b"<x/>"}), "Word"),
-    "bomb": ("a.xlsx", zipped({"xl/workbook.xml": b"<x/>", "xl/worksheets/sheet1.xml": bytes(60_000_000)}), "unpacks"),
-    "encrypted xlsx": ("a.xlsx", OLE + bytes(2000) + "EncryptedPackage".encode("utf-16-le"), "password"),
-    "old word called xls": ("a.xls", OLE + bytes(2000) + "WordDocument".encode("utf-16-le"), "not a workbook"),
-    "broken old workbook": ("a.xls", OLE + bytes(2000) + "Workbook".encode("utf-16-le"), "damaged"),
-    "no cells": ("a.csv", b"\n\n\n", "no filled cells"),
-    "entities": (
-        "a.xlsx",
-        zipped(
-            {
-                "xl/workbook.xml": b'<!DOCTYPE x [<!ENTITY a "b">]><workbook>&a;</workbook>',
-                "xl/_rels/workbook.xml.rels": b"<x/>",
-            }
-        ),
-        "damaged",
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", BAD_FILES)
-def test_a_file_that_cannot_be_read_is_refused_with_name_reason_and_advice(tmp_path: Path, case: str) -> None:
-    name, content, why = BAD_FILES[case]
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(SpreadsheetError, match=why) as caught:
-        read_spreadsheet(tmp_path / name)
-    assert caught.value.where == name
-    assert caught.value.fix
-
-
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
-def test_a_workbook_cut_off_anywhere_is_refused(tmp_path: Path, share: float) -> None:
-    whole = write_xlsx(tmp_path / "whole.xlsx", {"S": ROWS}).read_bytes()
-    (tmp_path / "a.xlsx").write_bytes(whole[: int(len(whole) * share)])
-    with pytest.raises(SpreadsheetError, match="not whole"):
-        read_spreadsheet(tmp_path / "a.xlsx")
-
-
-def test_cells_far_apart_do_not_fill_the_memory(tmp_path: Path) -> None:
-    book = openpyxl.Workbook()
-    book.active["A1"] = "http://p.example/1.jpg"
-    book.active["XFD1048576"] = "stray"
-    book.save(tmp_path / "a.xlsx")
-    with pytest.raises(SpreadsheetError, match="stray cells"):
-        read_spreadsheet(tmp_path / "a.xlsx")
-
-
 def test_a_file_without_urls_says_what_it_saw_and_how_to_name_the_column(tmp_path: Path) -> None:
     rows = [["Account", "Reading"], ["1", 5]]
     path = write_xlsx(tmp_path / "a.xlsx", {"May": rows, "Old": rows}, hidden=["Old"])
@@ -339,25 +210,16 @@ def test_no_cell_content_breaks_the_reader(tmp_path: Path, rows: list[list[str]]
     assert any(row.reason is None for row in found.rows)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    content=st.binary(max_size=300),
-    start=st.sampled_from([b"", b"PK\x03\x04", OLE, b"\xff\xfe", b"a,b\n"]),
-    suffix=st.sampled_from(sheet_files.SUFFIXES),
-)
-def test_no_file_content_raises_anything_but_a_spreadsheet_error(
-    tmp_path: Path, content: bytes, start: bytes, suffix: str
-) -> None:
-    path = tmp_path / f"a{suffix}"
-    path.write_bytes(start + content)
-    try:
-        read_spreadsheet(path)
-    except SpreadsheetError as error:
-        assert error.fix
-
-
 def test_column_letters() -> None:
     assert [column_letters(n) for n in (0, 25, 26, 701, 702, 16383)] == ["A", "Z", "AA", "ZZ", "AAA", "XFD"]
+
+
+def test_rows_over_the_limit_are_refused_each_and_the_others_are_taken(tmp_path: Path) -> None:
+    rows = [["Photo"], *[[f"http://photos.example/{number}.jpg"] for number in range(5)]]
+    found = read_spreadsheet(write_xlsx(tmp_path / "a.xlsx", {"S": rows}), SheetChoice(max_rows=3))
+    assert [row.reason is None for row in found.rows] == [True] * 3 + [False] * 2
+    assert found.rows[4].image_url == "http://photos.example/4.jpg"
+    assert found.rows[4].reason == "over the limit of 3 rows a file; put it into a file of its own"
 
 
 def test_error_cells_are_refused_as_such_and_travel_as_people_see_them(tmp_path: Path) -> None:
@@ -383,58 +245,3 @@ def test_error_cells_are_refused_as_such_and_travel_as_people_see_them(tmp_path:
     text = tmp_path / "a.csv"
     text.write_text("Photo\nhttp://photos.example/1.jpg\n#N/A\n", encoding="utf-8")
     assert "error #N/A" in str(read_spreadsheet(text).rows[1].reason)
-
-
-def test_an_error_of_a_formula_and_one_across_the_readers_chunks_are_found() -> None:
-    cell = '<c r="B{}" s="1" t="e"><f t="shared" si="0">VLOOKUP(A1,Z:Z,1,0)</f><v>#N/A</v></c>'
-    cells = "".join(cell.format(row) + f'<c r="C{row}" t="s"><v>{row}</v></c>' for row in range(1, 20_001))
-    with io.BytesIO() as buffer, zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("sheet.xml", cells)
-        assert len(cells) > 1 << 20
-        assert errors_of_part(archive, "sheet.xml") == {(row, 1): "#N/A" for row in range(1, 20_001)}
-
-
-def test_rows_over_the_limit_are_refused_each_and_the_others_are_taken(tmp_path: Path) -> None:
-    rows = [["Photo"], *[[f"http://photos.example/{number}.jpg"] for number in range(5)]]
-    found = read_spreadsheet(write_xlsx(tmp_path / "a.xlsx", {"S": rows}), SheetChoice(max_rows=3))
-    assert [row.reason is None for row in found.rows] == [True] * 3 + [False] * 2
-    assert found.rows[4].image_url == "http://photos.example/4.jpg"
-    assert found.rows[4].reason == "over the limit of 3 rows a file; put it into a file of its own"
-
-
-@pytest.mark.parametrize("name", ["far.xlsb", "far.ods"])
-def test_cells_far_apart_in_other_workbooks_do_not_fill_the_memory_either(tmp_path: Path, name: str) -> None:
-    path = tmp_path / name
-    if name.endswith("xlsb"):
-        write_xlsb(path, [["http://photos.example/1.jpg", *[None] * 16_000, "far"], *[["x"]] * 5000], first_row=9000)
-    else:
-        book = OpenDocumentSpreadsheet()
-        table = Table(name="Sheet")
-        line = TableRow(numberrowsrepeated=1_000_000)
-        for text in ("http://photos.example/1.jpg", "far"):
-            cell = TableCell(valuetype="string", numbercolumnsrepeated=8_000)
-            cell.addElement(P(text=text))
-            line.addElement(cell)
-        table.addElement(line)
-        book.spreadsheet.addElement(table)
-        book.save(str(path))
-    with pytest.raises(SpreadsheetError, match="stray cells"):
-        read_spreadsheet(path)
-
-
-def test_empty_cells_to_the_edge_of_an_ods_sheet_are_no_extent(tmp_path: Path) -> None:
-    book = OpenDocumentSpreadsheet()
-    table = Table(name="Sheet")
-    for text in ("Photo", "http://photos.example/1.jpg"):
-        line = TableRow()
-        cell = TableCell(valuetype="string")
-        cell.addElement(P(text=text))
-        line.addElement(cell)
-        line.addElement(TableCell(numbercolumnsrepeated=16_383))
-        table.addElement(line)
-    rest = TableRow(numberrowsrepeated=1_048_574)
-    rest.addElement(TableCell(numbercolumnsrepeated=16_384))
-    table.addElement(rest)
-    book.spreadsheet.addElement(table)
-    book.save(str(tmp_path / "a.ods"))
-    assert [row.image_url for row in read_spreadsheet(tmp_path / "a.ods").rows] == ["http://photos.example/1.jpg"]

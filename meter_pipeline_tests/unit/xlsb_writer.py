@@ -17,20 +17,20 @@ def write_xlsb(path: Path, rows: Sequence[Sequence[str | float | None]], first_r
     book = _record(131) + _record(143) + _record(156, struct.pack("<II", 0, 1) + _text("rId1") + _text("Sheet"))
     book += _record(144) + _record(132)
     last, width = first_row + len(rows) - 1, max(map(len, rows))
-    sheet = _record(129) + _record(148, struct.pack("<IIII", first_row, last, 0, width - 1)) + _record(145)
+    records = [_record(129), _record(148, struct.pack("<IIII", first_row, last, 0, width - 1)), _record(145)]
     for number, row in enumerate(rows, first_row):
-        sheet += _record(0, struct.pack("<IIHBBBI", number, 0, 300, 0, 0, 0, 0))
+        records.append(_record(0, struct.pack("<IIHBBBI", number, 0, 300, 0, 0, 0, 0)))
         for column, value in enumerate(row):
             place = struct.pack("<II", column, 0)
             if isinstance(value, str):
-                sheet += _record(6, place + _text(value))
+                records.append(_record(6, place + _text(value)))
             elif value is not None:
-                sheet += _record(5, place + struct.pack("<d", value))
-    sheet += _record(146) + _record(130)
+                records.append(_record(5, place + struct.pack("<d", value)))
+    records += [_record(146), _record(130)]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/workbook.bin", book)
         archive.writestr("xl/_rels/workbook.bin.rels", _RELATIONS)
-        archive.writestr("xl/worksheets/sheet1.bin", sheet)
+        archive.writestr("xl/worksheets/sheet1.bin", b"".join(records))
     return path
 
 

@@ -72,8 +72,14 @@ def run_pipeline(data_dir: Path, folder: Path, photos: pd.DataFrame, seed: int) 
             shutil.copyfile(folder / "photos" / f"{name}.jpg", target)
     known.assign(file=known["id"] + ".jpg")[["file", "group"]].to_csv(layout.raw / "groups.csv", index=False)
     os.environ["DAGSTER_HOME"] = str(data_dir / "dagster_home")
-    overrides = {"data_dir": str(data_dir), "backbone": BACKBONE, "seed": seed, "allow_hosts": ["127.0.0.1"]}
-    check(run_job("train", overrides=overrides))
+    # What the frozen trunk makes of a photo does not depend on the split: computed once for all of them.
+    trunk = data_dir.parent / "trunk"
+    trunk.mkdir(exist_ok=True)
+    if not (layout.cache / "trunk").exists():
+        layout.cache.mkdir(parents=True, exist_ok=True)
+        (layout.cache / "trunk").symlink_to(trunk, target_is_directory=True)
+    overrides = {"data_dir": str(data_dir), "backbone": BACKBONE, "allow_hosts": ["127.0.0.1"]}
+    check(run_job("train", overrides=overrides, config={"dataset_split": {"seed": seed}}))
     split = layout.lake.frame(DATASET_SPLIT)
     tested = {Path(path).stem for path in split.loc[split["split"] == "test", "path"]}
     wanted = photos[(photos["role"] != "known") | photos["id"].isin(tested)]
@@ -107,13 +113,34 @@ def measure_pipeline(data_dir: Path, photos: pd.DataFrame) -> dict[str, float]:
         found[f"{role} flagged"] = (part["final_prediction"] == "UNKNOWN").mean()
         confident = (part["top1_confidence"] > CONFIDENT) & (part["final_prediction"] != "UNKNOWN")
         found[f"{role} named over 90 %"] = confident.mean()
+        surely = (part["calibrated_confidence"] > CONFIDENT) & (part["final_prediction"] != "UNKNOWN")
+        found[f"{role} named over 90 %, calibrated"] = surely.mean()
     known = rows[rows["role"] == "known"]
     correct = (known["top1_class"] == known["label"]).to_numpy()
-    found["ECE, raw softmax"] = expected_calibration_error(known["top1_confidence"].to_numpy(), correct)
+    for name, column in (("raw softmax", "top1_confidence"), ("calibrated", "calibrated_confidence")):
+        found[f"ECE, {name}"] = expected_calibration_error(known[column].to_numpy(), correct)
+    found |= guard_figures(data_dir, rows)
     clusters = rows.merge(lake.frame(UNKNOWN_CLUSTERS), on="image_id")
     found |= {f"flagged: {name}": value for name, value in clustered(clusters, photos).items()}
     everything = cluster_everything(data_dir, rows[rows["role"] != "known"])
     found |= {f"all: {name}": value for name, value in clustered(everything, photos).items()}
+    return found
+
+
+def guard_figures(data_dir: Path, rows: pd.DataFrame) -> dict[str, float]:
+    """What the model card promises of the guard, and what a threshold on these photos could reach."""
+    from meter_pipeline.core.layout import Layout
+    from meter_pipeline.core.model_store import load_card
+    from meter_pipeline.core.unknown_curves import unknown_curve
+
+    card = load_card(Layout(data_dir))
+    score = {role: part["guard_score"].to_numpy() for role, part in rows.groupby("role")}
+    curve = unknown_curve(score["known"], score["unseen"])
+    found = {"guard: AUROC known against unseen": curve.auroc}
+    for limit, caught in zip(curve.caught["known_limit"], curve.caught["caught"], strict=True):
+        found[f"guard: unseen caught, threshold at {limit:.0%} of these known"] = caught
+    found["card: hidden classes caught"] = card.guard.get("hidden_caught", float("nan"))
+    found["card: known flagged"] = card.guard.get("known_flagged", float("nan"))
     return found
 
 
@@ -136,9 +163,9 @@ def cluster_everything(data_dir: Path, rows: pd.DataFrame, *, plain: bool = Fals
     from meter_pipeline.core.clustering import cluster
     from meter_pipeline.core.discovery import CLUSTERED_COLUMNS
     from meter_pipeline.core.feature_table import features_of
-    from meter_pipeline.core.guard import normalised
     from meter_pipeline.core.layout import Layout
     from meter_pipeline.core.model_store import load_model
+    from meter_pipeline.core.scores import normalised
     from meter_pipeline.core.tables import IMAGE_FEATURES
 
     layout = Layout(data_dir)

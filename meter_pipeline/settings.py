@@ -33,7 +33,9 @@ class Settings(BaseSettings):
     epochs_head: int = Field(default=6, ge=1, description="Epochs of phase 1, head on the frozen backbone.")
     epochs_tune: int = Field(default=8, ge=0, description="Epochs of phase 2, last block and head.")
     patience: int = Field(default=4, ge=1, description="Epochs of phase 2 without a better val score before it stops.")
-    train_views: int = Field(default=6, ge=1, description="Augmented views of a training photo kept for the epochs.")
+    train_views: int = Field(
+        default=12, ge=1, description="Samples of a training photo kept: 3 views, the rest augmented."
+    )
     batch_size: int = Field(default=32, ge=2, description="Photos a training step.")
     seed: int = Field(default=0, ge=0, description="Seeds every random choice.")
 
@@ -49,6 +51,12 @@ class Settings(BaseSettings):
 
     unknown_threshold: float = Field(default=0.50, ge=0, le=1, description="Top-1 softmax below this is UNKNOWN.")
     guard: Literal["on", "off"] = Field(default="on", description="Also send photos unlike the known ones to UNKNOWN.")
+    guard_folds: int = Field(
+        default=3,
+        ge=0,
+        le=10,
+        description="Trainings that hide some classes, to choose and measure the guard; 0: none.",
+    )
     guard_known_flagged: float = Field(
         default=0.05, gt=0, lt=1, description="Share of known photos the guard may send to UNKNOWN."
     )

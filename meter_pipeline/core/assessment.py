@@ -9,15 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 
 from meter_pipeline.core.champion import Contender, Verdict, judge
-from meter_pipeline.core.decision import DecisionRules, decide, softmax
+from meter_pipeline.core.decision import DecisionRules, decide
 from meter_pipeline.core.evaluation import Evaluation, audit_frame, evaluate
 from meter_pipeline.core.evaluation_page import write_evaluation
 from meter_pipeline.core.feature_table import features_of, update_features
-from meter_pipeline.core.guard import normalised
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.model_store import MeterModel, champion_version, load_model, set_champion
+from meter_pipeline.core.scores import normalised
 from meter_pipeline.core.tables import DATASET_SPLIT, EVALUATION_AUDIT, KNOWN_EMBEDDINGS, LABELLED_FEATURES
 
 _logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class Assessment:
 def assess(layout: Layout, version: str, rules: DecisionRules) -> Assessment:
     """Put a model to the test photos, write its report, and keep its audit rows in the lake."""
     model, split = load_model(layout, version), layout.lake.frame(DATASET_SPLIT)
-    probabilities, labels, audit = _ask(layout, model, split, rules)
+    probabilities, labels, decisions, audit = _ask(layout, model, split, rules)
     train_counts = Counter(split.loc[split["split"] == "train", "label"])
     evaluation = evaluate(
         probabilities,
@@ -43,7 +44,7 @@ def assess(layout: Layout, version: str, rules: DecisionRules) -> Assessment:
         model.classes,
         unknown_threshold=rules.unknown_threshold,
         train_counts=train_counts,
-        temperature=model.card.temperature if model.card.temperature != 1.0 else None,
+        calibrated=decisions["calibrated_confidence"].to_numpy(np.float64),
     )
     layout.lake.upsert(EVALUATION_AUDIT, audit)
     page = write_evaluation(
@@ -105,22 +106,26 @@ def embed_known(layout: Layout) -> int:
 
 def _contender(layout: Layout, version: str, split: pd.DataFrame, rules: DecisionRules) -> Contender:
     model = load_model(layout, version)
-    _probabilities, _labels, audit = _ask(layout, model, split, rules)
+    *_, audit = _ask(layout, model, split, rules)
     return Contender(version, tuple(model.classes), audit, frozenset(model.card.trained_on))
 
 
 def _ask(
     layout: Layout, model: MeterModel, split: pd.DataFrame, rules: DecisionRules
-) -> tuple[np.ndarray, list[str], pd.DataFrame]:
-    """Return softmax (photos x classes), true classes in the same order, and audit rows, of the test photos.
+) -> tuple[np.ndarray, list[str], pd.DataFrame, pd.DataFrame]:
+    """Return softmax (photos x classes), true classes, decisions and audit rows of the test photos.
 
-    The audit is sorted by path. Each photo goes through the network once.
+    All but the audit, which is sorted by path, are in the same order. Each photo goes through the network once.
     """
     test = split[split["split"] == "test"].sort_values("image_id")
     update_features(layout.lake, LABELLED_FEATURES, model, _photos(layout, test))
     features = features_of(layout.lake, LABELLED_FEATURES, model.version, test["image_id"].tolist())
     rows = test.set_index("image_id").loc[features.image_ids]
-    probabilities = softmax(features.logits) if len(features.image_ids) else np.zeros((0, len(model.classes)))
+    probabilities = (
+        softmax(features.logits.astype(np.float64), axis=1)
+        if len(features.image_ids)
+        else np.zeros((0, len(model.classes)))
+    )
     decisions = decide(model, features, rules)
     audit = audit_frame(
         model_version=model.version,
@@ -129,9 +134,9 @@ def _ask(
         true_classes=rows["label"].tolist(),
         probabilities=probabilities,
         classes=model.classes,
-        final_predictions=decisions["final_prediction"].tolist(),
+        decisions=decisions,
     )
-    return probabilities, rows["label"].tolist(), audit
+    return probabilities, rows["label"].tolist(), decisions, audit
 
 
 def _photos(layout: Layout, split: pd.DataFrame) -> list[tuple[str, Path]]:

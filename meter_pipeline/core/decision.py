@@ -7,17 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 
+from meter_pipeline.core.calibration import at_temperature
 from meter_pipeline.core.features import Features
-from meter_pipeline.core.guard import guard_scores
+from meter_pipeline.core.guard import Guard
 from meter_pipeline.core.model_store import MeterModel
 from meter_pipeline.core.quality import is_dark
-from meter_pipeline.core.tables import TOP3_COLUMNS
+from meter_pipeline.core.scores import Known, Seen, nearest_known, normalised
+from meter_pipeline.core.tables import DECISION_COLUMNS
 from meter_pipeline.settings import Settings
 
 UNKNOWN, DARK, ERROR = "UNKNOWN", "DARK", "ERROR"
 CONFIDENCE_DECIMALS = 6
-DECISION_COLUMNS = ["image_id", "final_prediction", *TOP3_COLUMNS, "guard_score", "nearest_known", "rule", "reason"]
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,6 @@ class DecisionRules:
         return cls(settings.unknown_threshold, settings.guard == "on", settings.dark_brightness)
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return probabilities, photos x classes, float64."""
-    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    return shifted / shifted.sum(axis=1, keepdims=True)
-
-
 def decide(
     model: MeterModel, features: Features, rules: DecisionRules, brightness: Mapping[str, float] | None = None
 ) -> pd.DataFrame:
@@ -58,15 +54,18 @@ def decide(
         brightness: mean luma by image_id; a photo without is not DARK.
 
     Returns:
-        A row a photo, in the order of `features`, columns `DECISION_COLUMNS`; photos without features are not in it.
+        A row a photo that has features, in their order; columns `tables.DECISION_COLUMNS`.
     """
     if not features.image_ids:
         return pd.DataFrame({name: pd.Series(dtype=object) for name in DECISION_COLUMNS})
-    probabilities = softmax(features.logits)
+    probabilities = softmax(features.logits.astype(np.float64), axis=1)
     order = np.argsort(-probabilities, axis=1, kind="stable")
-    reference = model.reference
-    guard = guard_scores(features.pretrained_embedding, order[:, 0], reference.pretrained, reference.labels)
-    threshold = model.card.guard.get("threshold") if rules.guard else None
+    reference, guard = model.reference, Guard.from_card(model.card.guard)
+    seen = Seen(features.logits, normalised(features.pretrained_embedding), normalised(features.embedding))
+    known = Known(reference.labels, reference.groups, reference.pretrained, reference.tuned)
+    scores, nearest = guard.score(seen, known), nearest_known(seen.pretrained, known.pretrained)
+    calibrated = at_temperature(probabilities, model.card.temperature).max(axis=1) * guard.known_chance(scores)
+    threshold = guard.threshold if rules.guard else None
     rows = []
     for i, image_id in enumerate(features.image_ids):
         row: dict[str, object] = {"image_id": image_id}
@@ -76,9 +75,10 @@ def decide(
             row[f"top{k + 1}_confidence"] = (
                 round(float(probabilities[i, order[i, k]]), CONFIDENCE_DECIMALS) if has else None
             )
-        score = round(float(guard.score[i]), CONFIDENCE_DECIMALS)
-        row["guard_score"] = score if np.isfinite(score) else None
-        row["nearest_known"] = reference.image_ids[guard.nearest[i]] if guard.nearest[i] >= 0 else None
+        row["calibrated_confidence"] = round(float(calibrated[i]), CONFIDENCE_DECIMALS)
+        row["guard_score"] = round(float(scores[i]), CONFIDENCE_DECIMALS)
+        row["nearest_known"] = reference.image_ids[nearest[i]] if nearest[i] >= 0 else None
+        row["nearest_known_class"] = model.classes[reference.labels[nearest[i]]] if nearest[i] >= 0 else None
         luma = (brightness or {}).get(image_id)
         row["final_prediction"], row["rule"], row["reason"] = _judge(row, rules, threshold, luma)
         rows.append(row)
@@ -88,7 +88,7 @@ def decide(
 def _judge(
     row: Mapping[str, object], rules: DecisionRules, threshold: float | None, luma: float | None
 ) -> tuple[str, str, str]:
-    name, confidence, score = str(row["top1_class"]), float(str(row["top1_confidence"])), row["guard_score"]
+    name, confidence, score = str(row["top1_class"]), float(str(row["top1_confidence"])), float(str(row["guard_score"]))
     if luma is not None and is_dark(luma, rules.dark_brightness):
         return (
             DARK,
@@ -98,12 +98,8 @@ def _judge(
     if confidence < rules.unknown_threshold:
         limit = f"{rules.unknown_threshold:.0%}"
         return UNKNOWN, "threshold", f"Unsure: the best guess, {name}, has {confidence:.1%}, below {limit}."
-    if threshold is not None and (score is None or float(str(score)) < threshold):
-        seen = (
-            "no known photo to compare with"
-            if score is None
-            else f"similarity {score:.2f}, at least {threshold:.2f} expected"
-        )
+    if threshold is not None and score < threshold:
+        seen = f"likeness {score:.2f}, at least {threshold:.2f} expected"
         return (
             UNKNOWN,
             "guard",

@@ -13,7 +13,6 @@ from sklearn.metrics import (
 )
 
 from meter_pipeline.core.calibration import (
-    at_temperature,
     expected_calibration_error,
     fit_temperature,
     log_probabilities,
@@ -51,8 +50,7 @@ class Evaluation:
         accepted_accuracy: accuracy of those at or above it.
         ece: expected calibration error, 15 bins of equal width.
         ece_equal_mass: the same with bins of equally many photos.
-        temperature: the temperature given, fitted elsewhere on held-out photos.
-        ece_at_temperature: ECE after it.
+        ece_calibrated: ECE of the calibrated confidences; None where none were given.
         best_temperature: the temperature that would fit these test photos; above 1 the model is too sure. A
             diagnosis, not for use: it has seen the answers.
         aurc: area under the risk-coverage curve: mean error share over all coverages; 0 is perfect.
@@ -79,8 +77,7 @@ class Evaluation:
     accepted_accuracy: float | None
     ece: float | None
     ece_equal_mass: float | None
-    temperature: float | None
-    ece_at_temperature: float | None
+    ece_calibrated: float | None
     best_temperature: float | None
     aurc: float | None
     per_class: pd.DataFrame
@@ -97,7 +94,7 @@ class Evaluation:
         """Return the single numbers by name, for the model card, `metrics.json` and the UI."""
         names = [
             *("photos", "accuracy", "macro_recall", "top3_accuracy", "unknown_share", "accepted_accuracy"),
-            *("ece", "ece_equal_mass", "temperature", "ece_at_temperature", "best_temperature"),
+            *("ece", "ece_equal_mass", "ece_calibrated", "best_temperature"),
             *("aurc", "unknown_threshold"),
         ]
         low, high = self.accuracy_interval or (None, None)
@@ -118,7 +115,7 @@ def evaluate(
     *,
     unknown_threshold: float = 0.50,
     train_counts: Mapping[str, int] | None = None,
-    temperature: float | None = None,
+    calibrated: np.ndarray | None = None,
 ) -> Evaluation:
     """Measure a model on its test photos; none at all gives an evaluation that says so.
 
@@ -128,7 +125,7 @@ def evaluate(
         classes: class a column.
         unknown_threshold: top-1 softmax below this is UNKNOWN.
         train_counts: training photos a class, shown beside the recall.
-        temperature: fitted on held-out photos (`fit_temperature`); its effect on the ECE is reported.
+        calibrated: calibrated confidence of the top 1, a photo; its ECE is reported beside that of the softmax.
 
     Raises:
         ValueError: the shapes do not fit or a class comes twice.
@@ -155,7 +152,6 @@ def evaluate(
     accepted = confidence >= unknown_threshold
     known = truth < len(classes)
     can_calibrate = bool(photos) and len(classes) > 1
-    cooled = at_temperature(probabilities, temperature).max(axis=1) if photos and temperature is not None else None
     return Evaluation(
         classes=classes,
         photos=photos,
@@ -168,8 +164,7 @@ def evaluate(
         accepted_accuracy=_mean(correct[accepted]),
         ece=expected_calibration_error(confidence, correct) if photos else None,
         ece_equal_mass=expected_calibration_error(confidence, correct, binning="equal_mass") if photos else None,
-        temperature=temperature,
-        ece_at_temperature=expected_calibration_error(cooled, correct) if cooled is not None else None,
+        ece_calibrated=expected_calibration_error(calibrated, correct) if photos and calibrated is not None else None,
         best_temperature=fit_temperature(log_probabilities(probabilities[known]), truth[known])
         if can_calibrate and known.any()
         else None,
@@ -194,7 +189,7 @@ def audit_frame(
     true_classes: Sequence[str],
     probabilities: np.ndarray,
     classes: Sequence[str],
-    final_predictions: Sequence[str],
+    decisions: pd.DataFrame,
 ) -> pd.DataFrame:
     """Return a row a test photo with the columns of `EVALUATION_AUDIT`, sorted by path and image id.
 
@@ -205,7 +200,8 @@ def audit_frame(
         true_classes: true class a photo.
         probabilities: softmax, photos x classes.
         classes: class a column.
-        final_predictions: what the whole decision (threshold and guard) says, a photo.
+        decisions: what the whole decision (threshold and guard) says, a row a photo; columns final_prediction,
+            calibrated_confidence and guard_score.
     """
     probabilities = _checked_probabilities(probabilities, len(image_ids), tuple(classes))
     names = np.array(list(classes), dtype=object)
@@ -229,7 +225,9 @@ def audit_frame(
     audit["predicted_class"] = audit["top1_class"]
     audit["confidence"] = audit["top1_confidence"]
     audit["correct"] = (audit["predicted_class"] == audit["true_class"]).astype(bool)
-    audit["final_prediction"] = pd.Series(list(final_predictions), dtype=object)
+    audit["final_prediction"] = pd.Series(decisions["final_prediction"].tolist(), dtype=object)
+    for name in ("calibrated_confidence", "guard_score"):
+        audit[name] = decisions[name].to_numpy(np.float64)
     return audit[list(EVALUATION_AUDIT.columns)].sort_values(["path", "image_id"], ignore_index=True)
 
 

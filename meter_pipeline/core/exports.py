@@ -27,10 +27,10 @@ from meter_pipeline.errors import MeterError, StorageError
 MANIFEST = ".exports.json"
 FORMAT_VERSION = "1"
 """Part of every digest: a new number writes every export again."""
-FURTHER_COLUMNS = ("photo_notes",)
+FURTHER_COLUMNS = ("calibrated_confidence", "nearest_known_class", "photo_notes")
 PLACE_COLUMNS = ("sheet", "row_number")
 REFUSED_ENDING = "_REFUSED.txt"
-_CONFIDENCES = {f"top{k}_confidence": 2 for k in (1, 2, 3)}
+_CONFIDENCES = {**{f"top{k}_confidence": 2 for k in (1, 2, 3)}, "calibrated_confidence": 2}
 _MEASURES = {"brightness": 2, "contrast": 2, "green_ratio": 4}
 _DECIMALS = _CONFIDENCES | _MEASURES
 

@@ -1,92 +1,241 @@
-"""The guard: does a photo look like the known photos of the class it was given?
+"""The guard: does a photo look like the known ones? A sum of scores, and a threshold found without unknown types.
 
-A score, and a threshold that is chosen without photos of unknown types.
-
-The score is the similarity of the photo's *pretrained* embedding to the nearest train photos of its predicted class.
-Fine-tuned features separate the known classes and give up what tells an unknown type from them; the pretrained ones do
-not know the classes and keep it (issue 4's table: AUROC 0.87 against 0.74).
+Softmax, max-logit and the similarity to the predicted class's own photos fail on different photos, so that their sum
+catches more than any of them (0010-recognition.md). Which sum, and what it catches, is measured on classes that were
+hidden in turn (`cross_fitting`); the threshold is set on known photos that were held out.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from scipy.special import expit, logit, softmax
+from sklearn.linear_model import LogisticRegression
 
-NEIGHBOURS = 3
-"""Nearest photos of the class whose similarities are averaged."""
-FEWEST_FOR_THRESHOLD = 20
-"""Train photos with a neighbour of their class, below which no threshold can be chosen and the guard stays off."""
+from meter_pipeline.core.cross_fitting import FoldAnswers
+from meter_pipeline.core.scores import SCORES, Known, Seen, class_similarity
+from meter_pipeline.core.unknown_curves import UnknownCurve, unknown_curve
+
+CANDIDATES: tuple[tuple[str, ...], ...] = (
+    ("soft softmax", "max-logit", "pretrained similarity", "tuned similarity"),
+    ("soft softmax", "pretrained similarity"),
+    ("max-logit", "pretrained similarity"),
+    ("soft softmax", "pretrained similarity", "tuned similarity"),
+    ("generalized entropy",),
+    ("max-logit",),
+    ("soft softmax",),
+    ("pretrained similarity",),
+)
+"""Sums of scores, the default first: another one is taken where it catches clearly more of the hidden classes."""
+CLEARLY_MORE = 0.03
+FEWEST_HELD_OUT = 40
+"""Held-out known photos below which they set no threshold."""
+FEWEST_FOR_SIMILARITY = 20
+"""Train photos with another group of their class, below which no threshold can be chosen and the guard is off."""
+SOFTMAX_RULE = 0.50
+"""A photo whose first softmax is below is flagged in any case; it counts towards the share that may be flagged."""
+UNKNOWN_SHARE = 0.2
+"""Share of photos of unknown types that a calibrated confidence reckons with."""
 
 
 @dataclass(frozen=True)
-class GuardScores:
-    """What the guard saw.
+class Term:
+    """A score of the sum, with its mean and standard deviation over known photos that were held out."""
+
+    score: str
+    mean: float
+    deviation: float
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What a photo has to reach to be taken for a known type.
 
     Attributes:
-        score: mean cosine similarity to the nearest photos of the predicted class, -1 to 1; higher is more like it.
-        nearest: row of the most similar reference photo of any class; -1 where there is none.
+        terms: what is added up.
+        threshold: the sum below which a photo is flagged; None: nothing is (too few photos to choose one).
+        familiarity: slope and intercept of the logistic curve from the sum to the chance that a photo is of a known
+            type, where `UNKNOWN_SHARE` are not; None where no classes could be hidden.
     """
 
-    score: np.ndarray
-    nearest: np.ndarray
+    terms: tuple[Term, ...]
+    threshold: float | None
+    familiarity: tuple[float, float] | None = None
+
+    def score(self, seen: Seen, known: Known) -> np.ndarray:
+        """Return the sum, a photo; higher is more like the known ones."""
+        total = np.zeros(len(seen.logits))
+        for term in self.terms:
+            total += (SCORES[term.score](seen, known) - term.mean) / term.deviation
+        return total
+
+    def known_chance(self, score: np.ndarray) -> np.ndarray:
+        """Return the chance that a photo is of a known type, 0 to 1, a score; 1 where it was not learned."""
+        if self.familiarity is None:
+            return np.ones(len(score))
+        slope, intercept = self.familiarity
+        return expit(slope * score + intercept)
+
+    def as_card(self) -> dict[str, Any]:
+        """Return it as the model card keeps it."""
+        terms = [{"score": t.score, "mean": t.mean, "deviation": t.deviation} for t in self.terms]
+        return {"terms": terms, "threshold": self.threshold, "familiarity": self.familiarity}
+
+    @classmethod
+    def from_card(cls, card: Mapping[str, Any]) -> Guard:
+        """Read it from a model card; one without terms is of a model that compared pretrained embeddings alone."""
+        terms = tuple(Term(**term) for term in card.get("terms", [])) or (Term("pretrained similarity", 0.0, 1.0),)
+        curve = card.get("familiarity")
+        return cls(terms, card.get("threshold"), (curve[0], curve[1]) if curve else None)
 
 
-def normalised(embeddings: np.ndarray) -> np.ndarray:
-    """Return embeddings (photos x dimensions) of length 1, float32; a zero vector stays zero."""
-    length = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    return (embeddings / np.maximum(length, 1e-12)).astype(np.float32)
+@dataclass(frozen=True)
+class FittedGuard:
+    """A guard, and what is known of how it does.
 
-
-def guard_scores(
-    embeddings: np.ndarray, predicted: np.ndarray, reference: np.ndarray, labels: np.ndarray
-) -> GuardScores:
-    """Score photos against the reference photos of their predicted classes.
-
-    Args:
-        embeddings: pretrained, photos x dimensions; any length.
-        predicted: index of the predicted class, a photo.
-        reference: L2-normalised pretrained embeddings of the train photos.
-        labels: index of the class, a reference photo.
+    Attributes:
+        guard: the guard.
+        curve: how its sum tells held-out known photos from those of hidden classes; None without folds.
+        hidden_caught: share of the photos of hidden classes that it or the softmax rule flags, 0 to 1.
+        known_flagged: the same of the known photos held out.
+        tried: sum of scores (joined by +) to the share of hidden classes it catches.
+        note: what a person should know; empty where nothing is special.
     """
-    similarity = normalised(embeddings) @ reference.T if len(embeddings) else np.zeros((0, len(reference)))
-    return _scores(similarity, predicted, labels)
+
+    guard: Guard
+    curve: UnknownCurve | None = None
+    hidden_caught: float | None = None
+    known_flagged: float | None = None
+    tried: dict[str, float] = field(default_factory=dict)
+    note: str = ""
 
 
-def choose_threshold(
-    reference: np.ndarray, labels: np.ndarray, groups: np.ndarray, *, known_flagged: float
-) -> float | None:
-    """Choose the score below which a photo is flagged, from the known photos alone.
+@dataclass(frozen=True)
+class _Judged:
+    """Photos that a model was not shown, scored: values photos x scores, in the order of `SCORES`."""
 
-    Each train photo is scored against the others of its class, those of its own near-duplicate group left out, since a
-    new photo has no near-duplicate among the known ones. The threshold flags `known_flagged` of them.
+    values: np.ndarray
+    confidence: np.ndarray
+    hidden: np.ndarray
+
+    @classmethod
+    def of(cls, seen: Seen, known: Known, hidden: np.ndarray) -> _Judged:
+        values = np.stack([score(seen, known) for score in SCORES.values()], axis=1)
+        return cls(values, softmax(seen.logits, axis=1).max(axis=1), hidden)
+
+    @property
+    def place(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation of each score over the known photos."""
+        known = self.values[~self.hidden]
+        return known.mean(axis=0), np.maximum(known.std(axis=0), 1e-6)
+
+    def standardised(self) -> np.ndarray:
+        mean, deviation = self.place
+        return (self.values - mean) / deviation
+
+
+def fit_guard(
+    known: Known,
+    folds: Sequence[FoldAnswers],
+    val: Seen | None,
+    *,
+    known_flagged: float,
+) -> FittedGuard:
+    """Choose the sum of scores and its threshold from known photos alone.
 
     Args:
-        reference: L2-normalised pretrained embeddings, photos x dimensions.
-        labels: index of the class, a photo.
-        groups: index of the near-duplicate group, a photo.
-        known_flagged: share of the known photos that may be flagged, 0 to 1.
+        known: the model's train photos.
+        folds: what models trained like it said of photos and classes they were not shown; may be empty.
+        val: known photos that the model was not trained on; None or few: the folds stand in.
+        known_flagged: share of known photos that may be flagged by this and the softmax rule together, 0 to 1.
 
     Returns:
-        The threshold; None where too few photos have another of their class to be compared with.
+        The guard. Without folds the default sum; without enough val photos either, the similarity to the train photos
+        alone, its threshold chosen by leaving each photo's own group out.
     """
-    similarity = reference @ reference.T
-    similarity[groups[:, None] == groups[None, :]] = -np.inf
-    scores = _scores(similarity, labels, labels).score
-    scores = scores[np.isfinite(scores)]
-    if len(scores) < FEWEST_FOR_THRESHOLD:
-        return None
-    return float(np.quantile(scores, known_flagged, method="lower"))
+    judged = [_Judged.of(answers.seen, answers.known, answers.labels < 0) for answers in folds]
+    own = _Judged.of(val, known, np.zeros(len(val.logits), bool)) if val is not None else None
+    if own is not None and len(own.values) < FEWEST_HELD_OUT:
+        own = None
+    held_out = [*judged, own] if own is not None else judged
+    if sum(int(np.sum(~part.hidden)) for part in held_out) < FEWEST_HELD_OUT:
+        return _similarity_alone(known, known_flagged)
+    values = np.concatenate([part.standardised() for part in held_out])
+    hidden = np.concatenate([part.hidden for part in held_out])
+    unsure = np.concatenate([part.confidence for part in held_out]) < SOFTMAX_RULE
+    names = list(SCORES)
+    places = [part.place for part in ([own] if own is not None else judged)]
+    mean, deviation = (np.mean(figures, axis=0) for figures in zip(*places, strict=True))
+
+    def summed(candidate: tuple[str, ...]) -> np.ndarray:
+        return values[:, [names.index(name) for name in candidate]].sum(axis=1)
+
+    tried = {}
+    if hidden.any():
+        for candidate in CANDIDATES:
+            threshold = _threshold(summed(candidate)[~hidden], unsure[~hidden], known_flagged)
+            tried[candidate] = float(np.mean((summed(candidate) < threshold)[hidden] | unsure[hidden]))
+    chosen = CANDIDATES[0]
+    if tried:
+        best = max(CANDIDATES, key=lambda candidate: tried[candidate])
+        chosen = best if tried[best] > tried[chosen] + CLEARLY_MORE else chosen
+    score = summed(chosen)
+    threshold = _threshold(score[~hidden], unsure[~hidden], known_flagged)
+    notes = []
+    if not hidden.any():
+        notes.append("No classes were hidden: what it catches of unknown types is not measured.")
+    if not np.isfinite(threshold):
+        notes.append(f"Off: the softmax rule alone flags {unsure[~hidden].mean():.0%} of the known photos.")
+    terms = tuple(Term(name, float(mean[names.index(name)]), float(deviation[names.index(name)])) for name in chosen)
+    flagged = (score < threshold) | unsure
+    return FittedGuard(
+        guard=Guard(
+            terms, threshold if np.isfinite(threshold) else None, _familiarity(score, hidden) if hidden.any() else None
+        ),
+        curve=unknown_curve(score[~hidden], score[hidden]) if hidden.any() else None,
+        hidden_caught=float(flagged[hidden].mean()) if hidden.any() else None,
+        known_flagged=float(flagged[~hidden].mean()),
+        tried={" + ".join(candidate): caught for candidate, caught in tried.items()},
+        note=" ".join(notes),
+    )
 
 
-def _scores(similarity: np.ndarray, predicted: np.ndarray, labels: np.ndarray) -> GuardScores:
-    score = np.full(len(similarity), -np.inf, np.float64)
-    for label in np.unique(predicted):
-        rows, columns = np.flatnonzero(predicted == label), np.flatnonzero(labels == label)
-        if len(columns):
-            of_class = np.sort(similarity[np.ix_(rows, columns)], axis=1)[:, ::-1][:, :NEIGHBOURS]
-            usable = np.isfinite(of_class)
-            total, count = np.where(usable, of_class, 0).sum(axis=1), usable.sum(axis=1)
-            score[rows] = np.where(count > 0, total / np.maximum(count, 1), -np.inf)
-    nearest = similarity.argmax(axis=1) if similarity.shape[1] else np.full(len(similarity), -1)
-    return GuardScores(score, nearest)
+def _threshold(score: np.ndarray, unsure: np.ndarray, known_flagged: float) -> float:
+    """Return the sum that, with the softmax rule, flags at most that share of known photos."""
+    return float(np.quantile(np.where(unsure, -np.inf, score), known_flagged, method="lower"))
+
+
+def _familiarity(score: np.ndarray, hidden: np.ndarray) -> tuple[float, float]:
+    """Fit the logistic curve from the sum to the chance of a known type (Platt 1999), never falling."""
+    weight = np.where(hidden, UNKNOWN_SHARE / hidden.sum(), (1 - UNKNOWN_SHARE) / (~hidden).sum()) * len(score)
+    curve = LogisticRegression().fit(score[:, None], ~hidden, sample_weight=weight)
+    slope, intercept = float(curve.coef_[0, 0]), float(curve.intercept_[0])
+    return (slope, intercept) if slope > 0 else (0.0, float(logit(1 - UNKNOWN_SHARE)))
+
+
+def _similarity_alone(known: Known, known_flagged: float) -> FittedGuard:
+    term = (Term("pretrained similarity", 0.0, 1.0),)
+    scores = leave_group_out_similarity(known)
+    if len(scores) < FEWEST_FOR_SIMILARITY:
+        note = "Off: too few photos have another one of their class to be compared with."
+        return FittedGuard(Guard(term, None), note=note)
+    threshold = float(np.quantile(scores, known_flagged, method="lower"))
+    note = "Too few photos were held out: it compares with the train photos alone, and is not measured."
+    return FittedGuard(Guard(term, threshold), known_flagged=float(np.mean(scores < threshold)), note=note)
+
+
+def leave_group_out_similarity(known: Known) -> np.ndarray:
+    """Return each known photo's similarity to its class, its own near-duplicates left out.
+
+    A new photo has no near-duplicate among the known ones. Photos whose class has no other group are left out.
+    """
+    scores = []
+    for row, (label, group) in enumerate(zip(known.labels, known.groups, strict=True)):
+        others = (known.labels == label) & (known.groups != group)
+        if others.any():
+            own = known.pretrained[row : row + 1]
+            scores.append(class_similarity(own, np.array([label]), known.pretrained[others], known.labels[others])[0])
+    return np.array(scores)

@@ -28,7 +28,9 @@ class Prediction:
         rule: what decided: accepted, threshold, guard, dark, error.
         reason: in words.
         nearest_known: image_id of the most similar labelled photo.
-        guard_score: similarity to the known photos of the top-1 class.
+        nearest_known_class: its class.
+        guard_score: likeness to the known photos: standard deviations from that of held-out known ones.
+        calibrated_confidence: chance that the top 1 is right, 0 to 1.
         quality: brightness, contrast, sharpness, glare, green_ratio.
         model_version: which model said so.
     """
@@ -40,7 +42,9 @@ class Prediction:
     rule: str
     reason: str
     nearest_known: str | None = None
+    nearest_known_class: str | None = None
     guard_score: float | None = None
+    calibrated_confidence: float | None = None
     quality: dict[str, float] | None = None
     model_version: str = ""
 
@@ -78,7 +82,9 @@ def _predict(path: Path, model: MeterModel, rules: DecisionRules) -> Prediction:
         rule=row["rule"],
         reason=row["reason"],
         nearest_known=row["nearest_known"],
+        nearest_known_class=row["nearest_known_class"],
         guard_score=row["guard_score"],
+        calibrated_confidence=row["calibrated_confidence"],
         quality=vars(quality),
         model_version=model.version,
     )

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 import pandas as pd
 
 from meter_pipeline.core.outcomes import Outcome
-from meter_pipeline.core.tables import BATCH_PREDICTIONS, TOP3_COLUMNS
+from meter_pipeline.core.tables import BATCH_PREDICTIONS, DECISION_COLUMNS
 
 ERROR = "ERROR"
 SHOWN_PROBLEMS = 5
 _OF_THE_URL = ["image_url", "outcome", "image_id", "brightness", "contrast", "green_ratio", "notes", "reason"]
-_OF_THE_PHOTO = ["image_id", "final_prediction", *TOP3_COLUMNS, "guard_score", "nearest_known", "rule", "reason"]
 
 
 def predict_rows(
@@ -28,7 +27,7 @@ def predict_rows(
     Args:
         drop_rows: table `drop_rows`.
         url_images: table `url_images`.
-        decisions: a row a photo, columns `decision.DECISION_COLUMNS`.
+        decisions: a row a photo, columns `tables.DECISION_COLUMNS`.
         model_version: the model that decided.
         failures: why a photo went through no network, by image_id.
 
@@ -38,7 +37,7 @@ def predict_rows(
     """
     rows = drop_rows.sort_values(["drop", "position"], kind="stable").rename(columns={"reason": "refused"})
     urls = url_images[_OF_THE_URL].rename(columns={"reason": "not_fetched", "notes": "photo_notes"})
-    photos = decisions[_OF_THE_PHOTO].drop_duplicates("image_id")
+    photos = decisions[list(DECISION_COLUMNS)].drop_duplicates("image_id")
     # A refused row may repeat, word for word, what is a good URL elsewhere; it has no photo all the same.
     rows = rows.assign(joined_url=rows["image_url"].where(rows["refused"].isna()))
     merged = rows.merge(urls.rename(columns={"image_url": "joined_url"}), on="joined_url", how="left").merge(

@@ -42,6 +42,11 @@ class TableSpec:
 
 QUALITY_COLUMNS = {"brightness": FLOAT, "contrast": FLOAT, "sharpness": FLOAT, "glare": FLOAT, "green_ratio": FLOAT}
 TOP3_COLUMNS = {f"top{k}_{what}": t for k in (1, 2, 3) for what, t in (("class", STRING), ("confidence", FLOAT))}
+DECISION_COLUMNS = (
+    *("image_id", "final_prediction", *TOP3_COLUMNS, "calibrated_confidence", "guard_score"),
+    *("nearest_known", "nearest_known_class", "rule", "reason"),
+)
+"""What is decided on a photo."""
 
 IMAGE_INVENTORY = TableSpec(
     "image_inventory",
@@ -88,6 +93,8 @@ EVALUATION_AUDIT = TableSpec(
         "true_class": STRING,
         "predicted_class": STRING,
         "confidence": FLOAT,  # raw softmax, 0 to 1
+        "calibrated_confidence": FLOAT,  # chance that the prediction is right, 0 to 1
+        "guard_score": FLOAT,  # likeness to the known photos
         "correct": BOOL,
         "final_prediction": STRING,
         **TOP3_COLUMNS,
@@ -217,8 +224,10 @@ BATCH_PREDICTIONS = TableSpec(
         "contrast": FLOAT,
         "green_ratio": FLOAT,
         "photo_notes": STRING,  # what was unusual about the file: animated, turned by EXIF, CMYK, ...
-        "guard_score": FLOAT,
+        "calibrated_confidence": FLOAT,  # chance that the top 1 is right, 0 to 1, unknown types reckoned with
+        "guard_score": FLOAT,  # likeness to the known photos: standard deviations from that of held-out known ones
         "nearest_known": STRING,  # image_id of the most similar labelled photo
+        "nearest_known_class": STRING,
         "rule": STRING,  # accepted, threshold, guard, dark, error
         "reason": STRING,
     },

@@ -15,6 +15,7 @@ class SplitConfig(dg.Config):
 
     split_test_from: int | None = None
     split_val_from: int | None = None
+    seed: int | None = None
 
 
 @dg.asset(
@@ -67,6 +68,7 @@ def dataset_split(config: SplitConfig, pipeline: Pipeline) -> dg.MaterializeResu
             lake.frame(DATASET_SPLIT),
             test_from=settings.split_test_from,
             val_from=settings.split_val_from,
+            seed=settings.seed,
         )
         lake.replace(DATASET_SPLIT, split)
         write_processed(split, layout.raw, layout.processed)

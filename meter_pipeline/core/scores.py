@@ -1,0 +1,124 @@
+"""Scores of how much a photo looks like the known ones, from its logits and embeddings; one interface for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import log_softmax, logsumexp, softmax
+
+NEIGHBOURS = 3
+"""Nearest photos whose similarities are averaged."""
+SOFT_TEMPERATURE = 2.0
+"""A softened softmax keeps the order among sure photos apart (ODIN, Liang et al. 2018)."""
+GEN_CLASSES, GEN_POWER = 10, 0.1
+"""Largest probabilities and exponent of GEN, as published."""
+
+
+def normalised(embeddings: np.ndarray) -> np.ndarray:
+    """Return embeddings (photos x dimensions) of length 1, float32; a zero vector stays zero."""
+    length = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return (embeddings / np.maximum(length, 1e-12)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Known:
+    """The photos that others are compared with.
+
+    Attributes:
+        labels: index of the class, a photo.
+        groups: index of the near-duplicate group, a photo.
+        pretrained: L2-normalised embeddings before fine-tuning, photos x dimensions.
+        tuned: the same after fine-tuning.
+    """
+
+    labels: np.ndarray
+    groups: np.ndarray
+    pretrained: np.ndarray
+    tuned: np.ndarray
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Photos to be scored.
+
+    Attributes:
+        logits: photos x classes.
+        pretrained: L2-normalised embeddings before fine-tuning, photos x dimensions.
+        tuned: the same after fine-tuning.
+    """
+
+    logits: np.ndarray
+    pretrained: np.ndarray
+    tuned: np.ndarray
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """Index of the first class, a photo."""
+        return self.logits.argmax(axis=1)
+
+
+Score = Callable[[Seen, Known], np.ndarray]
+
+
+def class_similarity(
+    embeddings: np.ndarray, predicted: np.ndarray, known: np.ndarray, labels: np.ndarray
+) -> np.ndarray:
+    """Return the mean cosine similarity to the nearest photos of the predicted class, -1 to 1.
+
+    Args:
+        embeddings: L2-normalised, photos x dimensions.
+        predicted: index of the predicted class, a photo.
+        known: L2-normalised, known photos x dimensions.
+        labels: index of the class, a known photo.
+
+    Returns:
+        A similarity a photo; -1 where the class has no photo.
+    """
+    score = np.full(len(embeddings), -1.0)
+    for label in np.unique(predicted):
+        rows, columns = np.flatnonzero(predicted == label), np.flatnonzero(labels == label)
+        if len(columns):
+            score[rows] = _mean_of_largest(embeddings[rows] @ known[columns].T)
+    return score
+
+
+def nearest_known(embeddings: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return the row of the most similar known photo, a photo; -1 where there is none."""
+    if not len(known):
+        return np.full(len(embeddings), -1)
+    return (embeddings @ known.T).argmax(axis=1)
+
+
+def generalized_entropy(probabilities: np.ndarray) -> np.ndarray:
+    """Return minus the generalized entropy of the largest probabilities (GEN, Liu et al., CVPR 2023)."""
+    largest = np.sort(probabilities, axis=1)[:, -GEN_CLASSES:]
+    return -np.sum(largest**GEN_POWER * (1 - largest) ** GEN_POWER, axis=1)
+
+
+def _mean_of_largest(similarity: np.ndarray) -> np.ndarray:
+    return np.sort(similarity, axis=1)[:, -NEIGHBOURS:].mean(axis=1)
+
+
+def _margin(seen: Seen, _: Known) -> np.ndarray:
+    two = np.sort(log_softmax(seen.logits, axis=1), axis=1)[:, -2:]
+    return two[:, -1] - two[:, 0]
+
+
+SCORES: dict[str, Score] = {
+    "softmax": lambda seen, _: softmax(seen.logits, axis=1).max(axis=1),
+    "soft softmax": lambda seen, _: softmax(seen.logits / SOFT_TEMPERATURE, axis=1).max(axis=1),
+    "margin": _margin,
+    "max-logit": lambda seen, _: seen.logits.max(axis=1).astype(np.float64),
+    "energy": lambda seen, _: logsumexp(seen.logits, axis=1),
+    "generalized entropy": lambda seen, _: generalized_entropy(softmax(seen.logits, axis=1)),
+    "pretrained similarity": lambda seen, known: class_similarity(
+        seen.pretrained, seen.predicted, known.pretrained, known.labels
+    ),
+    "tuned similarity": lambda seen, known: class_similarity(seen.tuned, seen.predicted, known.tuned, known.labels),
+    "pretrained neighbours": lambda seen, known: _mean_of_largest(seen.pretrained @ known.pretrained.T),
+    "tuned neighbours": lambda seen, known: _mean_of_largest(seen.tuned @ known.tuned.T),
+}
+"""By name: softmax (Hendrycks and Gimpel 2017), max-logit (Hendrycks et al. 2022), energy (Liu et al. 2020), GEN, and
+cosine similarity to the known photos: of the predicted class, or of any (Sun et al. 2022). Higher is more like them."""

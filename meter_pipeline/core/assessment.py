@@ -17,9 +17,10 @@ from meter_pipeline.core.evaluation import Evaluation, audit_frame, evaluate
 from meter_pipeline.core.evaluation_page import write_evaluation
 from meter_pipeline.core.feature_table import features_of, update_features
 from meter_pipeline.core.layout import Layout
-from meter_pipeline.core.model_store import MeterModel, champion_version, load_model, set_champion
+from meter_pipeline.core.model_store import MeterModel, Reference, champion_version, load_model, set_champion
 from meter_pipeline.core.scores import normalised
 from meter_pipeline.core.tables import DATASET_SPLIT, EVALUATION_AUDIT, KNOWN_EMBEDDINGS, LABELLED_FEATURES
+from meter_pipeline.core.unknown_curves import UnknownCurve, unknown_curve
 
 _logger = logging.getLogger(__name__)
 
@@ -55,8 +56,17 @@ def assess(layout: Layout, version: str, rules: DecisionRules) -> Assessment:
         model.card.as_dict(),
         photo_paths=dict(_photos(layout, split)),
         split=split,
+        unknown_curves=hidden_class_curves(model.reference),
     )
     return Assessment(evaluation, audit, page)
+
+
+def hidden_class_curves(reference: Reference) -> dict[str, UnknownCurve]:
+    """Return how the guard tells known photos from those of classes that were hidden in turn; empty where none were."""
+    if not len(reference.known_scores) or not len(reference.hidden_scores):
+        return {}
+    curve = unknown_curve(reference.known_scores, reference.hidden_scores, correct=reference.known_correct)
+    return {"hidden classes": curve}
 
 
 def challenge(

@@ -114,6 +114,7 @@ def write_evaluation(
             pairs_left_out=max(0, len(evaluation.confused_pairs) - PAIRS_SHOWN),
             coverage=_coverage_levels(evaluation.coverage),
             curves=curves,
+            summary=card.get("guard", {}).get("summary", ""),
             wrong=int((~audit["correct"].astype(bool)).sum()),
             photos=_audited_photos(audit, photo_paths or {}),
             card=_card_rows(card),
@@ -232,7 +233,10 @@ def _metrics(
     }
     if curves:
         metrics["unknown_curves"] = {
-            name: {"auroc": curve.auroc, "photos": curve.n_other, "caught": curve.caught.to_dict("records")}
+            name: {
+                **{"auroc": curve.auroc, "oscr": curve.oscr, "photos": curve.n_other},
+                "caught": curve.caught.to_dict("records"),
+            }
             for name, curve in curves.items()
         }
     if verdict is not None:

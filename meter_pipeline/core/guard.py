@@ -17,7 +17,6 @@ from sklearn.linear_model import LogisticRegression
 
 from meter_pipeline.core.cross_fitting import FoldAnswers
 from meter_pipeline.core.scores import SCORES, Known, Seen, class_similarity
-from meter_pipeline.core.unknown_curves import UnknownCurve, unknown_curve
 
 CANDIDATES: tuple[tuple[str, ...], ...] = (
     ("soft softmax", "max-logit", "pretrained similarity", "tuned similarity"),
@@ -98,7 +97,9 @@ class FittedGuard:
 
     Attributes:
         guard: the guard.
-        curve: how its sum tells held-out known photos from those of hidden classes; None without folds.
+        known_scores: its sum of the held-out known photos.
+        known_correct: whether their class was the right one.
+        hidden_scores: its sum of the photos of hidden classes; empty without folds.
         hidden_caught: share of the photos of hidden classes that it or the softmax rule flags, 0 to 1.
         known_flagged: the same of the known photos held out.
         tried: sum of scores (joined by +) to the share of hidden classes it catches.
@@ -106,11 +107,23 @@ class FittedGuard:
     """
 
     guard: Guard
-    curve: UnknownCurve | None = None
+    known_scores: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    known_correct: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    hidden_scores: np.ndarray = field(default_factory=lambda: np.zeros(0))
     hidden_caught: float | None = None
     known_flagged: float | None = None
     tried: dict[str, float] = field(default_factory=dict)
     note: str = ""
+
+    @property
+    def summary(self) -> str:
+        """What it does, in a sentence for people; empty where that was not measured."""
+        if self.hidden_caught is None or self.known_flagged is None:
+            return ""
+        return (
+            f"Of types it was never shown, it caught {self.hidden_caught:.0%}; "
+            f"of known photos it sent {self.known_flagged:.0%} to review."
+        )
 
 
 @dataclass(frozen=True)
@@ -120,11 +133,13 @@ class _Judged:
     values: np.ndarray
     confidence: np.ndarray
     hidden: np.ndarray
+    correct: np.ndarray
 
     @classmethod
-    def of(cls, seen: Seen, known: Known, hidden: np.ndarray) -> _Judged:
+    def of(cls, seen: Seen, known: Known, labels: np.ndarray) -> _Judged:
         values = np.stack([score(seen, known) for score in SCORES.values()], axis=1)
-        return cls(values, softmax(seen.logits, axis=1).max(axis=1), hidden)
+        confidence = softmax(seen.logits, axis=1).max(axis=1)
+        return cls(values, confidence, labels < 0, seen.predicted == labels)
 
     @property
     def place(self) -> tuple[np.ndarray, np.ndarray]:
@@ -140,7 +155,7 @@ class _Judged:
 def fit_guard(
     known: Known,
     folds: Sequence[FoldAnswers],
-    val: Seen | None,
+    val: tuple[Seen, np.ndarray] | None,
     *,
     known_flagged: float,
 ) -> FittedGuard:
@@ -149,15 +164,16 @@ def fit_guard(
     Args:
         known: the model's train photos.
         folds: what models trained like it said of photos and classes they were not shown; may be empty.
-        val: known photos that the model was not trained on; None or few: the folds stand in.
+        val: known photos that the model was not trained on, and the index of their class; None or few: the folds
+            stand in.
         known_flagged: share of known photos that may be flagged by this and the softmax rule together, 0 to 1.
 
     Returns:
         The guard. Without folds the default sum; without enough val photos either, the similarity to the train photos
         alone, its threshold chosen by leaving each photo's own group out.
     """
-    judged = [_Judged.of(answers.seen, answers.known, answers.labels < 0) for answers in folds]
-    own = _Judged.of(val, known, np.zeros(len(val.logits), bool)) if val is not None else None
+    judged = [_Judged.of(answers.seen, answers.known, answers.labels) for answers in folds]
+    own = _Judged.of(val[0], known, val[1]) if val is not None else None
     if own is not None and len(own.values) < FEWEST_HELD_OUT:
         own = None
     held_out = [*judged, own] if own is not None else judged
@@ -195,7 +211,9 @@ def fit_guard(
         guard=Guard(
             terms, threshold if np.isfinite(threshold) else None, _familiarity(score, hidden) if hidden.any() else None
         ),
-        curve=unknown_curve(score[~hidden], score[hidden]) if hidden.any() else None,
+        known_scores=score[~hidden],
+        known_correct=np.concatenate([part.correct for part in held_out])[~hidden],
+        hidden_scores=score[hidden],
         hidden_caught=float(flagged[hidden].mean()) if hidden.any() else None,
         known_flagged=float(flagged[~hidden].mean()),
         tried={" + ".join(candidate): caught for candidate, caught in tried.items()},

@@ -26,6 +26,7 @@ from meter_pipeline.core.preprocess import Preprocess
 from meter_pipeline.errors import NoChampionError, WeightsError
 
 CARD, WEIGHTS, REFERENCE = "model.json", "weights.safetensors", "reference.safetensors"
+REFERENCE_ARRAYS = ("labels", "groups", "pretrained", "tuned", "known_scores", "known_correct", "hidden_scores")
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class Reference:
-    """The train photos as the guard knows them.
+    """The train photos as the guard knows them, and what it was measured on.
 
     Attributes:
         image_ids: the photos.
@@ -89,6 +90,9 @@ class Reference:
         groups: near-duplicate group of each, as an index, int64.
         pretrained: L2-normalised pretrained embeddings, photos x dimensions, float32.
         tuned: L2-normalised embeddings after fine-tuning, photos x dimensions, float32.
+        known_scores: the guard's score of known photos that were held out, float32; empty where none were.
+        known_correct: whether their class was the right one.
+        hidden_scores: the guard's score of photos whose class was hidden; empty where none was.
     """
 
     image_ids: list[str]
@@ -96,6 +100,9 @@ class Reference:
     groups: np.ndarray
     pretrained: np.ndarray
     tuned: np.ndarray
+    known_scores: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    known_correct: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    hidden_scores: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
 
 
 @dataclass(frozen=True)
@@ -150,12 +157,7 @@ def save_model(
         folder.mkdir(parents=True)
         save_file(tensors, folder / WEIGHTS)
         save_arrays(
-            {
-                "labels": reference.labels,
-                "groups": reference.groups,
-                "pretrained": np.ascontiguousarray(reference.pretrained),
-                "tuned": np.ascontiguousarray(reference.tuned),
-            },
+            {name: np.ascontiguousarray(getattr(reference, name)) for name in REFERENCE_ARRAYS},
             folder / REFERENCE,
             metadata={"image_ids": json.dumps(reference.image_ids)},
         )
@@ -270,7 +272,7 @@ def _load_reference(path: Path) -> Reference:
     arrays = load_arrays(path)
     with safe_open(path, "numpy") as handle:
         image_ids = json.loads(handle.metadata()["image_ids"])
-    return Reference(image_ids, arrays["labels"], arrays["groups"], arrays["pretrained"], arrays["tuned"])
+    return Reference(image_ids, **{name: arrays[name] for name in REFERENCE_ARRAYS if name in arrays})
 
 
 def _unfit(what: str, path: Path) -> WeightsError:

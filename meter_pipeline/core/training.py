@@ -165,13 +165,21 @@ class _Trainer:
         group_index = pd.factorize(groups)[0].astype(np.int64)
         folds = make_folds(self.train.labels.numpy(), group_index, self.config.guard_folds, self.config.seed)
         answers = cross_fit(train, group_index, folds, self.schedule, self.backbone, self.cache, self.checkpoints)
-        reference = self._reference(training, train, group_index)
+        seen = self._seen(training, train)
+        known = Known(train.labels.numpy(), group_index, seen.pretrained, seen.tuned)
         val_seen = self._seen(training, val) if val is not None else None
         fitted = fit_guard(
-            Known(reference.labels, reference.groups, reference.pretrained, reference.tuned),
+            known,
             answers,
-            val_seen,
+            (val_seen, self.val.labels.numpy()) if val_seen is not None else None,
             known_flagged=self.config.guard_known_flagged,
+        )
+        reference = Reference(
+            image_ids=train.image_ids,
+            **vars(known),
+            known_scores=fitted.known_scores.astype(np.float32),
+            known_correct=fitted.known_correct,
+            hidden_scores=fitted.hidden_scores.astype(np.float32),
         )
         metrics = {"train_accuracy": training.history[-1].train_accuracy}
         if val_seen is not None:
@@ -210,16 +218,6 @@ class _Trainer:
         if self.on_epoch:
             self.on_epoch(record)
 
-    def _reference(self, training: TwoPhaseTraining, train: TrainingPhotos, groups: np.ndarray) -> Reference:
-        seen = self._seen(training, train)
-        return Reference(
-            image_ids=train.image_ids,
-            labels=train.labels.numpy(),
-            groups=groups,
-            pretrained=seen.pretrained,
-            tuned=seen.tuned,
-        )
-
     def _seen(self, training: TwoPhaseTraining, photos: TrainingPhotos) -> Seen:
         logits, tuned = training.answers(photos.image_ids, photos.samples)
         pretrained = photos.embeddings[:, : self.views].mean(dim=1).numpy()
@@ -239,7 +237,7 @@ class _Trainer:
         if fitted.known_flagged is not None:
             card["known_flagged"] = fitted.known_flagged
         if fitted.hidden_caught is not None:
-            card |= {"hidden_caught": fitted.hidden_caught, "tried": fitted.tried}
+            card |= {"hidden_caught": fitted.hidden_caught, "tried": fitted.tried, "summary": fitted.summary}
         return card | ({"note": fitted.note} if fitted.note else {})
 
     def _described(self) -> dict[str, Any]:

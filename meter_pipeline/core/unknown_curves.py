@@ -24,6 +24,7 @@ class UnknownCurve:
         curve: a row a threshold, rising: `threshold`, `known_flagged`, `caught`; flagged is what scores below it.
         n_known: known photos.
         n_other: other photos.
+        oscr: area under the open-set classification rate curve, see `area_under_oscr`; None where not asked for.
     """
 
     auroc: float
@@ -31,14 +32,18 @@ class UnknownCurve:
     curve: pd.DataFrame
     n_known: int
     n_other: int
+    oscr: float | None = None
 
 
-def unknown_curve(known_scores: np.ndarray, other_scores: np.ndarray) -> UnknownCurve:
+def unknown_curve(
+    known_scores: np.ndarray, other_scores: np.ndarray, *, correct: np.ndarray | None = None
+) -> UnknownCurve:
     """Measure how well a score tells known photos from others (unseen designs, junk).
 
     Args:
         known_scores: a score a known photo; higher is more like the known (confidence, max-logit, minus a distance).
         other_scores: the same for photos that should be flagged.
+        correct: whether a known photo's class was the right one; None: no `oscr`.
 
     Raises:
         ValueError: one of the two is empty.
@@ -64,7 +69,30 @@ def unknown_curve(known_scores: np.ndarray, other_scores: np.ndarray) -> Unknown
         rows.append({"known_limit": limit, **best.to_dict()})
     is_known = np.concatenate([np.ones(len(known)), np.zeros(len(other))])
     auroc = float(roc_auc_score(is_known, np.concatenate([known, other])))
-    return UnknownCurve(auroc, pd.DataFrame(rows), curve, len(known), len(other))
+    oscr = None if correct is None else area_under_oscr(known_scores, correct, other_scores)
+    return UnknownCurve(auroc, pd.DataFrame(rows), curve, len(known), len(other), oscr)
+
+
+def area_under_oscr(known_scores: np.ndarray, known_correct: np.ndarray, other_scores: np.ndarray) -> float:
+    """Return the area under the open-set classification rate curve (Dhamija et al. 2018), 0 to 1.
+
+    Over all thresholds: share of known photos accepted with the right class, against share of other photos accepted.
+
+    Args:
+        known_scores: a score a known photo; higher is more like the known.
+        known_correct: whether its class was the right one.
+        other_scores: a score a photo that should be flagged.
+
+    Raises:
+        ValueError: one of the two is empty.
+    """
+    known, other = np.asarray(known_scores, np.float64), np.sort(np.asarray(other_scores, np.float64))
+    correct = np.asarray(known_correct, bool)
+    if not len(known) or not len(other):
+        raise ValueError("OSCR needs known and other photos")
+    # The area is the chance that a known photo has the right class and scores above another photo; a tie counts half.
+    below = (np.searchsorted(other, known, side="left") + np.searchsorted(other, known, side="right")) / 2
+    return float(np.mean(np.where(correct, below / len(other), 0.0)))
 
 
 def coverage_table(confidence: np.ndarray, correct: np.ndarray) -> pd.DataFrame:

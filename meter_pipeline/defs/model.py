@@ -51,6 +51,7 @@ def trained_model(config: TrainConfig, pipeline: Pipeline) -> dg.MaterializeResu
                 "epochs": len(card.history),
                 "history": inline_png(history_png(card.history)),
                 "weights": dg.MetadataValue.path(layout.models / card.version),
+                "guard": card.guard.get("summary") or card.guard.get("note", ""),
                 **{name: round(value, 4) for name, value in card.metrics.items() if isinstance(value, int | float)},
             },
             data_version=dg.DataVersion(f"{card.version}-{card.weights_sha256[:16]}"),

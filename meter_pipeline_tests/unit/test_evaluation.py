@@ -112,7 +112,13 @@ def test_audit_rows_fit_their_table_whatever_the_number_of_classes():
             true_classes=["a", "a"],
             probabilities=probabilities,
             classes=classes,
-            final_predictions=["UNKNOWN", classes[-1]],
+            decisions=pd.DataFrame(
+                {
+                    "final_prediction": ["UNKNOWN", classes[-1]],
+                    "calibrated_confidence": [0.4, 0.8],
+                    "guard_score": [-3.0, 0.1],
+                }
+            ),
         )
         rows = conform(EVALUATION_AUDIT, audit).to_pylist()
         assert [row["path"] for row in rows] == ["a/b.jpg", "a/z.jpg"]
@@ -120,6 +126,7 @@ def test_audit_rows_fit_their_table_whatever_the_number_of_classes():
         assert rows[0]["correct"] == (len(classes) == 1)
         assert rows[0]["top3_class"] == (classes[-3] if len(classes) > 2 else None)
         assert rows[1]["final_prediction"] == "UNKNOWN"
+        assert (rows[1]["calibrated_confidence"], rows[1]["guard_score"]) == (0.4, -3.0)
     assert conform(EVALUATION_AUDIT, audit.iloc[:0]).num_rows == 0
 
 

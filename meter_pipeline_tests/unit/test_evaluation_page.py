@@ -71,7 +71,13 @@ def results(classes, photos=40, seed=0):
         true_classes=labels,
         probabilities=probabilities,
         classes=classes,
-        final_predictions=[classes[index] for index in probabilities.argmax(axis=1)] if photos else [],
+        decisions=pd.DataFrame(
+            {
+                "final_prediction": np.array(classes, object)[probabilities.argmax(axis=1)] if photos else [],
+                "calibrated_confidence": 0.9 * probabilities.max(axis=1) if photos else [],
+                "guard_score": 0.5,
+            }
+        ),
     )
     return evaluate(probabilities, labels, classes, train_counts=dict.fromkeys(classes, 9)), audit
 

@@ -34,7 +34,7 @@ class GateConfig(dg.Config):
     allow_dropped_classes: bool | None = None
 
 
-@dg.asset(group_name=GROUP, deps=[dataset_split], code_version="1", pool="training", kinds={"pytorch"})
+@dg.asset(group_name=GROUP, deps=[dataset_split], code_version="2", pool="training", kinds={"pytorch"})
 def trained_model(config: TrainConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """Weights and their card: head first, then the last block. The same photos and settings are not trained again."""
     from meter_pipeline.core.evaluation_plots import history_png
@@ -61,7 +61,7 @@ def trained_model(config: TrainConfig, pipeline: Pipeline) -> dg.MaterializeResu
 @dg.asset(
     group_name=GROUP,
     deps=[trained_model, dataset_split],
-    code_version="1",
+    code_version="2",
     pool="training",
     kinds={"python", "html"},
     metadata=column_schema(EVALUATION_AUDIT),

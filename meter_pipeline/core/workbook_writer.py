@@ -23,6 +23,7 @@ NUMBER_FORMATS = {
     "top1_confidence": "0.00",
     "top2_confidence": "0.00",
     "top3_confidence": "0.00",
+    "calibrated_confidence": "0.00",
     "brightness": "0.00",
     "contrast": "0.00",
     "green_ratio": "0.0000",

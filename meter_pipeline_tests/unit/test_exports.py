@@ -53,6 +53,8 @@ def tables(
         final_prediction=label,
         top1_class=label,
         top1_confidence=0.912345,
+        calibrated_confidence=0.876543,
+        nearest_known_class="LT2",
         brightness=12.3456,
         green_ratio=0.5,
         reason="sure",
@@ -71,13 +73,13 @@ def test_the_export_has_the_agreed_columns_then_the_sheets_own(tmp_path: Path) -
     assert content.startswith(b"\xef\xbb\xbf"), "by this mark Excel knows UTF-8"
     header, row = content.decode("utf-8-sig").splitlines()
     assert header.split(",") == [*EXPORT_COLUMNS, *FURTHER_COLUMNS, *PLACE_COLUMNS, "Account", "Remark"]
-    assert row == "http://p.example/0.jpg,LT2,LT2,91.23,,,,,12.35,,0.5000,sure,,May,2,000123,dunkel"
+    assert row == "http://p.example/0.jpg,LT2,LT2,91.23,,,,,12.35,,0.5000,sure,87.65,LT2,,May,2,000123,dunkel"
     cells = workbook(tmp_path / "may.xlsx")
     assert cells[0] == header.split(",")
     assert cells[1][:4] == ["http://p.example/0.jpg", "LT2", "LT2", 91.23]
     assert cells[1][-3:] == [2, "000123", "dunkel"]
     sheet = openpyxl.load_workbook(tmp_path / "may.xlsx").active
-    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", "A1:Q2")
+    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", "A1:S2")
 
 
 def test_only_what_changed_is_written_again(tmp_path: Path) -> None:

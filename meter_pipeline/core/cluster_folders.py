@@ -8,16 +8,25 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import pandas as pd
 
-from meter_pipeline.core.cluster_tables import NOISE, folder_name, noise_last, write_cluster_tables
+from meter_pipeline.core.cluster_map import MapPoint, write_map_page
+from meter_pipeline.core.cluster_tables import (
+    MAP_PAGE,
+    NOISE,
+    cluster_name,
+    folder_name,
+    noise_last,
+    write_cluster_tables,
+)
 from meter_pipeline.core.contact_sheet import SheetPhoto, chosen_for_sheet, contact_sheet
 from meter_pipeline.core.files import read_json, safe_name, write_bytes, write_json
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.metadata_stripping import without_metadata
 from meter_pipeline.core.photos import PhotoError
-from meter_pipeline.core.tables import CLUSTER_EVENTS, CLUSTER_SUMMARY, UNKNOWN_CLUSTERS, UNKNOWN_METADATA
+from meter_pipeline.core.tables import CLUSTER_EVENTS, CLUSTER_SUMMARY, UNKNOWN_CLUSTERS, UNKNOWN_MAP, UNKNOWN_METADATA
 from meter_pipeline.errors import storage_errors
 
 log = logging.getLogger(__name__)
@@ -30,6 +39,7 @@ ID_LENGTH = 12
 """Hex digits of the image_id in names and captions."""
 CLASS_LENGTH = 40
 SHEET_KIND = "sheet"
+_MEMBER_COLUMNS = ("image_id", "cluster_id", "previous_cluster_id", "membership", "same_meter")
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,7 @@ def write_cluster_folders(layout: Layout) -> FolderChanges:
         layout, {**{path: image_id for path, image_id in photos.items() if image_id not in missing}, **digests}
     )
     reports = write_cluster_tables(layout.cluster_reports, members, summary, layout.lake.frame(CLUSTER_EVENTS))
+    reports += write_map_page(layout.cluster_reports / MAP_PAGE, _map_points(layout, members, photos))
     changes = FolderChanges(
         clusters=int(members.loc[members["cluster_id"] != NOISE, "cluster_id"].nunique()),
         photos=len(photos) - len(missing),
@@ -122,7 +133,7 @@ def folder_problems(layout: Layout) -> list[str]:
 
 
 def _members(layout: Layout) -> pd.DataFrame:
-    clusters = layout.lake.frame(UNKNOWN_CLUSTERS, ["image_id", "cluster_id", "membership"])
+    clusters = layout.lake.frame(UNKNOWN_CLUSTERS, _MEMBER_COLUMNS)
     return noise_last(clusters.merge(layout.lake.frame(UNKNOWN_METADATA), on="image_id", how="left"))
 
 
@@ -155,7 +166,7 @@ def _sheet(layout: Layout, cluster_id: int, rows: pd.DataFrame) -> _Sheet:
     subtitle = f"First guesses: {guesses}" if guesses else "No first guesses"
     if len(shown) < count:
         subtitle = f"{len(shown)} of {count} shown, from the surest to the least sure. {subtitle}"
-    name = "Noise: in no cluster" if cluster_id == NOISE else f"Cluster {cluster_id}"
+    name = "Noise: in no cluster" if cluster_id == NOISE else cluster_name(cluster_id)
     photos = tuple(
         SheetPhoto(layout.image(image_id), _guess(top1, confidence), image_id[:ID_LENGTH])
         for image_id, top1, confidence in zip(
@@ -163,6 +174,31 @@ def _sheet(layout: Layout, cluster_id: int, rows: pd.DataFrame) -> _Sheet:
         )
     )
     return _Sheet(f"{name} · {count} photo{'' if count == 1 else 's'}", subtitle, photos)
+
+
+def _map_points(layout: Layout, members: pd.DataFrame, photos: Mapping[str, str]) -> list[MapPoint]:
+    table = layout.lake.frame(UNKNOWN_MAP)
+    places = dict(zip(table["image_id"], zip(table["x"], table["y"], strict=True), strict=True))
+    exported = {image_id: f"../../clusters/{quote(path)}" for path, image_id in photos.items()}
+    shown = members[members["image_id"].isin(list(places))]
+    return [
+        MapPoint(
+            x,
+            y,
+            cluster_name(cluster_id),
+            f"{_guess(top1, confidence)} · {image_id[:ID_LENGTH]}",
+            exported[image_id],
+            layout.image(image_id),
+        )
+        for (x, y), image_id, cluster_id, top1, confidence in zip(
+            (places[image_id] for image_id in shown["image_id"]),
+            shown["image_id"],
+            shown["cluster_id"],
+            shown["top1_class"],
+            shown["top1_confidence"],
+            strict=True,
+        )
+    ]
 
 
 def _guess(top1: object, confidence: float) -> str:

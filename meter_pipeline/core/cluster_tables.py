@@ -12,12 +12,10 @@ from meter_pipeline.core.files import write_bytes
 from meter_pipeline.core.tables import TOP3_COLUMNS
 
 NOISE = -1
-CLUSTERED_CSV, SUMMARY_CSV, EVENTS_CSV, PAGE = (
-    "unknown_clustered.csv",
-    "cluster_summary.csv",
-    "cluster_events.csv",
-    "index.html",
-)
+CLUSTERED_CSV, SUMMARY_CSV, EVENTS_CSV = "unknown_clustered.csv", "cluster_summary.csv", "cluster_events.csv"
+PAGE, MAP_PAGE = "index.html", "map.html"
+HARDLY_METERS = 0.5
+"""Share of meters below which the page says that a cluster probably shows something else."""
 _CLUSTERED_COLUMNS = (
     "image_url",
     "image_id",
@@ -25,12 +23,16 @@ _CLUSTERED_COLUMNS = (
     *TOP3_COLUMNS,
     "final_prediction",
     "membership",
+    "same_meter",
+    "previous_cluster_id",
     "reason",
     "folder",
 )
 _SUMMARY_COLUMNS = (
     "cluster_id",
     "count",
+    "meters",
+    "meter_share",
     "top1_class",
     "top1_share",
     "mean_top1_confidence",
@@ -38,7 +40,9 @@ _SUMMARY_COLUMNS = (
     "representative",
     "folder",
 )
-_PERCENT_COLUMNS = frozenset({"top1_share", "mean_top1_confidence", *(f"top{k}_confidence" for k in (1, 2, 3))})
+_PERCENT_COLUMNS = frozenset(
+    {"meter_share", "top1_share", "mean_top1_confidence", *(f"top{k}_confidence" for k in (1, 2, 3))}
+)
 
 
 def folder_name(cluster_id: int) -> str:
@@ -79,6 +83,11 @@ def write_cluster_tables(folder: Path, members: pd.DataFrame, summary: pd.DataFr
     return len(changed)
 
 
+def cluster_name(cluster_id: int) -> str:
+    """Return what a cluster is called on pages and sheets."""
+    return "Noise" if cluster_id == NOISE else f"Cluster {cluster_id}"
+
+
 def noise_last(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows by cluster, noise at the end, the surest members first."""
     by = ["cluster_id", "membership", "image_id"] if "membership" in rows else ["cluster_id"]
@@ -93,6 +102,8 @@ def _csv(frame: pd.DataFrame, columns: tuple[str, ...]) -> bytes:
 
 def _cells(frame: pd.DataFrame, name: str) -> list[Cell]:
     values = [None if pd.isna(value) else value for value in frame[name].tolist()]
+    if name == "previous_cluster_id":
+        values = [None if value is None else int(value) for value in values]
     scale = 100 if name in _PERCENT_COLUMNS else 1
     return [f"{value * scale:.2f}" if isinstance(value, float) else value for value in values]
 
@@ -108,4 +119,6 @@ def _page(summary: pd.DataFrame) -> str:
         undefined=jinja2.StrictUndefined,
     )
     rows = summary.astype(object).where(summary.notna(), None).to_dict("records")
-    return environment.get_template("clusters.html").render(clusters=rows, noise=NOISE)
+    return environment.get_template("clusters.html").render(
+        clusters=rows, noise=NOISE, hardly_meters=HARDLY_METERS, map_page=MAP_PAGE
+    )

@@ -69,9 +69,12 @@ def cluster(embeddings: np.ndarray, *, min_cluster_size: int | None = None, seed
     if count == 0:
         return Clustering(np.zeros(0, np.int64), np.zeros(0), {"method": "none"}, "There are no UNKNOWN photos.")
     unit = _unit(embeddings)
+    if min_cluster_size is not None and min_cluster_size > count:
+        note = f"The smallest cluster is set to {min_cluster_size} photos and there are {count}: all are noise."
+        return Clustering(np.full(count, NOISE), np.zeros(count), {"min_cluster_size": min_cluster_size}, note)
     # Sums are cut by thread: another number of threads gives other last bits, and those another layout.
     with threadpool_limits(1):
-        different, copy_of, copies = _same_photos(unit)
+        different, copy_of, copies = different_photos(unit)
         size = min_cluster_size or chosen_cluster_size(len(different))
         if len(different) < SMALLEST_REDUCED_SET:
             labels, membership, parameters, note = _cluster_tiny(different, min_cluster_size)
@@ -107,7 +110,7 @@ def _unit(embeddings: np.ndarray) -> np.ndarray:
     return (embeddings / lengths[:, None]).astype(np.float32)
 
 
-def _same_photos(unit: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def different_photos(unit: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Take one of each set of equal embeddings, in order: thousands of copies would hide the other neighbours."""
     _, first, inverse, copies = np.unique(
         np.round(unit, SAME_PHOTO_DECIMALS) + 0.0, axis=0, return_index=True, return_inverse=True, return_counts=True

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from meter_pipeline.core.cluster_growth import keep_places
 from meter_pipeline.core.cluster_ids import match_clusters
+from meter_pipeline.core.cluster_map import map_positions
 from meter_pipeline.core.cluster_metrics import silhouette
-from meter_pipeline.core.clustering import NOISE, cluster
+from meter_pipeline.core.cluster_summary import summarise
+from meter_pipeline.core.clustering import NOISE, Clustering, cluster
 from meter_pipeline.core.files import read_json, write_json
 from meter_pipeline.core.lake import Lake, vectors
 from meter_pipeline.core.layout import Layout
+from meter_pipeline.core.meter_likeness import learn_meters
+from meter_pipeline.core.model_store import list_models, load_model
+from meter_pipeline.core.same_meter import hash_photos, same_meter_groups
+from meter_pipeline.core.scores import normalised
 from meter_pipeline.core.tables import (
     CLUSTER_EVENTS,
     CLUSTER_SUMMARY,
     UNKNOWN_CLUSTERS,
     UNKNOWN_EMBEDDINGS,
+    UNKNOWN_MAP,
     UNKNOWN_METADATA,
 )
 from meter_pipeline.errors import MeterError
 
 log = logging.getLogger(__name__)
 
-METHOD_VERSION = "1"
+METHOD_VERSION = "2"
 """Raised by hand when the clustering gives other clusters for the same embeddings: the next run clusters anew."""
 CLUSTERED_COLUMNS = ("embedding",)
 """Columns of `unknown_embeddings` that are compared; several are put side by side, each at length 1."""
@@ -61,11 +67,18 @@ class Discovery:
     metrics: dict[str, float] = field(default_factory=dict)
 
 
-def cluster_unknowns(layout: Layout, *, min_cluster_size: int | None, seed: int) -> Discovery:
-    """Cluster the UNKNOWN photos and write `unknown_clusters`, `cluster_summary` and `cluster_events`.
+def cluster_unknowns(layout: Layout, *, min_cluster_size: int | None, seed: int, anew: bool = False) -> Discovery:
+    """Cluster the UNKNOWN photos and write `unknown_clusters`, `cluster_summary`, `cluster_events` and `unknown_map`.
 
     Reads `unknown_embeddings` and `unknown_metadata`. Does nothing where these and the parameters are what the tables
-    were made from (`changed` is False). Ended at any point and run again, it comes to the same tables.
+    were made from (`changed` is False). Ended at any point and run again, it comes to the same tables. What was
+    clustered before by the same model and parameters is kept as `keep_places` says.
+
+    Args:
+        layout: the data directory.
+        min_cluster_size: smallest cluster; None: chosen by set size.
+        seed: of the reduction.
+        anew: cluster as if no photo had a cluster yet; ids are kept by their members all the same.
 
     Raises:
         MeterError: an embedding holds NaN or is all zeros, or the embeddings come from several models.
@@ -79,10 +92,10 @@ def cluster_unknowns(layout: Layout, *, min_cluster_size: int | None, seed: int)
         "metadata": lake.version(UNKNOWN_METADATA),
     }
     state = read_json(state_path) if state_path.exists() else {}
-    if state.get("inputs") == inputs and state.get("outputs") == _output_versions(lake):
+    if not anew and state.get("inputs") == inputs and state.get("outputs") == _output_versions(lake):
         log.info("The UNKNOWN photos are the same as before: %d clusters stay.", state["result"]["clusters"])
         return Discovery(**{**state["result"], "changed": False})
-    result = _cluster_anew(lake, min_cluster_size, seed)
+    result = _cluster(layout, min_cluster_size, seed, anew)
     write_json(state_path, {"inputs": inputs, "outputs": _output_versions(lake), "result": asdict(result)})
     return result
 
@@ -106,41 +119,63 @@ def cluster_problems(unknown: pd.DataFrame, clusters: pd.DataFrame) -> list[str]
 
 
 def _output_versions(lake: Lake) -> dict[str, str]:
-    return {spec.name: lake.version(spec) for spec in (UNKNOWN_CLUSTERS, CLUSTER_SUMMARY, CLUSTER_EVENTS)}
+    return {spec.name: lake.version(spec) for spec in (UNKNOWN_CLUSTERS, CLUSTER_SUMMARY, CLUSTER_EVENTS, UNKNOWN_MAP)}
 
 
-def _cluster_anew(lake: Lake, min_cluster_size: int | None, seed: int) -> Discovery:
+def _cluster(layout: Layout, min_cluster_size: int | None, seed: int, anew: bool) -> Discovery:
+    lake = layout.lake
     table = lake.read(UNKNOWN_EMBEDDINGS).sort_by("image_id")
-    unit = _compared(table)
-    image_ids = table["image_id"].to_pylist()
-    log.info("Clustering %d UNKNOWN photos", len(image_ids))
-    found = cluster(unit, min_cluster_size=min_cluster_size, seed=seed)
-
-    previous, events = lake.frame(UNKNOWN_CLUSTERS), lake.frame(CLUSTER_EVENTS)
-    revision = _finished_revision(previous, events)
+    unit, image_ids = _compared(table), table["image_id"].to_pylist()
+    model_version = table["model_version"][0].as_py() if image_ids else None
+    found_with = f"{METHOD_VERSION} {model_version} {min_cluster_size or 'auto'} {seed}"
+    stored, events = lake.frame(UNKNOWN_CLUSTERS), lake.frame(CLUSTER_EVENTS)
+    revision = _finished_revision(stored, events)
     events = events[events["revision"] <= revision]
-    next_id = int(events["cluster_id"].max()) + 1 if len(events) else 0
-    labels = dict(zip(image_ids, found.labels.tolist(), strict=True))
-    matched = match_clusters(previous[["image_id", "cluster_id"]], labels, next_id=next_id)
-    if len(matched.events):
-        revision += 1
-        log.info("Changed clusters: %s", matched.events["event"].value_counts().sort_index().to_dict())
-    # The clusters carry the revision and are written between the other two: a run that ended before them left events
-    # of a revision that they do not know, which are dropped; one that ended after them left only the summary to do.
-    lake.replace(CLUSTER_EVENTS, pd.concat([events, matched.events.assign(revision=revision)], ignore_index=True))
-    clusters = matched.clusters.assign(membership=found.membership, revision=revision)
-    lake.replace(UNKNOWN_CLUSTERS, clusters)
-    lake.replace(CLUSTER_SUMMARY, _summary(clusters, unit, lake.frame(UNKNOWN_METADATA)))
 
-    separation = silhouette(unit, found.labels)
+    found = Clustering(np.zeros(0, np.int64), np.zeros(0), {"method": "the clusters that were there"})
+    places = lake.frame(UNKNOWN_MAP).sort_values("image_id", ignore_index=True)
+    same_set = stored["image_id"].sort_values().to_list() == image_ids and (stored["found_with"] == found_with).all()
+    if anew or not image_ids or not same_set:
+        log.info("Clustering %d UNKNOWN photos", len(image_ids))
+        found = cluster(unit, min_cluster_size=min_cluster_size, seed=seed)
+        before = stored.set_index("image_id").reindex(image_ids)
+        comparable = not anew and bool((stored["found_with"] == found_with).all())
+        labels, settled = _labels(found, before) if comparable else (found.labels, np.ones(len(image_ids), bool))
+        matched = match_clusters(
+            stored[["image_id", "cluster_id"]],
+            dict(zip(image_ids, labels.tolist(), strict=True)),
+            next_id=int(events["cluster_id"].max()) + 1 if len(events) else 0,
+        )
+        if len(matched.events):
+            revision += 1
+            log.info("Changed clusters: %s", matched.events["event"].value_counts().sort_index().to_dict())
+        events = pd.concat([events, matched.events.assign(revision=revision)], ignore_index=True)
+        stored = _rows(layout, matched.clusters, before, found).assign(
+            settled=settled, found_with=found_with, revision=revision
+        )
+        places = places.iloc[:0]
+    # The clusters carry the revision and are written between the other tables: a run that ended before them left events
+    # of a revision that they do not know, which are dropped; one that ended after them left what follows from them.
+    lake.replace(CLUSTER_EVENTS, events)
+    lake.replace(UNKNOWN_CLUSTERS, stored)
+    clusters = stored.sort_values("image_id", ignore_index=True)
+    meters = _look_like_meters(layout, table)
+    lake.replace(CLUSTER_SUMMARY, summarise(clusters, unit, lake.frame(UNKNOWN_METADATA), meters))
+    if places["image_id"].to_list() != image_ids:
+        x, y = map_positions(unit, seed=seed).T
+        places = pd.DataFrame({"image_id": image_ids, "x": x, "y": y})
+    lake.replace(UNKNOWN_MAP, places)
+
+    labels = clusters["cluster_id"].to_numpy(np.int64)
+    count, noise = len(set(labels.tolist()) - {NOISE}), int((labels == NOISE).sum())
+    separation = silhouette(unit, labels)
     notes = [found.note] if found.note else []
-    if found.count > 1 and separation < WEAK_SILHOUETTE:
+    if count > 1 and separation < WEAK_SILHOUETTE:
         notes.append("The clusters are hardly apart; several of them may show one design.")
-    noise = int((found.labels == NOISE).sum())
-    log.info("%d clusters, %d of %d photos are noise", found.count, noise, len(image_ids))
+    log.info("%d clusters, %d of %d photos are noise", count, noise, len(image_ids))
     return Discovery(
         photos=len(image_ids),
-        clusters=found.count,
+        clusters=count,
         noise=noise,
         revision=revision,
         changed=True,
@@ -151,6 +186,38 @@ def _cluster_anew(lake: Lake, min_cluster_size: int | None, seed: int) -> Discov
             "share_in_clusters": round(1 - noise / len(image_ids), 4) if image_ids else 0.0,
         },
     )
+
+
+def _labels(found: Clustering, before: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Cluster of each photo and whether it is settled there, the clusters before being kept."""
+    cluster_ids = before["cluster_id"].fillna(NOISE).to_numpy(np.int64)
+    return keep_places(found.labels, cluster_ids, before["settled"].eq(True).to_numpy(bool))
+
+
+def _rows(layout: Layout, clusters: pd.DataFrame, before: pd.DataFrame, found: Clustering) -> pd.DataFrame:
+    """`clusters` (image_id, cluster_id) with membership, cluster before, and photos of one meter."""
+    image_ids, labels = clusters["image_id"].to_list(), clusters["cluster_id"].to_numpy()
+    # A photo that the new clustering calls noise but that stays where it was is as sure of it as it was.
+    membership = np.where(found.labels == NOISE, before["membership"].fillna(0.0), found.membership)
+    known = [hash_ if isinstance(hash_, str) else None for hash_ in before["perceptual_hash"]]
+    hashes = hash_photos([layout.image(image_id) for image_id in image_ids], known)
+    grouped = before[before["same_meter"].notna()]
+    previous_groups = dict(zip(map(str, grouped.index), grouped["same_meter"], strict=True))
+    return clusters.assign(
+        previous_cluster_id=before["cluster_id"].astype("Int64").to_numpy(),
+        membership=np.where(labels == NOISE, 0.0, membership),
+        same_meter=same_meter_groups(image_ids, hashes, labels, previous_groups),
+        perceptual_hash=pd.Series(hashes, dtype="str"),
+    )
+
+
+def _look_like_meters(layout: Layout, table: pa.Table) -> np.ndarray | None:
+    """Whether each photo looks like a meter, by the labelled photos of the model that embedded it."""
+    if table.num_rows == 0 or table["model_version"][0].as_py() not in list_models(layout):
+        return None
+    reference = load_model(layout, table["model_version"][0].as_py()).reference
+    meters = learn_meters(reference.pretrained, reference.labels)
+    return None if meters is None else meters.looks_like_a_meter(normalised(vectors(table, "pretrained_embedding")))
 
 
 def _compared(table: pa.Table) -> np.ndarray:
@@ -180,27 +247,3 @@ def _finished_revision(clusters: pd.DataFrame, events: pd.DataFrame) -> int:
     newest = int(events["revision"].max())
     # No photo has a cluster: finished if every cluster is gone by then, else an end came before the table was written.
     return newest if (last["event"] == "gone").all() else newest - 1
-
-
-def _summary(clusters: pd.DataFrame, unit: np.ndarray, metadata: pd.DataFrame) -> pd.DataFrame:
-    known = metadata.set_index("image_id")[["top1_class", "top1_confidence"]].reindex(clusters["image_id"])
-    rows: list[Mapping[str, Any]] = []
-    for cluster_id in sorted(clusters["cluster_id"].unique()):
-        members = np.flatnonzero(clusters["cluster_id"] == cluster_id)
-        names = (
-            known["top1_class"].iloc[members].value_counts().sort_index().sort_values(ascending=False, kind="stable")
-        )
-        confidences = known["top1_confidence"].iloc[members]
-        nearest = members[int(np.argmax(unit[members] @ unit[members].mean(axis=0)))]
-        rows.append(
-            {
-                "cluster_id": int(cluster_id),
-                "count": len(members),
-                "mean_membership": float(clusters["membership"].iloc[members].mean()),
-                "top1_class": names.index[0] if len(names) else None,
-                "top1_share": float(names.iloc[0] / len(members)) if len(names) else None,
-                "mean_top1_confidence": float(confidences.mean()) if confidences.notna().any() else None,
-                "representative": None if cluster_id == NOISE else clusters["image_id"].iloc[nearest],
-            }
-        )
-    return pd.DataFrame(rows, columns=list(CLUSTER_SUMMARY.columns))

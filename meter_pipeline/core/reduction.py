@@ -9,7 +9,9 @@ import numpy as np
 log = logging.getLogger(__name__)
 
 
-def reduce_umap(unit: np.ndarray, *, dimensions: int, neighbors: int, seed: int) -> np.ndarray:
+def reduce_umap(
+    unit: np.ndarray, *, dimensions: int, neighbors: int, seed: int, min_distance: float = 0.0
+) -> np.ndarray:
     """Return coordinates in which near embeddings are near and the rest is far.
 
     Args:
@@ -17,6 +19,7 @@ def reduce_umap(unit: np.ndarray, *, dimensions: int, neighbors: int, seed: int)
         dimensions: of the result.
         neighbors: that a photo is compared with, itself included.
         seed: of the layout; the same input and seed give the same bits.
+        min_distance: how close two points may lie; 0 to cluster them, more to look at them.
 
     Returns:
         photos x `dimensions`, float64.
@@ -27,7 +30,7 @@ def reduce_umap(unit: np.ndarray, *, dimensions: int, neighbors: int, seed: int)
     reducer = umap.UMAP(
         n_components=dimensions,
         n_neighbors=neighbors,
-        min_dist=0.0,
+        min_dist=min_distance,
         metric="cosine",
         init="pca",
         random_state=seed,

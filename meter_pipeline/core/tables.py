@@ -267,11 +267,16 @@ UNKNOWN_CLUSTERS = TableSpec(
     {
         "image_id": STRING,
         "cluster_id": INT,
+        "previous_cluster_id": INT,  # before the set or the model changed; null for a photo that was not there
         "membership": FLOAT,  # HDBSCAN's probability, 0 to 1
+        "same_meter": STRING,  # photos that show one physical meter share it
+        "perceptual_hash": STRING,  # null where the photo's file is lost
+        "settled": BOOL,  # in the cluster since it was formed; false where it joined later
+        "found_with": STRING,  # method, model, smallest cluster and seed; others cluster anew
         "revision": INT,  # the last revision of cluster_events that is in this table
     },
     key=("image_id",),
-    volatile=frozenset({"revision"}),
+    volatile=frozenset({"perceptual_hash", "revision"}),
 )
 
 CLUSTER_SUMMARY = TableSpec(
@@ -280,6 +285,8 @@ CLUSTER_SUMMARY = TableSpec(
     {
         "cluster_id": INT,
         "count": INT,
+        "meters": INT,  # different physical meters among them, as far as near-duplicates tell
+        "meter_share": FLOAT,  # share that looks like meters rather than junk; null without a model to compare with
         "mean_membership": FLOAT,
         "top1_class": STRING,  # most frequent top-1 class of its members
         "top1_share": FLOAT,  # share of members with that class
@@ -302,6 +309,13 @@ CLUSTER_EVENTS = TableSpec(
     key=("revision", "cluster_id"),
 )
 
+UNKNOWN_MAP = TableSpec(
+    "unknown_map",
+    "Place of each UNKNOWN photo on a plane where photos that look alike are near; no unit.",
+    {"image_id": STRING, "x": FLOAT, "y": FLOAT},
+    key=("image_id",),
+)
+
 ALL_TABLES = (
     IMAGE_INVENTORY,
     DATASET_SPLIT,
@@ -318,4 +332,5 @@ ALL_TABLES = (
     UNKNOWN_CLUSTERS,
     CLUSTER_SUMMARY,
     CLUSTER_EVENTS,
+    UNKNOWN_MAP,
 )

@@ -13,10 +13,11 @@ AFTER_THE_BATCH = when_inputs_change(not_waiting_for=TRAINING_GROUPS)
 
 
 class ClusterConfig(dg.Config):
-    """Overrides of the settings for this run."""
+    """Overrides of the settings for this run, and whether to cluster as if no photo had a cluster yet."""
 
     min_cluster_size: int | None = None
     seed: int | None = None
+    anew: bool = False
 
 
 @dg.asset(
@@ -47,7 +48,7 @@ def unknown_embeddings(pipeline: Pipeline) -> dg.MaterializeResult:
 @dg.asset(
     group_name=GROUP,
     deps=[unknown_embeddings],
-    code_version="1",
+    code_version="2",
     pool="batches",
     kinds={"scikitlearn", "parquet"},
     metadata=column_schema(UNKNOWN_CLUSTERS),
@@ -59,7 +60,9 @@ def unknown_clusters(config: ClusterConfig, pipeline: Pipeline) -> dg.Materializ
 
     settings = pipeline.settings(config)
     with pipeline.working("batches") as layout:
-        found = cluster_unknowns(layout, min_cluster_size=settings.min_cluster_size, seed=settings.seed)
+        found = cluster_unknowns(
+            layout, min_cluster_size=settings.min_cluster_size, seed=settings.seed, anew=config.anew
+        )
         return table_result(
             layout.lake,
             UNKNOWN_CLUSTERS,
@@ -86,7 +89,7 @@ def every_unknown_is_in_one_cluster_or_noise(pipeline: Pipeline) -> dg.AssetChec
 @dg.asset(
     group_name=GROUP,
     deps=[unknown_clusters, unknown_embeddings],
-    code_version="1",
+    code_version="2",
     pool="batches",
     kinds={"image", "csv"},
     automation_condition=when_inputs_change(
@@ -96,12 +99,14 @@ def every_unknown_is_in_one_cluster_or_noise(pipeline: Pipeline) -> dg.AssetChec
 def cluster_folders(pipeline: Pipeline) -> dg.MaterializeResult:
     """Folders, contact sheets and CSVs under data/clusters and data/reports/clusters, for people."""
     from meter_pipeline.core.cluster_folders import write_cluster_folders
+    from meter_pipeline.core.cluster_tables import MAP_PAGE
 
     with pipeline.working("batches") as layout:
         lake, changes = layout.lake, write_cluster_folders(layout)
         return dg.MaterializeResult(
             metadata={
                 "folder": dg.MetadataValue.path(layout.clusters),
+                "map": dg.MetadataValue.path(layout.cluster_reports / MAP_PAGE),
                 "written now": changes.written,
                 "removed now": changes.removed,
             },

@@ -1,5 +1,7 @@
 import csv
+import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import pandas as pd
 import pytest
@@ -9,7 +11,7 @@ from meter_pipeline.core.cluster_folders import MANIFEST, SHEET, folder_problems
 from meter_pipeline.core.contact_sheet import MAX_PHOTOS, SheetPhoto, chosen_for_sheet, contact_sheet
 from meter_pipeline.core.files import write_bytes
 from meter_pipeline.core.layout import Layout
-from meter_pipeline.core.tables import CLUSTER_SUMMARY, UNKNOWN_CLUSTERS, UNKNOWN_METADATA
+from meter_pipeline.core.tables import CLUSTER_SUMMARY, UNKNOWN_CLUSTERS, UNKNOWN_MAP, UNKNOWN_METADATA
 from meter_pipeline_tests.unit.unknown_photos import put_unknown
 
 
@@ -19,7 +21,10 @@ def put_clusters(layout: Layout, clusters: dict[int, list[str]]) -> None:
         for cluster_id, image_ids in clusters.items()
         for rank, image_id in enumerate(image_ids)
     ]
-    layout.lake.replace(UNKNOWN_CLUSTERS, pd.DataFrame(rows, columns=list(UNKNOWN_CLUSTERS.columns)))
+    table = pd.DataFrame(rows).reindex(columns=list(UNKNOWN_CLUSTERS.columns))
+    layout.lake.replace(UNKNOWN_CLUSTERS, table)
+    places = table[["image_id"]].assign(x=table["cluster_id"], y=table["membership"])
+    layout.lake.replace(UNKNOWN_MAP, places)
     summary = pd.DataFrame([{"cluster_id": c, "count": len(i)} for c, i in clusters.items()])
     layout.lake.replace(CLUSTER_SUMMARY, summary.reindex(columns=list(CLUSTER_SUMMARY.columns)))
 
@@ -147,6 +152,26 @@ def test_tables_for_people(layout: Layout, ids: dict[str, list[str]]) -> None:
     assert [line.split(",")[:2] for line in summary[1:]] == [["0", "4"], ["12", "3"], ["-1", "2"]]
     assert "cluster_0012/contact_sheet.jpg" in (layout.cluster_reports / "index.html").read_text(encoding="utf-8")
     assert {path.parent for path in layout.clusters.rglob("*a_b_c*")} == {layout.clusters / "noise"}
+
+
+def test_the_map_links_to_the_exported_photos(layout: Layout, ids: dict[str, list[str]]) -> None:
+    write_cluster_folders(layout)
+    page = layout.cluster_reports / "map.html"
+    links = re.findall(r'"(\.\./\.\./clusters/[^"]+)"', page.read_text(encoding="utf-8"))
+    assert len(links) == 9
+    assert all((layout.cluster_reports / unquote(link)).is_file() for link in links)
+    assert 'href="map.html"' in (layout.cluster_reports / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_page_tells_junk_and_bursts(layout: Layout, ids: dict[str, list[str]]) -> None:
+    summary = layout.lake.frame(CLUSTER_SUMMARY)
+    layout.lake.replace(CLUSTER_SUMMARY, summary.assign(meters=[4, 2, 2], meter_share=[0.75, 0.0, 0.5]))
+    write_cluster_folders(layout)
+    page = (layout.cluster_reports / "index.html").read_text(encoding="utf-8")
+    assert page.count("Probably no meters") == page.count("They show 2 different meters") == 1
+    cluster_12 = page[page.index('id="cluster_0012"') : page.index('id="noise"')]
+    assert "Probably no meters" in cluster_12
+    assert "They show 2 different meters" in cluster_12
 
 
 def test_no_unknown_photos(layout: Layout) -> None:

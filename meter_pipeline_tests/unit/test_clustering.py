@@ -82,6 +82,13 @@ def test_ten_thousand_copies_of_one_photo_are_one_cluster() -> None:
     assert set(found.membership.tolist()) == {1.0}
 
 
+@pytest.mark.parametrize("count", [8, 40])
+def test_a_smallest_cluster_larger_than_the_set_is_said(count: int) -> None:
+    found = cluster(drawn_embeddings()[0][:count], min_cluster_size=count + 1)
+    assert (found.labels == NOISE).all()
+    assert f"set to {count + 1} photos and there are {count}" in found.note
+
+
 def test_copies_do_not_hide_the_rest(found: Clustering) -> None:
     embeddings, truth = drawn_embeddings()
     with_copies = cluster(np.concatenate([embeddings, np.repeat(embeddings[:1], 500, axis=0)]))

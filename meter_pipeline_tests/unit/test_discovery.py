@@ -1,28 +1,57 @@
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from torch import nn
 
+from meter_pipeline.core.backbones import load_backbone
 from meter_pipeline.core.discovery import cluster_problems, cluster_unknowns
-from meter_pipeline.core.lake import Lake, vector_column
+from meter_pipeline.core.lake import Lake, vector_column, vectors
 from meter_pipeline.core.layout import Layout
+from meter_pipeline.core.model_store import Reference, save_model
+from meter_pipeline.core.preprocess import Preprocess
+from meter_pipeline.core.scores import normalised
 from meter_pipeline.core.tables import (
     CLUSTER_EVENTS,
     CLUSTER_SUMMARY,
     UNKNOWN_CLUSTERS,
     UNKNOWN_EMBEDDINGS,
+    UNKNOWN_MAP,
     TableSpec,
 )
 from meter_pipeline.errors import MeterError
+from meter_pipeline_tests.unit.test_same_meter import draw_meter
 from meter_pipeline_tests.unit.unknown_photos import put_unknown
 
-TABLES = (UNKNOWN_CLUSTERS, CLUSTER_SUMMARY, CLUSTER_EVENTS)
+TABLES = (UNKNOWN_CLUSTERS, CLUSTER_SUMMARY, CLUSTER_EVENTS, UNKNOWN_MAP)
 
 
-def run(layout: Layout) -> bool:
-    return cluster_unknowns(layout, min_cluster_size=None, seed=0).changed
+def run(layout: Layout, *, anew: bool = False) -> bool:
+    return cluster_unknowns(layout, min_cluster_size=None, seed=0, anew=anew).changed
+
+
+def put_model(layout: Layout, version: str, meters: dict[str, np.ndarray]) -> None:
+    """Write the folder of a model that was trained on these pretrained embeddings by class."""
+    preprocess = Preprocess((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    backbone, tuned = load_backbone("resnet18", "none"), load_backbone("resnet18", "none")
+    labels = np.repeat(np.arange(len(meters)), [len(rows) for rows in meters.values()])
+    rows = normalised(np.concatenate(list(meters.values())))
+    fields = {
+        **dict.fromkeys(("backbone", "weights_source", "data_version"), ""),
+        **{name: {} for name in ("config", "counts", "metrics", "guard", "libraries")},
+        **{"version": version, "classes": list(meters), "backbone": "resnet18", "temperature": 1.0},
+        **{"dimensions": backbone.dimensions, "trained_on": [], "history": []},
+        **{"preprocess": asdict(preprocess), "preprocess_id": preprocess.preprocess_id},
+    }
+    parts = {
+        **{"trunk": backbone.trunk, "pretrained_block": backbone.last_block, "tuned_block": tuned.last_block},
+        "head": nn.Linear(backbone.dimensions, len(meters)),
+    }
+    ids = [str(place) for place in range(len(labels))]
+    save_model(layout, fields, parts, Reference(ids, labels, np.arange(len(labels)), rows, rows))
 
 
 def clusters_of(layout: Layout, image_ids: list[str]) -> set[int]:
@@ -100,6 +129,93 @@ def test_ended_between_two_tables_it_comes_to_the_same_tables(
         run(layout)
     for spec in TABLES:
         assert layouts[0].lake.frame(spec).equals(layouts[1].lake.frame(spec))
+
+
+def test_photos_keep_their_cluster_as_the_set_grows_by_a_fifth(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    put_unknown(layout, {"alpha": 20, "beta": 15, "gamma": 10})
+    run(layout)
+    before = layout.lake.frame(UNKNOWN_CLUSTERS).set_index("image_id")
+    put_unknown(layout, {"alpha": 24, "beta": 18, "gamma": 12})
+    run(layout)
+    after = layout.lake.frame(UNKNOWN_CLUSTERS).set_index("image_id")
+    clustered = before[before["cluster_id"] >= 0]
+    assert after.loc[clustered.index, "cluster_id"].tolist() == clustered["cluster_id"].tolist()
+    assert after.loc[before.index, "previous_cluster_id"].tolist() == before["cluster_id"].tolist()
+    newcomers = after.drop(before.index)
+    assert newcomers["previous_cluster_id"].isna().all()
+    assert (newcomers["cluster_id"] >= 0).all()
+    assert ((after["membership"] == 0) == (after["cluster_id"] == -1)).all()
+    assert run(layout, anew=True)
+    assert layout.lake.frame(UNKNOWN_CLUSTERS)["settled"].all()
+    assert not run(layout)
+
+
+def test_the_same_photos_in_two_data_directories_are_the_same_tables(tmp_path: Path) -> None:
+    layouts = Layout(tmp_path / "one"), Layout(tmp_path / "two")
+    for layout in layouts:
+        put_unknown(layout, {"alpha": 12, "beta": 9, "gamma": 7})
+        run(layout)
+    for spec in TABLES:
+        assert layouts[0].lake.frame(spec).equals(layouts[1].lake.frame(spec))
+
+
+def test_clusters_of_junk_are_told_from_clusters_of_meters(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    ids = put_unknown(layout, {"alpha": 12, "junk": 9})
+    run(layout)
+    assert layout.lake.frame(CLUSTER_SUMMARY)["meter_share"].isna().all()
+    table = layout.lake.read(UNKNOWN_EMBEDDINGS).sort_by("image_id")
+    is_alpha = np.isin(table["image_id"].to_pylist(), ids["alpha"])
+    alpha = vectors(table, "pretrained_embedding")[is_alpha].mean(axis=0)
+    random = np.random.default_rng(0)
+    put_model(
+        layout, "m1", {name: alpha + 0.3 * random.normal(size=(15, len(alpha))) for name in ("known", "known too")}
+    )
+    assert run(layout, anew=True)
+    clusters = layout.lake.frame(UNKNOWN_CLUSTERS).set_index("image_id")["cluster_id"]
+    shares = layout.lake.frame(CLUSTER_SUMMARY).set_index("cluster_id")["meter_share"]
+    assert shares[clusters[ids["alpha"][0]]] == 1.0
+    assert shares[clusters[ids["junk"][0]]] == 0.0
+
+
+def test_a_burst_counts_as_one_meter(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    ids = put_unknown(layout, {"alpha": 12})
+    for number, image_id in enumerate(ids["alpha"][:4]):
+        draw_meter(layout.image(image_id), 1, brightness=1 + 0.05 * number)
+    run(layout)
+    clusters = layout.lake.frame(UNKNOWN_CLUSTERS).set_index("image_id")
+    assert clusters.loc[ids["alpha"][:4], "same_meter"].nunique() == 1
+    assert clusters["same_meter"].nunique() == 9
+    summary = layout.lake.frame(CLUSTER_SUMMARY)
+    assert (summary["count"] - summary["meters"]).sum() == 3
+
+
+def test_tables_of_the_version_before_are_clustered_anew_under_their_ids(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    put_unknown(layout, {"alpha": 12, "beta": 9})
+    run(layout)
+    added = ["previous_cluster_id", "same_meter", "perceptual_hash", "settled", "found_with"]
+    clusters = layout.lake.frame(UNKNOWN_CLUSTERS)
+    layout.lake.replace(UNKNOWN_CLUSTERS, clusters.assign(**dict.fromkeys(added)))
+    run(layout)
+    again = layout.lake.frame(UNKNOWN_CLUSTERS)
+    assert again["cluster_id"].tolist() == clusters["cluster_id"].tolist()
+    assert again["found_with"].tolist() == clusters["found_with"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("photos", "note"),
+    [(0, "no UNKNOWN"), (3, "3 different photos are too few"), (8, "set to 40 photos and there are 8")],
+)
+def test_few_photos_or_too_large_a_smallest_cluster_are_said(tmp_path: Path, photos: int, note: str) -> None:
+    layout = Layout(tmp_path)
+    put_unknown(layout, {"alpha": photos} if photos else {})
+    found = cluster_unknowns(layout, min_cluster_size=40 if photos == 8 else None, seed=0)
+    assert (found.photos, found.clusters, found.noise) == (photos, 0, photos)
+    assert note in found.note
+    assert layout.lake.count(UNKNOWN_CLUSTERS) == layout.lake.count(UNKNOWN_MAP) == photos
 
 
 def test_embeddings_of_two_models_are_not_compared(tmp_path: Path) -> None:

@@ -1,0 +1,69 @@
+"""UNKNOWN photos that show one physical meter: near-duplicates among them, by perceptual hash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from meter_pipeline.core.compute import in_parallel
+from meter_pipeline.core.near_duplicates import group_photos, perceptual_hash
+from meter_pipeline.core.photos import PhotoError, open_photo
+
+SCOPE = "UNKNOWN"
+PHOTOS_AHEAD = 64
+HASHED_SIDE = 256
+"""Pixels; a JPEG is decoded no larger than the hash needs."""
+LARGEST_COMPARED = 50_000
+"""Photos up to which each is compared with each (half a minute); above, only within their clusters."""
+
+
+def hash_photos(files: Sequence[Path], known: Sequence[str | None]) -> list[str | None]:
+    """Return the perceptual hash of each photo; None where its file is lost or damaged.
+
+    Args:
+        files: the photos.
+        known: their hashes, where they were computed before.
+    """
+    pairs = list(zip(files, known, strict=True))
+    return list(in_parallel(lambda pair: pair[1] or _hash(pair[0]), pairs, ahead=PHOTOS_AHEAD))
+
+
+def same_meter_groups(
+    image_ids: Sequence[str],
+    hashes: Sequence[str | None],
+    labels: np.ndarray,
+    previous: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Return the id of a group for each photo; photos that show one physical meter share it, the others have their own.
+
+    It finds bursts and copies, and joins no two meters where it was measured (0002); a meter taken from two sides it
+    does not see.
+
+    Args:
+        image_ids: the photos.
+        hashes: their perceptual hashes; a photo without one is alone.
+        labels: their clusters.
+        previous: image_id to group of the photos that were grouped before: these are not compared again.
+    """
+    blocks = [np.arange(len(labels))]
+    if len(labels) > LARGEST_COMPARED:
+        blocks = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    groups = [""] * len(image_ids)
+    for block in blocks:
+        members = block.tolist()
+        ids = [image_ids[place] for place in members]
+        of_block = group_photos(
+            ids, [hashes[place] or "" for place in members], scope=SCOPE, previous=dict(previous or {})
+        )
+        for place, group in zip(members, of_block, strict=True):
+            groups[place] = group
+    return groups
+
+
+def _hash(path: Path) -> str | None:
+    try:
+        return perceptual_hash(open_photo(path, smallest_side=HASHED_SIDE).image)
+    except PhotoError:
+        return None

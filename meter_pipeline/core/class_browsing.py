@@ -1,4 +1,4 @@
-"""The classes to browse: photos counted by split, the photos of one class, and labels that their neighbours contradict."""
+"""The classes to browse: photos counted by split, the photos of one, and labels that their neighbours contradict."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from meter_pipeline.core.lake import vectors
 from meter_pipeline.core.lake_queries import Row, querying
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.tables import KNOWN_EMBEDDINGS
-
 
 TABLES = ("image_inventory", "dataset_split", "batch_predictions", "known_embeddings")
 """What the functions here read; for caches."""

@@ -135,7 +135,9 @@ def open_cluster(layout: Layout, cluster_id: int) -> list[ClusterMember]:
         if row["meter"] in members:
             members[row["meter"]].others.append(row["image_id"])
             continue
-        top3 = [(row[f"top{k}_class"], row[f"top{k}_confidence"]) for k in (1, 2, 3) if row[f"top{k}_class"] is not None]
+        top3 = [
+            (row[f"top{k}_class"], row[f"top{k}_confidence"]) for k in (1, 2, 3) if row[f"top{k}_class"] is not None
+        ]
         members[row["meter"]] = ClusterMember(
             row["image_id"], row["image_url"] or "", top3, row["membership"], row["reason"] or ""
         )
@@ -161,7 +163,8 @@ def _meter(lake: LakeQueries) -> str:
 
 def _likenesses(lake: LakeQueries) -> dict[int, list[Likeness]]:
     rows: list[dict[str, Any]] = lake.rows(
-        """WITH m AS (SELECT cluster_id, unnest([top1_class, top2_class, top3_class]) AS label, unnest([1, 2, 3]) AS place
+        """WITH m AS (SELECT cluster_id, unnest([top1_class, top2_class, top3_class]) AS label,
+                             unnest([1, 2, 3]) AS place
                       FROM unknown_clusters JOIN unknown_metadata USING (image_id)),
                 sizes AS (SELECT cluster_id, count(*) AS photos FROM unknown_clusters GROUP BY cluster_id)
            SELECT cluster_id, label, count(*) FILTER (place = 1) / any_value(photos) AS first,

@@ -5,27 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from meter_pipeline.core.lake_queries import LakeQueries, Row, querying
+from meter_pipeline.core.lake_queries import Row, querying
 from meter_pipeline.core.layout import Layout
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 TABLES = ("batch_predictions", "drop_rows", "url_images", "unknown_clusters", "drops")
 """What the functions here read; for caches."""
 ORDERS = {
-    "doubtful": "p.top1_confidence IS NULL, p.top1_confidence - coalesce(p.top2_confidence, 0), p.\"drop\", p.position",
-    "sure": "p.top1_confidence DESC NULLS LAST, p.\"drop\", p.position",
-    "sheet": "p.\"drop\", p.position",
+    "doubtful": 'p.top1_confidence IS NULL, p.top1_confidence - coalesce(p.top2_confidence, 0), p."drop", p.position',
+    "sure": 'p.top1_confidence DESC NULLS LAST, p."drop", p.position',
+    "sheet": 'p."drop", p.position',
 }
-"""By name: the most doubtful first (the smallest margin between the best two guesses; Scheffer et al., 2001), the surest
-first, as in the sheet."""
+"""By name: the most doubtful first (the smallest margin between the best two guesses; Scheffer et al., 2001), the
+surest first, as in the sheet."""
 MEASURES = ("brightness", "contrast", "sharpness", "glare", "green_ratio")
 """Measures of a photo that rows can be filtered by; see `quality`."""
 _OF_THE_PREDICTION = frozenset({"brightness", "contrast", "green_ratio"})
-_MAYBE = ("calibrated_confidence", "nearest_known_class")
 
 
 @dataclass(frozen=True)
@@ -79,7 +75,8 @@ def list_drops(layout: Layout) -> list[Row]:
         return lake.rows(
             """SELECT d."drop", d.file_name, d.status, d.reason, coalesce(d.rows, 0) AS rows,
                       coalesce(p.named, 0) AS named, coalesce(p.unknown, 0) AS unknown, coalesce(p.dark, 0) AS dark,
-                      coalesce(p.error, 0) AS error, greatest(coalesce(d.rows, 0) - coalesce(p.answered, 0), 0) AS waiting
+                      coalesce(p.error, 0) AS error,
+                      greatest(coalesce(d.rows, 0) - coalesce(p.answered, 0), 0) AS waiting
                FROM drops AS d LEFT JOIN (
                    SELECT "drop", count(*) AS answered,
                           count(*) FILTER (rule = 'accepted') AS named,
@@ -94,7 +91,7 @@ def list_drops(layout: Layout) -> list[Row]:
 def label_counts(layout: Layout, drop: str | None = None) -> list[Row]:
     """Return `label` and `rows` of every final prediction there is, the most frequent first."""
     with querying(layout.lake, "batch_predictions") as lake:
-        where, parameters = _where(lake, RowFilter(drop=drop))
+        where, parameters = _where(RowFilter(drop=drop))
         return lake.rows(
             f"""SELECT final_prediction AS label, count(*) AS rows FROM batch_predictions AS p {where}
                 GROUP BY label ORDER BY rows DESC, label""",
@@ -105,7 +102,7 @@ def label_counts(layout: Layout, drop: str | None = None) -> list[Row]:
 def count_rows(layout: Layout, wanted: RowFilter) -> int:
     """Return how many rows a filter leaves."""
     with querying(layout.lake, *TABLES) as lake:
-        where, parameters = _where(lake, wanted)
+        where, parameters = _where(wanted)
         return int(lake.value(f"SELECT count(*) FROM batch_predictions AS p {where}", parameters))
 
 
@@ -128,7 +125,7 @@ def page_of_rows(layout: Layout, wanted: RowFilter, *, page: int, size: int) -> 
         size: rows a page.
     """
     with querying(layout.lake, *TABLES) as lake:
-        where, parameters = _where(lake, wanted)
+        where, parameters = _where(wanted)
         order = ORDERS[wanted.order]
         return lake.rows(
             f"""WITH page AS (SELECT p.*, row_number() OVER (ORDER BY {order}) AS place
@@ -140,17 +137,26 @@ def page_of_rows(layout: Layout, wanted: RowFilter, *, page: int, size: int) -> 
         )
 
 
-def filtered_rows(layout: Layout, wanted: RowFilter) -> tuple[pd.DataFrame, list[str | None]]:
-    """Return all rows that a filter leaves, and the JSON of the sheet's other columns of each; for exports."""
+def export_rows(layout: Layout, wanted: RowFilter, ending: str) -> bytes:
+    """Return all rows that a filter leaves as a file with the columns of a batch report.
+
+    Args:
+        layout: the data directory.
+        wanted: which rows.
+        ending: `csv` or `xlsx`.
+    """
+    from meter_pipeline.core.exports import csv_bytes, export_table
+    from meter_pipeline.core.workbook_writer import workbook_bytes
+
     with querying(layout.lake, *TABLES) as lake:
-        where, parameters = _where(lake, wanted)
+        where, parameters = _where(wanted)
         rows = lake.frame(
             f"""SELECT p.*, r.other_columns FROM (SELECT * FROM batch_predictions AS p {where}) AS p
                 LEFT JOIN drop_rows AS r USING ("drop", position) ORDER BY {ORDERS[wanted.order]}""",
             parameters,
         )
-    others = [text if isinstance(text, str) else None for text in rows.pop("other_columns")]
-    return rows, others
+    header, table = export_table(rows, rows.pop("other_columns").tolist())
+    return csv_bytes(header, table) if ending == "csv" else workbook_bytes(header, table)
 
 
 def open_row(layout: Layout, drop: str, position: int) -> OpenedRow | None:
@@ -198,7 +204,7 @@ def _scores(layout: Layout, model_version: str, logits: list[float]) -> list[tup
     return sorted(zip(classes, map(float, softmax(logits)), strict=True), key=lambda pair: -pair[1])
 
 
-def _where(lake: LakeQueries, wanted: RowFilter) -> tuple[str, list[Any]]:
+def _where(wanted: RowFilter) -> tuple[str, list[Any]]:
     """Return the WHERE clause on `batch_predictions AS p`, and its parameters."""
     tests: list[str] = []
     parameters: list[Any] = []

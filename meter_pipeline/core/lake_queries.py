@@ -1,4 +1,4 @@
-"""SQL over the lake's tables as they are at this moment: no warehouse file, nothing of a table held between two calls."""
+"""SQL over the lake's tables as they are at this moment; needs no warehouse file, holds nothing between two calls."""
 
 from __future__ import annotations
 
@@ -109,4 +109,3 @@ def _make_view(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str) ->
 def _null(spec: TableSpec | None, name: str) -> str:
     assert spec is not None
     return f'CAST(NULL AS {SQL_TYPES[spec.columns[name]]}) AS "{name}"'
-

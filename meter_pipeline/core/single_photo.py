@@ -64,6 +64,12 @@ class Answer:
     nearest: list[NearPhoto] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
 
+    @property
+    def calibrated_confidence(self) -> float | None:
+        """Confidence of the best guess after calibration, 0 to 1; None where the model was not calibrated."""
+        found: float | None = getattr(self.prediction, "calibrated_confidence", None)
+        return found
+
 
 def ask(layout: Layout, model: MeterModel, content: bytes, name: str, settings: Settings) -> Answer:
     """Ask the model about one photo; one that cannot be read is an ERROR with its reason.

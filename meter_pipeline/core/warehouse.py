@@ -30,7 +30,13 @@ EMPTY_SHARD = "no_rows.pq"
 """Matches the pattern of a view as the shards do, but not `*.parquet`: the lake deletes those that it does not know."""
 SHARD_PATTERN = "*.p*q*"
 DEFINITION_VIEW = "warehouse_definition"
-SQL_TYPES: dict[pa.DataType, str] = {STRING: "VARCHAR", INT: "BIGINT", FLOAT: "DOUBLE", BOOL: "BOOLEAN", VECTOR: "FLOAT[]"}
+SQL_TYPES: dict[pa.DataType, str] = {
+    STRING: "VARCHAR",
+    INT: "BIGINT",
+    FLOAT: "DOUBLE",
+    BOOL: "BOOLEAN",
+    VECTOR: "FLOAT[]",
+}
 
 _VIEWS_FOR_PEOPLE: dict[str, tuple[str, str]] = {
     "predictions_summary": (

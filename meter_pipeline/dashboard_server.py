@@ -20,6 +20,8 @@ OPTIONS = {
     "client.toolbarMode": "viewer",
     "client.showErrorLinks": "false",
     "client.disableDataExport": "true",  # its CSV would let a sheet's text run as a formula; our downloads do not
+    "theme.light.primaryColor": "#1f6feb",
+    "theme.dark.primaryColor": "#5aa2ff",
     "runner.magicEnabled": "false",
 }
 

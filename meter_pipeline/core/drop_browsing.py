@@ -228,7 +228,7 @@ def _where(wanted: RowFilter) -> tuple[str, list[Any]]:
             test(f"p.{name} BETWEEN ? AND ?", low, high)
         else:
             test(f"p.image_id IN (SELECT image_id FROM url_images WHERE {name} BETWEEN ? AND ?)", low, high)
-    text = wanted.search.strip().casefold()
+    text = wanted.search.strip().lower()
     if text:
         test(
             """(contains(lower(p.image_url), ?) OR (p."drop", p.position) IN (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image
@@ -36,15 +37,16 @@ def thumbnail(layout: Layout, image_id: str, path: Path, *, side: int = THUMBNAI
     """
     kept = layout.cache / "thumbnails" / str(side) / image_id[:2] / f"{image_id}.jpg"
     if not path.is_file():
-        kept.unlink(missing_ok=True)
+        with suppress(OSError):
+            kept.unlink()
         raise PhotoError("unreadable", "The photo is not on the disk any more.", where=path)
     try:
         return kept.read_bytes()
-    except FileNotFoundError:
+    except OSError:
         content = small_jpeg(path, side=side)
     try:
         write_bytes(kept, content)
-    except StorageError as error:  # a full disk must not hide the photos
+    except (StorageError, OSError) as error:  # a full disk must not hide the photos
         _logger.warning("The thumbnail is not kept: %s", error)
     return content
 

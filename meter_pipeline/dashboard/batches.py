@@ -10,7 +10,7 @@ from meter_pipeline.core import drop_browsing as browsing
 from meter_pipeline.core.drop_browsing import RowFilter
 from meter_pipeline.dashboard import foreign_results, row_details
 from meter_pipeline.dashboard.context import Fingerprint, Now
-from meter_pipeline.dashboard.pictures import CARD_WIDTH, show_thumbnail
+from meter_pipeline.dashboard.pictures import card, show_thumbnail
 from meter_pipeline.dashboard.text import MEASURES, ORDERS, RULES, counted, percent, plain
 
 PAGE_SIZE = 24
@@ -71,7 +71,16 @@ def _show_counts(drops: list[browsing.Row], drop: str | None) -> int:
             ("error", "ERROR"),
         ):
             share = percent(total[name] / total["rows"], 0) if total["rows"] and name != "rows" else None
-            st.metric(word, f"{total[name]:,}", share, delta_color="off", delta_arrow="off", border=True, width=150)
+            st.metric(
+                word,
+                f"{total[name]:,}",
+                share,
+                delta_color="off",
+                delta_arrow="off",
+                border=True,
+                width=150,
+                height="stretch",
+            )
     for row in chosen:
         if row["status"] == "refused":
             st.warning(plain(f"{row['file_name']} was not read. {row['reason']}"))
@@ -102,29 +111,38 @@ def _filters(now: Now, drop: str | None) -> RowFilter:
     key = now.fingerprint("batch_predictions")
     labels = {row["label"]: row["rows"] for row in _labels(now, key, drop)}
     ranges = _ranges(now, now.fingerprint("url_images"))
-    keep = {"persist_state": "session"}
     with st.container(border=True):
         first = st.columns([3, 3, 3, 2])
         label = first[0].multiselect(
-            "Label", list(labels), format_func=lambda name: f"{name} ({labels[name]:,})", key="batches_label", **keep
+            "Label",
+            list(labels),
+            format_func=lambda name: f"{name} ({labels[name]:,})",
+            key="batches_label",
+            persist_state="session",
         )
-        rules = first[1].multiselect("Why", list(RULES), format_func=RULES.__getitem__, key="batches_rule", **keep)
+        rules = first[1].multiselect(
+            "Why", list(RULES), format_func=RULES.__getitem__, key="batches_rule", persist_state="session"
+        )
         confidence = first[2].slider(
-            "Confidence of the best guess, %", 0, 100, (0, 100), key="batches_confidence", **keep
+            "Confidence of the best guess, %", 0, 100, (0, 100), key="batches_confidence", persist_state="session"
         )
-        order = first[3].selectbox("Order", list(ORDERS), format_func=ORDERS.__getitem__, key="batches_order", **keep)
+        order = first[3].selectbox(
+            "Order", list(ORDERS), format_func=ORDERS.__getitem__, key="batches_order", persist_state="session"
+        )
         second = st.columns([6, 3, 2], vertical_alignment="bottom")
         search = second[0].text_input(
             "Search in URLs and the sheet's cells",
             key="batches_search",
             placeholder="account, remark, file name",
-            **keep,
+            persist_state="session",
         )
         with second[1].popover("Quality of the photo", width="stretch"):
             quality = {}
             for name, (low, high) in ranges.items():
                 if low < high:
-                    chosen = st.slider(MEASURES[name], low, high, (low, high), key=f"batches_{name}", **keep)
+                    chosen = st.slider(
+                        MEASURES[name], low, high, (low, high), key=f"batches_{name}", persist_state="session"
+                    )
                     if chosen != (low, high):
                         quality[name] = chosen
         second[2].button("Clear filters", on_click=_clear, width="stretch")
@@ -166,7 +184,7 @@ def _show_rows(now: Now, wanted: RowFilter) -> None:
 
 def _card(now: Now, row: browsing.Row, *, several: bool) -> None:
     label, place = row["final_prediction"], f"row {row['row_number']}"
-    with st.container(border=True, width=CARD_WIDTH, gap="xsmall"):
+    with card():
         path = now.layout.image(row["image_id"]) if row["image_id"] else None
         if path is None:
             st.caption(plain(row["reason"]))

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 BAR_HEIGHT = 26
 """Pixels a class."""
+FEW_CLASSES = 12
+"""Up to so many, the cells of a confusion matrix are large."""
 
 
 def show_scores(scores: list[tuple[str, float]]) -> None:
@@ -37,6 +39,7 @@ def show_confusion(confusion: pd.DataFrame) -> None:
     cells = confusion.melt("true_class", var_name="predicted_class", value_name="photos")
     cells["right"] = cells["true_class"] == cells["predicted_class"]
     order = confusion["true_class"].tolist()
+    step = 52 if len(order) <= FEW_CLASSES else 26
     base = alt.Chart(cells).encode(
         x=alt.X("predicted_class:N", sort=order, title="predicted", axis=alt.Axis(labelAngle=-45, labelLimit=160)),
         y=alt.Y("true_class:N", sort=order, title="true", axis=alt.Axis(labelLimit=160)),
@@ -47,7 +50,10 @@ def show_confusion(confusion: pd.DataFrame) -> None:
         color=alt.Color("right:N", scale=alt.Scale(domain=[True, False], range=["#3b82c4", "#d9622b"]), legend=None),
     )
     numbers = base.transform_filter("datum.photos > 0").mark_text(fontSize=11).encode(text="photos:Q")
-    _show((boxes + numbers).properties(height=max(220, 24 * len(order) + 90)))
+    chart = (boxes + numbers).properties(
+        width=alt.Step(step), height=alt.Step(step if len(order) > FEW_CLASSES else 34)
+    )
+    st.altair_chart(chart, width="content")
 
 
 def show_reliability(reliability: pd.DataFrame) -> None:
@@ -72,12 +78,18 @@ def show_coverage(coverage: pd.DataFrame) -> None:
     """Show the share of right answers against the share answered, over all thresholds."""
     import altair as alt
 
+    lowest = min(0.9, float(coverage["accuracy"].min()) // 0.1 / 10)
     chart = (
         alt.Chart(coverage)
         .mark_line()
         .encode(
             x=alt.X("coverage:Q", title="share answered", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
-            y=alt.Y("accuracy:Q", title="share right of these", axis=alt.Axis(format="%"), scale=alt.Scale(zero=False)),
+            y=alt.Y(
+                "accuracy:Q",
+                title="share right of these",
+                axis=alt.Axis(format="%"),
+                scale=alt.Scale(domain=[lowest, 1]),
+            ),
             tooltip=[
                 alt.Tooltip("threshold:Q", format=".1%"),
                 alt.Tooltip("coverage:Q", format=".1%"),
@@ -103,7 +115,7 @@ def show_map(points: list[MapPoint]) -> list[str]:
         for point in points
     ]
     marked = alt.selection_point(name="marked", fields=["image_id"], toggle=True)
-    names = sorted({row["cluster"] for row in rows}, key=lambda name: (name == "noise", len(str(name)), name))
+    names = sorted({str(row["cluster"]) for row in rows}, key=lambda name: (name == "noise", len(name), name))
     palette = alt.Color("cluster:N", sort=names, scale=alt.Scale(scheme="tableau20"), title=None)
     chart = (
         alt.Chart(alt.Data(values=rows))
@@ -122,5 +134,5 @@ def show_map(points: list[MapPoint]) -> list[str]:
     return [str(row["image_id"]) for row in event["selection"].get("marked", []) if "image_id" in row]
 
 
-def _show(chart: alt.TopLevelMixin) -> None:
+def _show(chart: alt.Chart | alt.LayerChart) -> None:
     st.altair_chart(chart)

@@ -7,7 +7,7 @@ import streamlit as st
 from meter_pipeline.core import class_browsing as browsing
 from meter_pipeline.core.class_browsing import SPLITS, Suspicion
 from meter_pipeline.dashboard.context import Fingerprint, Now
-from meter_pipeline.dashboard.pictures import CARD_WIDTH, show_thumbnail
+from meter_pipeline.dashboard.pictures import card, show_thumbnail
 from meter_pipeline.dashboard.text import counted, percent, plain
 
 PAGE_SIZE = 40
@@ -40,7 +40,7 @@ def show(now: Now) -> None:
 def _show_all(now: Now, classes: list[browsing.Row]) -> None:
     with st.container(horizontal=True):
         for row in classes:
-            with st.container(border=True, width=CARD_WIDTH, gap="xsmall"):
+            with card():
                 path = now.layout.raw / row["example_path"] if row["example_path"] else None
                 show_thumbnail(now.layout, row["example_id"], path, f"Labelled photo of {row['label']}")
                 st.markdown(f"**{plain(row['label'])}**")
@@ -94,7 +94,7 @@ def _show_labelled(now: Now, label: str) -> None:
 
 
 def _labelled_card(now: Now, label: str, photo: browsing.Row, suspicion: Suspicion | None) -> None:
-    with st.container(border=True, width=CARD_WIDTH, gap="xsmall"):
+    with card():
         name = photo["path"].rsplit("/", 1)[-1]
         show_thumbnail(now.layout, photo["image_id"], now.layout.raw / photo["path"], f"{name}, labelled {label}")
         st.caption(plain(f"{name} · {photo['split']}"))
@@ -111,7 +111,7 @@ def _show_predicted(now: Now, label: str) -> None:
     page = _page(count, f"predicted_{label}")
     with st.container(horizontal=True):
         for photo in browsing.predicted_photos(now.layout, label, page=page, size=PAGE_SIZE):
-            with st.container(border=True, width=CARD_WIDTH, gap="xsmall"):
+            with card():
                 path = now.layout.image(photo["image_id"])
                 show_thumbnail(now.layout, photo["image_id"], path, f"Photo of {photo['drop']} named {label}")
                 st.caption(plain(f"{percent(photo['top1_confidence'], 0)} · {photo['drop']}"))

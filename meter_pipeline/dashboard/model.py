@@ -44,7 +44,19 @@ def show(now: Now) -> None:
     _show_card(browsing.read_card(now.layout, chosen))
     _show_evaluation(evaluation)
     st.subheader("All versions")
-    st.dataframe(versions, hide_index=True, alt="All model versions with their figures")
+    st.dataframe(
+        versions,
+        hide_index=True,
+        column_config={
+            "created_at": st.column_config.DatetimeColumn("made", format="D MMM YYYY, HH:mm"),
+            **_shares("accuracy", "macro_recall"),
+        },
+        alt="All model versions with their figures",
+    )
+
+
+def _shares(*columns: str) -> dict[str, Any]:
+    return {name: st.column_config.NumberColumn(name.replace("_", " "), format="percent") for name in columns}
 
 
 def _show_card(card: dict[str, Any]) -> None:
@@ -55,13 +67,13 @@ def _show_card(card: dict[str, Any]) -> None:
         "Backbone": card.get("backbone"),
         "Pretrained weights": card.get("weights_source"),
         "Classes": len(card.get("classes", [])),
-        "Photos": ", ".join(f"{name} {count}" for name, count in counts.items()),
+        "Photos": ", ".join(f"{counts[name]} {name}" for name in ("train", "val", "test") if name in counts),
         "Made": card.get("created_at"),
         "Temperature": f"{card['temperature']:.3f}" if "temperature" in card else None,
         "Guard threshold": "off: too few photos" if threshold is None else f"{threshold:.3f}",
         "Data version": card.get("data_version"),
     }
-    left, right = st.columns(2)
+    left, right = st.columns([3, 2])
     left.dataframe(
         [{"": name, "value": str(value)} for name, value in facts.items() if value is not None],
         hide_index=True,
@@ -119,7 +131,12 @@ def _show_evaluation(evaluation: browsing.EvaluationFiles) -> None:
         st.dataframe(tables["classification_report"], hide_index=True, alt="Precision, recall and F1 of each class")
     if len(tables.get("confused_pairs", ())):
         st.markdown("**Most confused**")
-        st.dataframe(tables["confused_pairs"], hide_index=True, alt="Pairs of classes that were confused")
+        st.dataframe(
+            tables["confused_pairs"],
+            hide_index=True,
+            column_config=_shares("share"),
+            alt="Pairs of classes that were confused",
+        )
 
 
 def _show_unknown_curves(curves: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import streamlit as st
@@ -11,8 +12,13 @@ from meter_pipeline.core.photos import PhotoError
 from meter_pipeline.core.thumbnails import PREVIEW_SIDE, thumbnail
 from meter_pipeline.dashboard.text import plain
 
-CARD_WIDTH = 200
-"""Pixels of a card: a thumbnail and its frame."""
+CARD_WIDTH = 182
+"""Pixels of a card: five fit beside the menu on a laptop."""
+
+
+def card(width: int = CARD_WIDTH) -> AbstractContextManager[object]:
+    """Return a framed place for a photo and its words, as high as the others in its row."""
+    return st.container(border=True, width=width, height="stretch", gap="xsmall")
 
 
 def show_thumbnail(layout: Layout, image_id: str | None, path: Path | None, alt: str) -> None:
@@ -28,7 +34,8 @@ def show_thumbnail(layout: Layout, image_id: str | None, path: Path | None, alt:
         st.caption("No photo.")
         return
     try:
-        st.image(thumbnail(layout, image_id, path), alt=alt)
+        with st.container(horizontal_alignment="center"):
+            st.image(thumbnail(layout, image_id, path), alt=alt)
     except PhotoError as error:
         st.caption(plain(error.reason))
 

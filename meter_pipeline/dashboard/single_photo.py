@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from meter_pipeline.core import single_photo as asking
@@ -11,9 +13,12 @@ from meter_pipeline.core.photos import PhotoError
 from meter_pipeline.core.thumbnails import PREVIEW_SIDE, small_jpeg
 from meter_pipeline.dashboard import charts
 from meter_pipeline.dashboard.context import Now
-from meter_pipeline.dashboard.pictures import CARD_WIDTH, show_thumbnail
+from meter_pipeline.dashboard.pictures import card, show_thumbnail
 from meter_pipeline.dashboard.text import MEASURES, RULES, percent, plain
 from meter_pipeline.errors import MeterError
+
+if TYPE_CHECKING:
+    from meter_pipeline.core.model_store import MeterModel
 
 FILE, CAMERA, URL = "File", "Camera", "URL"
 THRESHOLDS = ("unknown_threshold", "guard", "dark_brightness")
@@ -127,14 +132,14 @@ def _show_nearest(now: Now, answer: asking.Answer) -> None:
     st.subheader("The nearest known photos")
     with st.container(horizontal=True):
         for photo in answer.nearest:
-            with st.container(border=True, width=CARD_WIDTH, gap="xsmall"):
+            with card():
                 show_thumbnail(now.layout, photo.image_id, photo.path, f"Known photo of {photo.label}")
                 st.markdown(f"**{plain(photo.label)}**")
                 st.caption(f"similarity {photo.similarity:.2f}")
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
-def _model(_now: Now, version: str):  # noqa: ARG001
+def _model(_now: Now, version: str) -> MeterModel:  # noqa: ARG001
     from meter_pipeline.core.model_store import load_model
 
     return load_model(_now.layout)

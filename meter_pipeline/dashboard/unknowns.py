@@ -9,7 +9,7 @@ from meter_pipeline.core.cluster_browsing import ClusterCard, ClusterMember, Map
 from meter_pipeline.core.cluster_tables import NOISE
 from meter_pipeline.dashboard import charts
 from meter_pipeline.dashboard.context import Fingerprint, Now
-from meter_pipeline.dashboard.pictures import CARD_WIDTH, show_strip, show_thumbnail
+from meter_pipeline.dashboard.pictures import card, show_strip, show_thumbnail
 from meter_pipeline.dashboard.text import counted, percent, plain
 
 CARDS_A_PAGE = 24
@@ -31,7 +31,7 @@ def show(now: Now) -> None:
             icon=":material/folder_open:",
         )
         return
-    names = {_name(card): card for card in cards}
+    names = {_name(cluster): cluster for cluster in cards}
     chosen = st.selectbox("Cluster", [ALL, *names], key="cluster", bind="query-params", width=420)
     if chosen == ALL:
         _show_all(now, cards)
@@ -39,22 +39,22 @@ def show(now: Now) -> None:
         show_cluster(now, names[chosen])
 
 
-def _name(card: ClusterCard) -> str:
-    return "noise" if card.cluster_id == NOISE else f"cluster {card.cluster_id}"
+def _name(cluster: ClusterCard) -> str:
+    return "noise" if cluster.cluster_id == NOISE else f"cluster {cluster.cluster_id}"
 
 
 def _show_all(now: Now, cards: list[ClusterCard]) -> None:
-    clusters = [card for card in cards if card.cluster_id != NOISE]
-    noise = [card for card in cards if card.cluster_id == NOISE]
-    inside = sum(card.photos for card in clusters)
+    clusters = [cluster for cluster in cards if cluster.cluster_id != NOISE]
+    noise = [cluster for cluster in cards if cluster.cluster_id == NOISE]
+    inside = sum(cluster.photos for cluster in clusters)
     st.markdown(
         f"**{counted(inside, 'photo')}** in **{counted(len(clusters), 'cluster')}**, those to look at first on top."
     )
     pages = -(-len(clusters) // CARDS_A_PAGE)
     page = st.pagination(pages, key="clusters_page") if pages > 1 else 1
     with st.container(horizontal=True):
-        for card in clusters[(page - 1) * CARDS_A_PAGE : page * CARDS_A_PAGE]:
-            show_card(now, card)
+        for cluster in clusters[(page - 1) * CARDS_A_PAGE : page * CARDS_A_PAGE]:
+            show_card(now, cluster)
     if noise:
         st.subheader("Noise")
         st.caption("Photos that are like no others: junk, spoiled photos, single meters of a rare type.")
@@ -63,27 +63,33 @@ def _show_all(now: Now, cards: list[ClusterCard]) -> None:
     _show_map(now)
 
 
-def show_card(now: Now, card: ClusterCard) -> None:
+def show_card(now: Now, cluster: ClusterCard) -> None:
     """Draw a cluster's card; actions on the cluster have their place beside the button that opens it."""
-    with st.container(border=True, width=CLUSTER_WIDTH, gap="xsmall"):
-        st.markdown(f"**{_name(card).capitalize()}**: {_size(card)}")
-        photos = [(image_id, now.layout.image(image_id), f"Photo of {_name(card)}") for image_id in card.examples]
+    with card(CLUSTER_WIDTH):
+        st.markdown(f"**{_name(cluster).capitalize()}**: {_size(cluster)}")
+        photos = [(image_id, now.layout.image(image_id), f"Photo of {_name(cluster)}") for image_id in cluster.examples]
         show_strip(now.layout, photos, width=EXAMPLE_WIDTH)
-        st.caption(_likeness(card))
+        st.caption(_likeness(cluster))
         with st.container(horizontal=True):
-            st.button(f"Open {_name(card)}", key=f"open_{card.cluster_id}", on_click=_choose, args=(_name(card),))
+            st.button(
+                f"Open {_name(cluster)}", key=f"open_{cluster.cluster_id}", on_click=_choose, args=(_name(cluster),)
+            )
 
 
-def _size(card: ClusterCard) -> str:
-    meters = f" of {counted(card.meters, 'meter')}" if card.meters is not None and card.meters < card.photos else ""
-    junk = ", probably not meters" if card.meter_share is not None and card.meter_share < 0.5 else ""
-    return f"{counted(card.photos, 'photo')}{meters}{junk}"
+def _size(cluster: ClusterCard) -> str:
+    meters = (
+        f" of {counted(cluster.meters, 'meter')}"
+        if cluster.meters is not None and cluster.meters < cluster.photos
+        else ""
+    )
+    junk = ", probably not meters" if cluster.meter_share is not None and cluster.meter_share < 0.5 else ""
+    return f"{counted(cluster.photos, 'photo')}{meters}{junk}"
 
 
-def _likeness(card: ClusterCard) -> str:
-    if not card.likenesses:
+def _likeness(cluster: ClusterCard) -> str:
+    if not cluster.likenesses:
         return "The model has no guess."
-    first, *others = card.likenesses
+    first, *others = cluster.likenesses
     shares = f"best guess of {percent(first.first, 0)}, among the three of {percent(first.among_three, 0)}"
     words = f"Mostly looks like {first.label} ({shares})"
     return plain(words + "".join(f", then {other.label} ({percent(other.among_three, 0)})" for other in others[:1]))
@@ -93,24 +99,24 @@ def _choose(name: str) -> None:
     st.session_state["cluster"] = name
 
 
-def show_cluster(now: Now, card: ClusterCard) -> None:
+def show_cluster(now: Now, cluster: ClusterCard) -> None:
     """Draw one cluster with all its photos; actions on the cluster have their place above the photos."""
-    members = _members(now, now.fingerprint(*browsing.TABLES), card.cluster_id)
-    st.markdown(f"**{_size(card)}**. {_likeness(card)}")
+    members = _members(now, now.fingerprint(*browsing.TABLES), cluster.cluster_id)
+    st.markdown(f"**{_size(cluster)}**. {_likeness(cluster)}")
     with st.container(horizontal=True):
         st.button("Back to all clusters", on_click=_choose, args=(ALL,), icon=":material/arrow_back:")
     folded = sum(len(member.others) for member in members)
     if folded:
         st.caption(f"{counted(folded, 'further photo')} of the same meters folded under the first of each.")
     pages = -(-len(members) // PAGE_SIZE)
-    page = st.pagination(pages, key=f"cluster_page_{card.cluster_id}") if pages > 1 else 1
+    page = st.pagination(pages, key=f"cluster_page_{cluster.cluster_id}") if pages > 1 else 1
     with st.container(horizontal=True):
         for member in members[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]:
             _member_card(now, member)
 
 
 def _member_card(now: Now, member: ClusterMember) -> None:
-    with st.container(border=True, width=CARD_WIDTH, gap="xsmall"):
+    with card():
         guess = f"{member.top3[0][0]} {percent(member.top3[0][1], 0)}" if member.top3 else "no guess"
         show_thumbnail(
             now.layout, member.image_id, now.layout.image(member.image_id), f"UNKNOWN photo, best guess {guess}"

@@ -198,7 +198,7 @@ def test_a_batch_is_filtered_and_downloaded(go: Callable[[str], Page], data: Pat
     page = go("")
     rows = rows_of(data)
     expect(metric(page, "Rows")).to_have_text(str(len(rows)))
-    label = "BLUE_A"
+    label = "UNKNOWN"
     wanted = [row for row in rows if row["final_prediction"] == label]
     assert wanted
     choose(page, "Label", re.compile(label))
@@ -274,7 +274,7 @@ def test_results_made_elsewhere_are_opened_and_missing_columns_named(go: Callabl
     page.get_by_text(re.compile("Missing columns: top1_confidence, top2_class")).wait_for()
 
 
-def test_a_class_is_browsed(go: Callable[[str], Page]) -> None:
+def test_a_class_is_browsed(go: Callable[[str], Page], data: Path) -> None:
     page = go("classes")
     page.get_by_text("14 labelled").wait_for()
     page.get_by_role("button", name="Browse").first.click()
@@ -285,7 +285,10 @@ def test_a_class_is_browsed(go: Callable[[str], Page]) -> None:
     settled(page)
     assert page.get_by_alt_text(re.compile("labelled BLUE_A")).count() < 14
     page.get_by_role("radio", name="Predicted").click()
-    page.get_by_alt_text(re.compile("named BLUE_A")).first.wait_for()
+    predicted = {row["image_id"] for row in rows_of(data) if row["final_prediction"] == "BLUE_A"}
+    if not predicted:  # how sure the small model is differs between machines
+        page.get_by_text("No photo of a drop was given this class").wait_for()
+    expect(page.get_by_alt_text(re.compile("named BLUE_A"))).to_have_count(len(predicted))
 
 
 def test_a_cluster_is_opened(go: Callable[[str], Page]) -> None:

@@ -15,9 +15,9 @@ from meter_pipeline.errors import MeterError
 OVERLAY_SIDE = 480
 """Pixels of the longer side of the picture."""
 HOT = (255, 96, 0)
-OPACITY = 0.65
+OPACITY = 0.6
 """Of the colour where the class got most of its score."""
-DIMMED = 0.55
+DIMMED = 0.8
 """Brightness of the photo where it got nothing."""
 JPEG_QUALITY = 85
 

@@ -24,7 +24,7 @@ def show_scores(scores: list[tuple[str, float]]) -> None:
 
     data = alt.Data(values=[{"class": name, "confidence": share} for name, share in scores])
     base = alt.Chart(data).encode(
-        y=alt.Y("class:N", sort=None, title=None, axis=alt.Axis(labelLimit=220)),
+        y=alt.Y("class:N", sort=None, title=None, axis=alt.Axis(labelLimit=220, labelOverlap=False)),
         x=alt.X("confidence:Q", title=None, scale=alt.Scale(domain=[0, 1.15]), axis=None),
         tooltip=[alt.Tooltip("class:N"), alt.Tooltip("confidence:Q", format=".2%")],
     )

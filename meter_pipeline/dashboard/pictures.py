@@ -21,7 +21,7 @@ def card(width: int = CARD_WIDTH) -> AbstractContextManager[object]:
     return st.container(border=True, width=width, height="stretch", gap="xsmall")
 
 
-def show_thumbnail(layout: Layout, image_id: str | None, path: Path | None, alt: str) -> None:
+def show_thumbnail(layout: Layout, image_id: str | None, path: Path | None, alt: str, *, centred: bool = True) -> None:
     """Show a thumbnail, or say why there is none.
 
     Args:
@@ -29,12 +29,13 @@ def show_thumbnail(layout: Layout, image_id: str | None, path: Path | None, alt:
         image_id: the photo; None where there never was one.
         path: its file; None where that is not known.
         alt: what the photo shows, for those who cannot see it.
+        centred: whether it stands in the middle of its place.
     """
     if image_id is None or path is None:
         st.caption("No photo.")
         return
     try:
-        with st.container(horizontal_alignment="center"):
+        with st.container(horizontal_alignment="center" if centred else "left"):
             st.image(thumbnail(layout, image_id, path), alt=alt)
     except PhotoError as error:
         st.caption(plain(error.reason))

@@ -9,7 +9,7 @@ from meter_pipeline.core.drop_browsing import OpenedRow, Row, open_row
 from meter_pipeline.dashboard import charts
 from meter_pipeline.dashboard.context import Now
 from meter_pipeline.dashboard.pictures import show_preview, show_thumbnail
-from meter_pipeline.dashboard.text import MEASURES, RULES, percent, plain
+from meter_pipeline.dashboard.text import DECIDED_BY, MEASURES, percent, plain
 
 SCORES_SHOWN = 12
 
@@ -49,7 +49,7 @@ def _details(now: Now, row: OpenedRow) -> None:
 
 def _show_numbers(row: OpenedRow) -> None:
     prediction = row.prediction
-    facts = [f"Decided by: {RULES[prediction['rule']]}."]
+    facts = [DECIDED_BY[prediction["rule"]]]
     if prediction["top1_confidence"] is not None:
         facts.append(f"Raw confidence {percent(prediction['top1_confidence'])}.")
     if prediction.get("calibrated_confidence") is not None:
@@ -81,4 +81,4 @@ def _show_nearest(now: Now, prediction: Row) -> None:
     name = label or prediction.get("nearest_known_class")
     st.markdown(f"**Nearest known photo**: {plain(name) if name else 'not among the labelled photos any more'}")
     if path is not None:
-        show_thumbnail(now.layout, image_id, path, f"Nearest known photo: {name}")
+        show_thumbnail(now.layout, image_id, path, f"Nearest known photo: {name}", centred=False)

@@ -14,7 +14,7 @@ from meter_pipeline.core.thumbnails import PREVIEW_SIDE, small_jpeg
 from meter_pipeline.dashboard import charts
 from meter_pipeline.dashboard.context import Now
 from meter_pipeline.dashboard.pictures import card, show_thumbnail
-from meter_pipeline.dashboard.text import MEASURES, RULES, percent, plain
+from meter_pipeline.dashboard.text import DECIDED_BY, MEASURES, percent, plain
 from meter_pipeline.errors import MeterError
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _show_confidence(answer: asking.Answer) -> None:
             st.metric("Calibrated confidence", percent(answer.calibrated_confidence), border=True, width=190)
         if prediction.guard_score is not None:
             st.metric("Similarity to known", f"{prediction.guard_score:.2f}", border=True, width=170)
-    st.caption(f"Decided by: {RULES[prediction.rule]}. Model {plain(prediction.model_version)}.")
+    st.caption(f"{DECIDED_BY[prediction.rule]} Model {plain(prediction.model_version)}.")
 
 
 def _show_photo(now: Now, content: bytes, answer: asking.Answer, key: tuple[str, str, str]) -> None:

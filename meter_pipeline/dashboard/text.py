@@ -12,6 +12,14 @@ RULES = {
     "error": "no photo",
 }
 """What decided, in the words of the filters."""
+DECIDED_BY = {
+    "accepted": "Passed the confidence rule and the guard.",
+    "threshold": "Decided by the confidence rule.",
+    "guard": "Decided by the guard, which compares with the known photos.",
+    "dark": "Decided by the brightness.",
+    "error": "There was nothing to decide on.",
+}
+"""The same in a sentence."""
 MEASURES = {
     "brightness": "Brightness (0 to 255)",
     "contrast": "Contrast",

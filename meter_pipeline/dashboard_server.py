@@ -24,6 +24,13 @@ OPTIONS = {
     "theme.dark.primaryColor": "#5aa2ff",
     "runner.magicEnabled": "false",
 }
+SMALL_MEMORY = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": "131072",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+}
+"""What was freed goes back to the system soon (glibc; ignored elsewhere): many threads each take a little."""
 
 
 def serve_dashboard(settings: Settings, *, host: str, port: int) -> int:
@@ -37,5 +44,5 @@ def serve_dashboard(settings: Settings, *, host: str, port: int) -> int:
     options = {**OPTIONS, "server.address": host, "server.port": str(port)}
     return run_until_told(
         [sys.executable, "-m", "meter_pipeline.dashboard", *(f"--{name}={value}" for name, value in options.items())],
-        {**os.environ, "METER_DATA_DIR": str(settings.data_dir), "PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2"},
+        {**os.environ, **SMALL_MEMORY, "METER_DATA_DIR": str(settings.data_dir), "PYTHONUNBUFFERED": "1"},
     )

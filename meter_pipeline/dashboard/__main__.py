@@ -14,8 +14,13 @@ PRELOADED = (
 they cache needs a server that runs."""
 
 
+UNUSED = "triton"
+"""torchvision imports torch's compiler, and that imports Triton where there is one: 75 MB that nothing here uses."""
+
+
 def main() -> None:
     """Load, then hand over to Streamlit."""
+    sys.modules[UNUSED] = None  # type: ignore[assignment]  # for Python: there is no such module
     for name in PRELOADED:
         import_module(name)
     from streamlit.web import cli

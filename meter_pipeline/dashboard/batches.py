@@ -191,9 +191,9 @@ def _card(now: Now, row: browsing.Row, *, several: bool) -> None:
         else:
             show_thumbnail(now.layout, row["image_id"], path, f"Photo of {place}: {label}")
         st.markdown(f"**{plain(label)}**")
-        st.caption(plain(_detail(row)))
+        st.caption(plain(f"{row['drop']} · {_detail(row)}" if several else _detail(row)))
         st.button(
-            f"{plain(row['drop'])}, {place}" if several else place.capitalize(),
+            place.capitalize(),
             key=f"row_{row['drop']}_{row['position']}",
             on_click=_open,
             args=(row["drop"], row["position"]),

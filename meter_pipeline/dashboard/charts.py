@@ -41,8 +41,13 @@ def show_confusion(confusion: pd.DataFrame) -> None:
     order = confusion["true_class"].tolist()
     step = 52 if len(order) <= FEW_CLASSES else 26
     base = alt.Chart(cells).encode(
-        x=alt.X("predicted_class:N", sort=order, title="predicted", axis=alt.Axis(labelAngle=-45, labelLimit=160)),
-        y=alt.Y("true_class:N", sort=order, title="true", axis=alt.Axis(labelLimit=160)),
+        x=alt.X(
+            "predicted_class:N",
+            sort=order,
+            title="predicted",
+            axis=alt.Axis(labelAngle=-45, labelLimit=160, labelOverlap=False),
+        ),
+        y=alt.Y("true_class:N", sort=order, title="true", axis=alt.Axis(labelLimit=160, labelOverlap=False)),
         tooltip=["true_class:N", "predicted_class:N", "photos:Q"],
     )
     boxes = base.mark_rect().encode(

@@ -128,7 +128,12 @@ def _show_evaluation(evaluation: browsing.EvaluationFiles) -> None:
         _show_unknown_curves(metrics["unknown_curves"])
     if "classification_report" in tables:
         st.markdown("**By class**")
-        st.dataframe(tables["classification_report"], hide_index=True, alt="Precision, recall and F1 of each class")
+        st.dataframe(
+            tables["classification_report"],
+            hide_index=True,
+            column_config=_shares("precision", "recall", "f1"),
+            alt="Precision, recall and F1 of each class",
+        )
     if len(tables.get("confused_pairs", ())):
         st.markdown("**Most confused**")
         st.dataframe(

@@ -17,13 +17,18 @@ import pytest
 from openpyxl import load_workbook
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
+from meter_pipeline.core.decision import DecisionRules
+from meter_pipeline.core.discovery import cluster_unknowns
+from meter_pipeline.core.downloads import DownloadLimits, download_drops
+from meter_pipeline.core.drops import take_in_drops
 from meter_pipeline.core.exports import read_export
 from meter_pipeline.core.layout import Layout
+from meter_pipeline.core.naming import collect_unknown, compute_features, name_rows
 from meter_pipeline.core.predict import predict_photos
 from meter_pipeline.core.tables import BATCH_PREDICTIONS
 from meter_pipeline.demo.image_server import ImageServer
 from meter_pipeline.settings import load_settings
-from meter_pipeline_tests.e2e.conftest import METER, environment, free_port, meter, write_workbook
+from meter_pipeline_tests.e2e.conftest import METER, environment, free_port, write_workbook
 from meter_pipeline_tests.e2e.test_dev import CHROMIUM, CHROMIUM_FLAGS
 from meter_pipeline_tests.patterns import draw
 
@@ -32,7 +37,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium; set METER_CHROMIUM or install it"),
 ]
 PAGES = {"": "Batches", "single_photo": "One photo", "classes": "Classes", "unknowns": "Unknowns", "model": "Model"}
-ROWS = 60
+ROWS = 36
 PATIENCE_MS = 60_000
 
 
@@ -65,14 +70,20 @@ def dashboard(data_dir: Path, **more: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def data(trained: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory with a champion, a drop that was named, and clusters."""
+    """A data directory with a champion, a drop that was named, and clusters: what `meter update` does, without Dagster."""
     copy = tmp_path_factory.mktemp("dashboard") / "data"
     shutil.copytree(trained, copy)
     (copy / "dagster_home" / "data_dir.txt").write_text(f"{copy}\n", encoding="utf-8")
     with ImageServer(photos) as server:
         urls = [f"{server.base_url}/{number:03d}.jpg" for number in range(ROWS)]
         write_workbook(copy / "drops" / "june.xlsx", [*urls, f"{server.base_url}/missing.jpg"])
-        meter(copy, "update")
+        settings, layout = load_settings(data_dir=copy), Layout(copy)
+        take_in_drops(layout)
+        download_drops(layout, DownloadLimits.from_settings(settings))
+        compute_features(layout)
+        name_rows(layout, DecisionRules.from_settings(settings))
+        collect_unknown(layout)
+        cluster_unknowns(layout, min_cluster_size=4, seed=0)
     return copy
 
 

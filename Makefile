@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test dev lock clean
+.PHONY: demo test dev dashboard lock clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -13,6 +13,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)
 	$(BIN)/meter demo
+
+dashboard: $(READY)
+	$(BIN)/meter dashboard
 
 dev: $(READY)
 	$(BIN)/meter dev

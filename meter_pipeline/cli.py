@@ -1,4 +1,4 @@
-"""The console command `meter`: demo, dev, update, train, predict, doctor."""
+"""The console command `meter`: demo, dev, dashboard, update, train, predict, doctor."""
 
 from __future__ import annotations
 
@@ -38,6 +38,21 @@ def dev(
     settings = load_settings()
     console.print(f"Data directory: {settings.data_dir}\nDagster UI:     http://{host}:{port}  (Ctrl-C stops it)")
     raise typer.Exit(serve(settings, host=host, port=port))
+
+
+@app.command()
+def dashboard(
+    port: Annotated[int, typer.Option(help="Port of the dashboard.")] = 8501,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; set METER_DASHBOARD_PASSWORD where it is not this machine alone.")
+    ] = "127.0.0.1",
+) -> None:
+    """Open the dashboard: single photos, batches, classes, UNKNOWN clusters, the model. Ctrl-C stops it."""
+    from meter_pipeline.dashboard_server import serve_dashboard
+
+    settings = load_settings()
+    console.print(f"Data directory: {settings.data_dir}\nDashboard:      http://{host}:{port}  (Ctrl-C stops it)")
+    raise typer.Exit(serve_dashboard(settings, host=host, port=port))
 
 
 @app.command()

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-import socket
-import subprocess
 import sys
-import threading
-from types import FrameType
 
 import dagster as dg
-import psutil
 from filelock import FileLock, Timeout
 
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.defs.instance import fail_abandoned_runs, prepare_home, set_pool_limits
 from meter_pipeline.errors import MeterError
+from meter_pipeline.server_process import check_port, run_until_told
 from meter_pipeline.settings import PROJECT_DIR, Settings
-
-STOP_TIMEOUT_S = 20.0
-"""Time the daemon gets to end its runs before it is killed."""
 
 
 def serve(settings: Settings, *, host: str, port: int) -> int:
@@ -40,11 +31,11 @@ def serve(settings: Settings, *, host: str, port: int) -> int:
             "Another `meter dev` is up on this data directory.", where=home, fix="Use that one, or stop it first."
         ) from error
     with lock:
-        check_port(host, port)
+        check_port(host, port, command="meter dev")
         with dg.DagsterInstance.get() as instance:
             set_pool_limits(instance)
             fail_abandoned_runs(instance, launched_too=True)
-        return _run_until_told(
+        return run_until_told(
             [
                 *(sys.executable, "-m", "dagster", "dev", "-w", str(PROJECT_DIR / "workspace.yaml")),
                 *("-h", host, "-p", str(port), "--log-level", "warning"),
@@ -56,55 +47,3 @@ def serve(settings: Settings, *, host: str, port: int) -> int:
                 "PYTHONWARNINGS": "ignore",
             },
         )
-
-
-def check_port(host: str, port: int) -> None:
-    """Raise a `MeterError` if the port cannot be listened on."""
-    with socket.socket() as probe:
-        if sys.platform != "win32":
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise MeterError(
-                f"Port {port} is taken or not allowed ({error.strerror or error}).",
-                where=f"{host}:{port}",
-                fix="Stop what uses it, or choose another: meter dev --port 3001",
-            ) from error
-
-
-def _run_until_told(command: list[str], environment: dict[str, str]) -> int:
-    told = threading.Event()
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        told.set()
-
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), stop)
-    process = psutil.Popen(command, env=environment, cwd=PROJECT_DIR)
-    while process.poll() is None and not told.wait(0.5):
-        pass
-    _stop_tree(process)
-    return 0 if told.is_set() else int(process.returncode or 0)
-
-
-def _stop_tree(process: psutil.Popen) -> None:
-    """End a process and everything it started: first asked, then made to."""
-    try:
-        children = process.children(recursive=True)
-    except psutil.NoSuchProcess:
-        return
-    if process.poll() is None:
-        if sys.platform == "win32":
-            process.terminate()
-        else:
-            process.send_signal(signal.SIGINT)
-        with contextlib.suppress(psutil.TimeoutExpired, subprocess.TimeoutExpired):
-            process.wait(STOP_TIMEOUT_S)
-    for child in [*children, process]:
-        if child.is_running():
-            child.terminate()
-    _gone, alive = psutil.wait_procs([*children, process], timeout=5)
-    for child in alive:
-        child.kill()

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from meter_pipeline.errors import MeterError
@@ -78,6 +78,7 @@ class Settings(BaseSettings):
     )
 
     min_cluster_size: int | None = Field(default=None, ge=2, description="Smallest cluster; unset: chosen by set size.")
+    dashboard_password: SecretStr | None = Field(default=None, description="Asked for by the dashboard where set.")
     engine: Literal["local", "ray"] = Field(default="local", description="Where batches are computed.")
 
     @field_validator("allow_hosts", "allow_networks", mode="before")

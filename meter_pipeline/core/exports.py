@@ -83,7 +83,7 @@ def write_exports(
     try:
         for drop, rows in by_drop.items():
             keys = pd.MultiIndex.from_frame(rows[["drop", "position"]])
-            header, table = _table(rows, others.reindex(keys).tolist())
+            header, table = export_table(rows, others.reindex(keys).tolist())
             digest = _digest(header, table)
             targets = [folder / f"{drop}.csv", folder / f"{drop}.xlsx"]
             if manifest.get(drop) == digest and all(path.exists() for path in targets):
@@ -137,8 +137,13 @@ def _csv_cell(name: str, cell: Cell) -> str:
     return f"{cell:.{_DECIMALS[name]}f}" if name in _DECIMALS else str(cell)
 
 
-def _table(rows: pd.DataFrame, others: Sequence[object]) -> tuple[list[str], list[list[Cell]]]:
-    """Header and cells of one drop: our columns, the place in the sheet, then the sheet's own columns."""
+def export_table(rows: pd.DataFrame, others: Sequence[object]) -> tuple[list[str], list[list[Cell]]]:
+    """Return header and cells: our columns, the place in the sheet, then the sheet's own columns.
+
+    Args:
+        rows: of `batch_predictions`.
+        others: the JSON of the sheet's other columns, a row.
+    """
     values = [json.loads(text) if isinstance(text, str) else {} for text in others]
     names = list(dict.fromkeys(name for row in values for name in row))
     ours = [*EXPORT_COLUMNS, *FURTHER_COLUMNS, *PLACE_COLUMNS]

@@ -38,12 +38,12 @@ class Features:
     failures: dict[str, str]
 
 
-def extract_features(model: MeterModel, photos: Sequence[tuple[str, Path]]) -> Iterator[Features]:
+def extract_features(model: MeterModel, photos: Sequence[tuple[str, Path | bytes]]) -> Iterator[Features]:
     """Put photos through the network.
 
     Args:
         model: the model.
-        photos: image_id and file of each photo.
+        photos: image_id and file, or bytes, of each photo.
 
     Yields:
         Batches of up to `PHOTOS_A_BATCH`, in order.
@@ -61,11 +61,11 @@ def extract_features(model: MeterModel, photos: Sequence[tuple[str, Path]]) -> I
         yield _together(gathered)
 
 
-def _one_pass(model: MeterModel, photos: Sequence[tuple[str, Path]], size: int) -> Features:
+def _one_pass(model: MeterModel, photos: Sequence[tuple[str, Path | bytes]], size: int) -> Features:
     image_ids, pixels, failures = [], [], {}
-    for image_id, path in photos:
+    for image_id, content in photos:
         try:
-            pixels.append(model.preprocess.pixels(model.preprocess.open(path)))
+            pixels.append(model.preprocess.pixels(model.preprocess.open(content)))
             image_ids.append(image_id)
         except PhotoError as error:
             failures[image_id] = error.what

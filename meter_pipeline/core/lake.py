@@ -60,7 +60,7 @@ class Lake:
 
     def exists(self, spec: TableSpec) -> bool:
         """Return whether the table was ever written."""
-        return (self.root / spec.name / MANIFEST).exists()
+        return self.manifest(spec.name).exists()
 
     def read(
         self, spec: TableSpec, columns: Iterable[str] | None = None, *, where: pc.Expression | None = None
@@ -131,8 +131,17 @@ class Lake:
                 self._commit(spec, [self._write_shard(spec, pa.concat_tables([kept, new]))])
         return self.version(spec)
 
+    def manifest(self, table: str) -> Path:
+        """Return where the table's manifest is; it is replaced by every write and missing before the first."""
+        return self.root / table / MANIFEST
+
+    def shard_files(self, table: str) -> list[Path]:
+        """Return the Parquet files that make the table now."""
+        path = self.manifest(table)
+        return [path.with_name(shard["file"]) for shard in read_json(path)["shards"]] if path.exists() else []
+
     def _shards(self, spec: TableSpec) -> list[Shard]:
-        path = self.root / spec.name / MANIFEST
+        path = self.manifest(spec.name)
         if not path.exists():
             return []
         return [Shard(s["file"], s["rows"], int(s["digest"], 16)) for s in read_json(path)["shards"]]

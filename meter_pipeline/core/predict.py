@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from meter_pipeline.core.decision import ERROR, DecisionRules, decide
-from meter_pipeline.core.features import extract_features
+from meter_pipeline.core.features import Features, extract_features
+from meter_pipeline.core.image_store import image_id_of
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.model_store import MeterModel, load_model
 from meter_pipeline.core.photos import PhotoError, open_photo
@@ -57,25 +57,43 @@ def predict_photos(layout: Layout, images: Sequence[Path], settings: Settings) -
         WeightsError: the model's files do not fit together.
     """
     model, rules = load_model(layout), DecisionRules.from_settings(settings)
-    return [_predict(model_path, model, rules) for model_path in images]
+    return [_predict_file(path, model, rules) for path in images]
 
 
-def _predict(path: Path, model: MeterModel, rules: DecisionRules) -> Prediction:
+def _predict_file(path: Path, model: MeterModel, rules: DecisionRules) -> Prediction:
     try:
         content = path.read_bytes()
-        quality = measure(open_photo(content).image)
     except OSError as error:
-        return _error(path, f"The file cannot be read: {error.strerror}.")
+        return _error(str(path), f"The file cannot be read: {error.strerror}.")
+    return predict_content(content, str(path), model, rules)[0]
+
+
+def predict_content(
+    content: bytes, name: str, model: MeterModel, rules: DecisionRules
+) -> tuple[Prediction, Features | None]:
+    """Name one photo from its bytes.
+
+    Args:
+        content: the photo.
+        name: what the prediction calls it.
+        model: the model.
+        rules: what makes a photo UNKNOWN or DARK.
+
+    Returns:
+        The prediction, and the features it was made from; without these it is an ERROR with its reason.
+    """
+    try:
+        quality = measure(open_photo(content).image)
     except PhotoError as error:
-        return _error(path, error.what)
-    image_id = hashlib.sha256(content).hexdigest()
-    (batch,) = extract_features(model, [(image_id, path)])
+        return _error(name, error.what), None
+    image_id = image_id_of(content)
+    (batch,) = extract_features(model, [(image_id, content)])
     if batch.failures:
-        return _error(path, batch.failures[image_id])
+        return _error(name, batch.failures[image_id]), None
     row = decide(model, batch, rules, {image_id: quality.brightness}).to_dict("records")[0]
     top3 = [(row[f"top{k}_class"], row[f"top{k}_confidence"]) for k in (1, 2, 3) if row[f"top{k}_class"] is not None]
-    return Prediction(
-        image=str(path),
+    prediction = Prediction(
+        image=name,
         final_prediction=row["final_prediction"],
         confidence=row["top1_confidence"],
         top3=top3,
@@ -88,7 +106,8 @@ def _predict(path: Path, model: MeterModel, rules: DecisionRules) -> Prediction:
         quality=vars(quality),
         model_version=model.version,
     )
+    return prediction, batch
 
 
-def _error(path: Path, reason: str) -> Prediction:
-    return Prediction(str(path), ERROR, None, [], "error", reason)
+def _error(name: str, reason: str) -> Prediction:
+    return Prediction(name, ERROR, None, [], "error", reason)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -21,13 +21,22 @@ from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.tables import ALL_TABLES, BOOL, FLOAT, INT, STRING, VECTOR, TableSpec
 from meter_pipeline.errors import MeterError, StorageError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 log = logging.getLogger(__name__)
 
 EMPTY_SHARD = "no_rows.pq"
 """Matches the pattern of a view as the shards do, but not `*.parquet`: the lake deletes those that it does not know."""
 SHARD_PATTERN = "*.p*q*"
 DEFINITION_VIEW = "warehouse_definition"
-_TYPES: dict[pa.DataType, str] = {STRING: "VARCHAR", INT: "BIGINT", FLOAT: "DOUBLE", BOOL: "BOOLEAN", VECTOR: "FLOAT[]"}
+SQL_TYPES: dict[pa.DataType, str] = {
+    STRING: "VARCHAR",
+    INT: "BIGINT",
+    FLOAT: "DOUBLE",
+    BOOL: "BOOLEAN",
+    VECTOR: "FLOAT[]",
+}
 
 _VIEWS_FOR_PEOPLE: dict[str, tuple[str, str]] = {
     "predictions_summary": (
@@ -112,7 +121,7 @@ def _statements(lake: Path) -> list[str]:
     statements = []
     for spec in ALL_TABLES:
         folder = lake / spec.name
-        columns = ", ".join(f'CAST("{name}" AS {_TYPES[kind]}) AS "{name}"' for name, kind in spec.columns.items())
+        columns = ", ".join(f'CAST("{name}" AS {SQL_TYPES[kind]}) AS "{name}"' for name, kind in spec.columns.items())
         statements += _view(
             spec.name,
             f"{spec.description} Key: {', '.join(spec.key)}.",
@@ -127,16 +136,21 @@ def _statements(lake: Path) -> list[str]:
 
 
 def _view(name: str, description: str, select: str) -> list[str]:
-    return [f'CREATE VIEW "{name}" AS {select}', f'COMMENT ON VIEW "{name}" IS {_quoted(description)}']
+    return [f'CREATE VIEW "{name}" AS {select}', f'COMMENT ON VIEW "{name}" IS {quoted(description)}']
 
 
 def _pattern(folder: Path, pattern: str) -> str:
     """Return a pattern of files in one folder whose own name may hold quotes, brackets and stars."""
-    literal = "".join(f"[{character}]" if character in "*?[" else character for character in folder.as_posix())
-    return _quoted(f"{literal}/{pattern}")
+    return quoted(f"{literal_path(folder)}/{pattern}")
 
 
-def _quoted(text: str) -> str:
+def literal_path(path: Path) -> str:
+    """Return a path that DuckDB takes as it stands, whatever signs of a pattern it holds."""
+    return "".join(f"[{character}]" if character in "*?[" else character for character in path.as_posix())
+
+
+def quoted(text: str) -> str:
+    """Return a text as SQL writes it."""
     return "'" + text.replace("'", "''") + "'"
 
 

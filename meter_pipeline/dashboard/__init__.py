@@ -1,1 +1,1 @@
-"""Streamlit pages: they show what core computes and hold no logic."""
+"""The Streamlit dashboard: pages that show what `core` and the lake say; whatever is computed is a call to `core`."""

@@ -1,0 +1,143 @@
+"""Plots of the pages, by Altair; every plot has words beside it for those who cannot see it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
+
+    from meter_pipeline.core.cluster_browsing import MapPoint
+
+BAR_HEIGHT = 26
+"""Pixels a class."""
+FEW_CLASSES = 12
+"""Up to so many, the cells of a confusion matrix are large."""
+
+
+def show_scores(scores: list[tuple[str, float]]) -> None:
+    """Show classes and their shares (0 to 1) as bars, in the order given."""
+    import altair as alt
+
+    data = alt.Data(values=[{"class": name, "confidence": share} for name, share in scores])
+    base = alt.Chart(data).encode(
+        y=alt.Y("class:N", sort=None, title=None, axis=alt.Axis(labelLimit=220, labelOverlap=False)),
+        x=alt.X("confidence:Q", title=None, scale=alt.Scale(domain=[0, 1.15]), axis=None),
+        tooltip=[alt.Tooltip("class:N"), alt.Tooltip("confidence:Q", format=".2%")],
+    )
+    numbers = base.mark_text(align="left", dx=4).encode(text=alt.Text("confidence:Q", format=".1%"))
+    _show((base.mark_bar() + numbers).properties(height=BAR_HEIGHT * len(scores)))
+
+
+def show_confusion(confusion: pd.DataFrame) -> None:
+    """Show a confusion matrix: column `true_class`, then a column a predicted class."""
+    import altair as alt
+
+    cells = confusion.melt("true_class", var_name="predicted_class", value_name="photos")
+    cells["right"] = cells["true_class"] == cells["predicted_class"]
+    order = confusion["true_class"].tolist()
+    step = 52 if len(order) <= FEW_CLASSES else 26
+    base = alt.Chart(cells).encode(
+        x=alt.X(
+            "predicted_class:N",
+            sort=order,
+            title="predicted",
+            axis=alt.Axis(labelAngle=-45, labelLimit=160, labelOverlap=False),
+        ),
+        y=alt.Y("true_class:N", sort=order, title="true", axis=alt.Axis(labelLimit=160, labelOverlap=False)),
+        tooltip=["true_class:N", "predicted_class:N", "photos:Q"],
+    )
+    boxes = base.mark_rect().encode(
+        opacity=alt.Opacity("photos:Q", scale=alt.Scale(type="sqrt", range=[0, 1]), legend=None),
+        color=alt.Color("right:N", scale=alt.Scale(domain=[True, False], range=["#3b82c4", "#d9622b"]), legend=None),
+    )
+    numbers = base.transform_filter("datum.photos > 0").mark_text(fontSize=11).encode(text="photos:Q")
+    chart = (boxes + numbers).properties(
+        width=alt.Step(step), height=alt.Step(step if len(order) > FEW_CLASSES else 34)
+    )
+    st.altair_chart(chart, width="content")
+
+
+def show_reliability(reliability: pd.DataFrame) -> None:
+    """Show how often the model was right against how sure it was; bins without photos are left out."""
+    import altair as alt
+
+    bins = reliability[reliability["count"] > 0]
+    line = alt.Chart(alt.Data(values=[{"x": 0, "y": 0}, {"x": 1, "y": 1}])).mark_line(strokeDash=[4, 4], color="gray")
+    points = (
+        alt.Chart(bins)
+        .mark_line(point={"size": 60})
+        .encode(
+            x=alt.X("confidence:Q", title="mean confidence", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
+            y=alt.Y("accuracy:Q", title="share right", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
+            tooltip=[alt.Tooltip("confidence:Q", format=".1%"), alt.Tooltip("accuracy:Q", format=".1%"), "count:Q"],
+        )
+    )
+    _show((line.encode(x="x:Q", y="y:Q") + points).properties(height=300))
+
+
+def show_coverage(coverage: pd.DataFrame) -> None:
+    """Show the share of right answers against the share answered, over all thresholds."""
+    import altair as alt
+
+    lowest = min(0.9, float(coverage["accuracy"].min()) // 0.1 / 10)
+    chart = (
+        alt.Chart(coverage)
+        .mark_line()
+        .encode(
+            x=alt.X("coverage:Q", title="share answered", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
+            y=alt.Y(
+                "accuracy:Q",
+                title="share right of these",
+                axis=alt.Axis(format="%"),
+                scale=alt.Scale(domain=[lowest, 1]),
+            ),
+            tooltip=[
+                alt.Tooltip("threshold:Q", format=".1%"),
+                alt.Tooltip("coverage:Q", format=".1%"),
+                alt.Tooltip("accuracy:Q", format=".1%"),
+            ],
+        )
+    )
+    _show(chart.properties(height=300))
+
+
+def show_map(points: list[MapPoint]) -> list[str]:
+    """Show the UNKNOWN photos on a plane and return the image_ids that a person marked by clicking or dragging."""
+    import altair as alt
+
+    rows = [
+        {
+            "image_id": point.image_id,
+            "cluster": "noise" if point.cluster_id == -1 else f"cluster {point.cluster_id}",
+            "x": point.x,
+            "y": point.y,
+            "best guess": point.top1_class,
+        }
+        for point in points
+    ]
+    marked = alt.selection_point(name="marked", fields=["image_id"], toggle=True)
+    names = sorted({str(row["cluster"]) for row in rows}, key=lambda name: (name == "noise", len(name), name))
+    palette = alt.Color("cluster:N", sort=names, scale=alt.Scale(scheme="tableau20"), title=None)
+    chart = (
+        alt.Chart(alt.Data(values=rows))
+        .mark_circle(size=70)
+        .encode(
+            x=alt.X("x:Q", axis=None),
+            y=alt.Y("y:Q", axis=None),
+            color=alt.condition("datum.cluster == 'noise'", alt.value("#9aa0a6"), palette),
+            opacity=alt.condition(marked, alt.value(1.0), alt.value(0.35)),
+            tooltip=["cluster:N", "best guess:N"],
+        )
+        .add_params(marked)
+        .properties(height=420)
+    )
+    event = st.altair_chart(chart, on_select="rerun", key="unknowns_map")
+    return [str(row["image_id"]) for row in event["selection"].get("marked", []) if "image_id" in row]
+
+
+def _show(chart: alt.Chart | alt.LayerChart) -> None:
+    st.altair_chart(chart)

@@ -1,0 +1,66 @@
+"""On the page Batches: a results file made elsewhere, its missing columns named, its rows as text."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from meter_pipeline.core.foreign_results import LABEL, ForeignResults, open_results, with_label
+from meter_pipeline.dashboard.context import Now
+from meter_pipeline.dashboard.text import counted, plain
+from meter_pipeline.errors import MeterError
+
+PAGE_SIZE = 100
+ALL = "All labels"
+
+
+def show(_now: Now) -> None:
+    """Draw it."""
+    given = st.file_uploader("A results table (CSV or XLSX)", type=["csv", "tsv", "xlsx", "xls", "ods"])
+    if given is None:
+        st.info(
+            "A batch report of another installation, or one kept from earlier: it is looked at, and nothing is stored."
+        )
+        return
+    try:
+        with st.spinner("Reading the file"):
+            results = _opened(given.name, given.getvalue())
+    except MeterError as error:
+        st.error(plain(str(error)))
+        return
+    _show_columns(results)
+    label = None
+    if results.labels:
+        options = [ALL, *results.labels]
+        chosen = st.selectbox(
+            "Label",
+            options,
+            format_func=lambda name: f"{name} ({results.labels.get(name, len(results.rows)):,})",
+            width=420,
+        )
+        label = None if chosen == ALL else chosen
+    rows = with_label(results, label)
+    pages = max(1, -(-len(rows) // PAGE_SIZE))
+    page = st.pagination(pages, key=f"foreign_page_{label}") if pages > 1 else 1
+    shown = rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    st.dataframe(
+        {f"{name}" or f"column {place}": [row[place] for row in shown] for place, name in enumerate(results.header)},
+        hide_index=True,
+        alt="Rows of the results file",
+    )
+
+
+def _show_columns(results: ForeignResults) -> None:
+    st.markdown(f"**{counted(len(results.rows), 'row')}**")
+    if results.missing:
+        st.warning("Missing columns: " + plain(", ".join(results.missing)))
+    else:
+        st.success("All columns of a batch report are there.")
+    if results.further:
+        st.caption("Further columns: " + plain(", ".join(results.further)))
+    if LABEL not in results.header:
+        st.caption("Without final\\_prediction the rows cannot be chosen by label.")
+
+
+@st.cache_data(max_entries=2, show_spinner=False)
+def _opened(name: str, content: bytes) -> ForeignResults:
+    return open_results(name, content)

@@ -17,7 +17,7 @@ from meter_pipeline.core.evaluation import Evaluation, audit_frame, evaluate
 from meter_pipeline.core.evaluation_page import write_evaluation
 from meter_pipeline.core.feature_table import features_of, update_features
 from meter_pipeline.core.layout import Layout
-from meter_pipeline.core.model_store import MeterModel, Reference, champion_version, load_model, set_champion
+from meter_pipeline.core.model_store import MeterModel, champion_version, load_held_out, load_model, set_champion
 from meter_pipeline.core.scores import normalised
 from meter_pipeline.core.tables import DATASET_SPLIT, EVALUATION_AUDIT, KNOWN_EMBEDDINGS, LABELLED_FEATURES
 from meter_pipeline.core.unknown_curves import UnknownCurve, unknown_curve
@@ -56,17 +56,18 @@ def assess(layout: Layout, version: str, rules: DecisionRules) -> Assessment:
         model.card.as_dict(),
         photo_paths=dict(_photos(layout, split)),
         split=split,
-        unknown_curves=hidden_class_curves(model.reference),
+        unknown_curves=hidden_class_curves(load_held_out(layout, version)),
     )
     return Assessment(evaluation, audit, page)
 
 
-def hidden_class_curves(reference: Reference) -> dict[str, UnknownCurve]:
+def hidden_class_curves(held_out: pd.DataFrame) -> dict[str, UnknownCurve]:
     """Return how the guard tells known photos from those of classes that were hidden in turn; empty where none were."""
-    if not len(reference.known_scores) or not len(reference.hidden_scores):
+    if "guard_score" not in held_out or held_out["hidden"].nunique() < 2:
         return {}
-    curve = unknown_curve(reference.known_scores, reference.hidden_scores, correct=reference.known_correct)
-    return {"hidden classes": curve}
+    known, hidden = held_out[~held_out["hidden"]], held_out[held_out["hidden"]]
+    scores = (part["guard_score"].to_numpy() for part in (known, hidden))
+    return {"hidden classes": unknown_curve(*scores, correct=known["correct"].to_numpy(bool))}
 
 
 def challenge(

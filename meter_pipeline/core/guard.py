@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.special import expit, logit, softmax
 from sklearn.linear_model import LogisticRegression
 
-from meter_pipeline.core.cross_fitting import FoldAnswers
 from meter_pipeline.core.scores import SCORES, Known, Seen, class_similarity
 
 CANDIDATES: tuple[tuple[str, ...], ...] = (
@@ -30,6 +30,9 @@ CANDIDATES: tuple[tuple[str, ...], ...] = (
 )
 """Sums of scores, the default first: another one is taken where it catches clearly more of the hidden classes."""
 CLEARLY_MORE = 0.03
+OWN = -1
+"""Number that stands for a fold where photos were held out from the model itself."""
+SMALLEST_DEVIATION = 1e-6
 FEWEST_HELD_OUT = 40
 """Held-out known photos below which they set no threshold."""
 FEWEST_FOR_SIMILARITY = 20
@@ -97,19 +100,15 @@ class FittedGuard:
 
     Attributes:
         guard: the guard.
-        known_scores: its sum of the held-out known photos.
-        known_correct: whether their class was the right one.
-        hidden_scores: its sum of the photos of hidden classes; empty without folds.
-        hidden_caught: share of the photos of hidden classes that it or the softmax rule flags, 0 to 1.
+        held_out: the photos it was fitted on, with their sum as `guard_score`.
+        hidden_caught: share of the photos of hidden classes that it flags, 0 to 1; None where none was hidden.
         known_flagged: the same of the known photos held out.
         tried: sum of scores (joined by +) to the share of hidden classes it catches.
         note: what a person should know; empty where nothing is special.
     """
 
     guard: Guard
-    known_scores: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    known_correct: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
-    hidden_scores: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    held_out: pd.DataFrame
     hidden_caught: float | None = None
     known_flagged: float | None = None
     tried: dict[str, float] = field(default_factory=dict)
@@ -126,94 +125,94 @@ class FittedGuard:
         )
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """Photos that a model was not shown, scored: values photos x scores, in the order of `SCORES`."""
+def held_out_rows(
+    seen: Seen, known: Known, labels: np.ndarray, *, image_ids: Sequence[str], classes: Sequence[str], fold: int
+) -> pd.DataFrame:
+    """Return a row a photo that a model was not shown: what it is, and all scores.
 
-    values: np.ndarray
-    confidence: np.ndarray
-    hidden: np.ndarray
-    correct: np.ndarray
+    Args:
+        seen: what the model said.
+        known: the model's train photos.
+        labels: index of the photo's class among the model's; -1 where that class was hidden from it.
+        image_ids: the photos.
+        classes: name of the photo's class, a photo.
+        fold: number of the fold; -1 for the model itself.
 
-    @classmethod
-    def of(cls, seen: Seen, known: Known, labels: np.ndarray) -> _Judged:
-        values = np.stack([score(seen, known) for score in SCORES.values()], axis=1)
-        confidence = softmax(seen.logits, axis=1).max(axis=1)
-        return cls(values, confidence, labels < 0, seen.predicted == labels)
-
-    @property
-    def place(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and deviation of each score over the known photos."""
-        known = self.values[~self.hidden]
-        return known.mean(axis=0), np.maximum(known.std(axis=0), 1e-6)
-
-    def standardised(self) -> np.ndarray:
-        mean, deviation = self.place
-        return (self.values - mean) / deviation
+    Returns:
+        Columns image_id, class, fold, hidden, correct, confidence (softmax of the first, 0 to 1) and the `SCORES`.
+    """
+    rows = pd.DataFrame({"image_id": list(image_ids), "class": list(classes), "fold": fold, "hidden": labels < 0})
+    rows["correct"] = seen.predicted == labels
+    rows["confidence"] = softmax(seen.logits, axis=1).max(axis=1)
+    return rows.assign(**{name: score(seen, known) for name, score in SCORES.items()})
 
 
-def fit_guard(
-    known: Known,
-    folds: Sequence[FoldAnswers],
-    val: tuple[Seen, np.ndarray] | None,
-    *,
-    known_flagged: float,
-) -> FittedGuard:
+def no_held_out_rows() -> pd.DataFrame:
+    """Return the columns of `held_out_rows` without a row."""
+    nothing = np.zeros((0, 1), np.float32)
+    return held_out_rows(
+        Seen(nothing, nothing, nothing),
+        Known(np.zeros(0, np.int64), np.zeros(0, np.int64), nothing, nothing),
+        np.zeros(0, np.int64),
+        image_ids=[],
+        classes=[],
+        fold=OWN,
+    )
+
+
+def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> FittedGuard:
     """Choose the sum of scores and its threshold from known photos alone.
 
     Args:
         known: the model's train photos.
-        folds: what models trained like it said of photos and classes they were not shown; may be empty.
-        val: known photos that the model was not trained on, and the index of their class; None or few: the folds
-            stand in.
+        held_out: rows of `held_out_rows`, of the folds and of the model's own val photos; may be empty.
         known_flagged: share of known photos that may be flagged by this and the softmax rule together, 0 to 1.
 
     Returns:
-        The guard. Without folds the default sum; without enough val photos either, the similarity to the train photos
+        The guard. Without folds the default sum; without enough held-out photos the similarity to the train photos
         alone, its threshold chosen by leaving each photo's own group out.
     """
-    judged = [_Judged.of(answers.seen, answers.known, answers.labels) for answers in folds]
-    own = _Judged.of(val[0], known, val[1]) if val is not None else None
-    if own is not None and len(own.values) < FEWEST_HELD_OUT:
-        own = None
-    held_out = [*judged, own] if own is not None else judged
-    if sum(int(np.sum(~part.hidden)) for part in held_out) < FEWEST_HELD_OUT:
-        return _similarity_alone(known, known_flagged)
-    values = np.concatenate([part.standardised() for part in held_out])
-    hidden = np.concatenate([part.hidden for part in held_out])
-    unsure = np.concatenate([part.confidence for part in held_out]) < SOFTMAX_RULE
+    own = (held_out["fold"] == OWN) & ~held_out["hidden"]
+    if own.sum() < FEWEST_HELD_OUT:
+        held_out, own = held_out[held_out["fold"] != OWN], own[:0]
+    hidden = held_out["hidden"].to_numpy(bool)
+    if np.sum(~hidden) < FEWEST_HELD_OUT:
+        return _similarity_alone(known, held_out, known_flagged)
     names = list(SCORES)
-    places = [part.place for part in ([own] if own is not None else judged)]
-    mean, deviation = (np.mean(figures, axis=0) for figures in zip(*places, strict=True))
+    by_fold = held_out[~hidden].groupby("fold")[names]
+    means, deviations = by_fold.mean(), by_fold.std(ddof=0).clip(lower=SMALLEST_DEVIATION)
+    folds = held_out["fold"]
+    standardised = (held_out[names] - means.loc[folds].to_numpy()) / deviations.loc[folds].to_numpy()
+    # A fold's model saw fewer photos and is less sure than the model itself: the softmax rule is judged by the latter.
+    unsure = ((held_out["confidence"] < SOFTMAX_RULE) & (folds == OWN)).to_numpy(bool)
 
-    def summed(candidate: tuple[str, ...]) -> np.ndarray:
-        return values[:, [names.index(name) for name in candidate]].sum(axis=1)
+    def flagged_by(candidate: tuple[str, ...]) -> tuple[np.ndarray, float, np.ndarray]:
+        score = standardised[list(candidate)].sum(axis=1).to_numpy(np.float64)
+        threshold = _threshold(score[~hidden], unsure[~hidden], known_flagged)
+        return score, threshold, (score < threshold) | unsure
 
     tried = {}
     if hidden.any():
-        for candidate in CANDIDATES:
-            threshold = _threshold(summed(candidate)[~hidden], unsure[~hidden], known_flagged)
-            tried[candidate] = float(np.mean((summed(candidate) < threshold)[hidden] | unsure[hidden]))
+        tried = {candidate: float(flagged_by(candidate)[2][hidden].mean()) for candidate in CANDIDATES}
     chosen = CANDIDATES[0]
     if tried:
         best = max(CANDIDATES, key=lambda candidate: tried[candidate])
         chosen = best if tried[best] > tried[chosen] + CLEARLY_MORE else chosen
-    score = summed(chosen)
-    threshold = _threshold(score[~hidden], unsure[~hidden], known_flagged)
+    score, threshold, flagged = flagged_by(chosen)
+    placed = OWN if OWN in means.index else list(means.index)
+    mean, deviation = (np.atleast_2d(frame.loc[placed, list(chosen)]).mean(axis=0) for frame in (means, deviations))
     notes = []
     if not hidden.any():
         notes.append("No classes were hidden: what it catches of unknown types is not measured.")
     if not np.isfinite(threshold):
-        notes.append(f"Off: the softmax rule alone flags {unsure[~hidden].mean():.0%} of the known photos.")
-    terms = tuple(Term(name, float(mean[names.index(name)]), float(deviation[names.index(name)])) for name in chosen)
-    flagged = (score < threshold) | unsure
+        notes.append(f"Off: the softmax rule alone flags {unsure[folds == OWN].mean():.0%} of the known photos.")
     return FittedGuard(
         guard=Guard(
-            terms, threshold if np.isfinite(threshold) else None, _familiarity(score, hidden) if hidden.any() else None
+            terms=tuple(Term(*term) for term in zip(chosen, mean.tolist(), deviation.tolist(), strict=True)),
+            threshold=threshold if np.isfinite(threshold) else None,
+            familiarity=_familiarity(score, hidden) if hidden.any() else None,
         ),
-        known_scores=score[~hidden],
-        known_correct=np.concatenate([part.correct for part in held_out])[~hidden],
-        hidden_scores=score[hidden],
+        held_out=held_out.assign(guard_score=score),
         hidden_caught=float(flagged[hidden].mean()) if hidden.any() else None,
         known_flagged=float(flagged[~hidden].mean()),
         tried={" + ".join(candidate): caught for candidate, caught in tried.items()},
@@ -234,15 +233,15 @@ def _familiarity(score: np.ndarray, hidden: np.ndarray) -> tuple[float, float]:
     return (slope, intercept) if slope > 0 else (0.0, float(logit(1 - UNKNOWN_SHARE)))
 
 
-def _similarity_alone(known: Known, known_flagged: float) -> FittedGuard:
+def _similarity_alone(known: Known, held_out: pd.DataFrame, known_flagged: float) -> FittedGuard:
     term = (Term("pretrained similarity", 0.0, 1.0),)
     scores = leave_group_out_similarity(known)
     if len(scores) < FEWEST_FOR_SIMILARITY:
         note = "Off: too few photos have another one of their class to be compared with."
-        return FittedGuard(Guard(term, None), note=note)
+        return FittedGuard(Guard(term, None), held_out, note=note)
     threshold = float(np.quantile(scores, known_flagged, method="lower"))
     note = "Too few photos were held out: it compares with the train photos alone, and is not measured."
-    return FittedGuard(Guard(term, threshold), known_flagged=float(np.mean(scores < threshold)), note=note)
+    return FittedGuard(Guard(term, threshold), held_out, known_flagged=float(np.mean(scores < threshold)), note=note)
 
 
 def leave_group_out_similarity(known: Known) -> np.ndarray:

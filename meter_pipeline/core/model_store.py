@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from safetensors.numpy import load_file as load_arrays
 from safetensors.numpy import save_file as save_arrays
@@ -26,7 +27,8 @@ from meter_pipeline.core.preprocess import Preprocess
 from meter_pipeline.errors import NoChampionError, WeightsError
 
 CARD, WEIGHTS, REFERENCE = "model.json", "weights.safetensors", "reference.safetensors"
-REFERENCE_ARRAYS = ("labels", "groups", "pretrained", "tuned", "known_scores", "known_correct", "hidden_scores")
+HELD_OUT = "held_out.parquet"
+REFERENCE_ARRAYS = ("labels", "groups", "pretrained", "tuned")
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class Reference:
-    """The train photos as the guard knows them, and what it was measured on.
+    """The train photos as the guard knows them.
 
     Attributes:
         image_ids: the photos.
@@ -90,9 +92,6 @@ class Reference:
         groups: near-duplicate group of each, as an index, int64.
         pretrained: L2-normalised pretrained embeddings, photos x dimensions, float32.
         tuned: L2-normalised embeddings after fine-tuning, photos x dimensions, float32.
-        known_scores: the guard's score of known photos that were held out, float32; empty where none were.
-        known_correct: whether their class was the right one.
-        hidden_scores: the guard's score of photos whose class was hidden; empty where none was.
     """
 
     image_ids: list[str]
@@ -100,9 +99,6 @@ class Reference:
     groups: np.ndarray
     pretrained: np.ndarray
     tuned: np.ndarray
-    known_scores: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
-    known_correct: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
-    hidden_scores: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
 
 
 @dataclass(frozen=True)
@@ -139,6 +135,7 @@ def save_model(
     card_fields: Mapping[str, Any],
     parts: Mapping[str, nn.Module],
     reference: Reference,
+    held_out: pd.DataFrame,
 ) -> ModelCard:
     """Write a model's folder and return its card.
 
@@ -147,6 +144,7 @@ def save_model(
         card_fields: the card without `weights_sha256` and `created_at`.
         parts: trunk, pretrained_block, tuned_block, head.
         reference: the train photos' embeddings.
+        held_out: photos that were held out or hidden, with what the guard makes of them (`guard.held_out_rows`).
     """
     tensors = {
         f"{part}.{name}": tensor.detach().cpu().contiguous()
@@ -161,6 +159,7 @@ def save_model(
             folder / REFERENCE,
             metadata={"image_ids": json.dumps(reference.image_ids)},
         )
+        held_out.to_parquet(folder / HELD_OUT, index=False)
         card = ModelCard(
             **dict(card_fields),
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -272,13 +271,19 @@ def _load_reference(path: Path) -> Reference:
     arrays = load_arrays(path)
     with safe_open(path, "numpy") as handle:
         image_ids = json.loads(handle.metadata()["image_ids"])
-    return Reference(image_ids, **{name: arrays[name] for name in REFERENCE_ARRAYS if name in arrays})
+    return Reference(image_ids, **{name: arrays[name] for name in REFERENCE_ARRAYS})
 
 
 def _unfit(what: str, path: Path) -> WeightsError:
     return WeightsError(
         f"{what}.", where=path, fix="Restore the model's folder from a backup, or train anew: meter train"
     )
+
+
+def load_held_out(layout: Layout, version: str) -> pd.DataFrame:
+    """Read the photos that were held out or hidden when a model's guard was fitted; empty where none were."""
+    path = layout.models / version / HELD_OUT
+    return pd.read_parquet(path) if path.exists() else pd.DataFrame()
 
 
 def champion_version(layout: Layout) -> str | None:

@@ -98,6 +98,8 @@ def generalized_entropy(probabilities: np.ndarray) -> np.ndarray:
 
 
 def _mean_of_largest(similarity: np.ndarray) -> np.ndarray:
+    if not similarity.size:
+        return np.full(len(similarity), -1.0)
     return np.sort(similarity, axis=1)[:, -NEIGHBOURS:].mean(axis=1)
 
 

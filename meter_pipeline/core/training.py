@@ -19,7 +19,7 @@ from meter_pipeline.core.backbones import Backbone, load_backbone
 from meter_pipeline.core.calibration import fit_temperature
 from meter_pipeline.core.compute import pick_device, set_training_threads
 from meter_pipeline.core.cross_fitting import FoldAnswers, cross_fit, make_folds
-from meter_pipeline.core.guard import FittedGuard, fit_guard
+from meter_pipeline.core.guard import OWN, FittedGuard, fit_guard, held_out_rows, no_held_out_rows
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.model_store import (
     ModelCard,
@@ -169,18 +169,9 @@ class _Trainer:
         known = Known(train.labels.numpy(), group_index, seen.pretrained, seen.tuned)
         val_seen = self._seen(training, val) if val is not None else None
         fitted = fit_guard(
-            known,
-            answers,
-            (val_seen, self.val.labels.numpy()) if val_seen is not None else None,
-            known_flagged=self.config.guard_known_flagged,
+            known, self._held_out(known, val_seen, answers), known_flagged=self.config.guard_known_flagged
         )
-        reference = Reference(
-            image_ids=train.image_ids,
-            **vars(known),
-            known_scores=fitted.known_scores.astype(np.float32),
-            known_correct=fitted.known_correct,
-            hidden_scores=fitted.hidden_scores.astype(np.float32),
-        )
+        reference = Reference(image_ids=train.image_ids, **vars(known))
         metrics = {"train_accuracy": training.history[-1].train_accuracy}
         if val_seen is not None:
             metrics["val_accuracy"] = float(np.mean(val_seen.predicted == self.val.labels.numpy()))
@@ -195,7 +186,7 @@ class _Trainer:
         }
         parts = {"trunk": self.backbone.trunk, "pretrained_block": self.backbone.last_block}
         parts |= {"tuned_block": training.tuned_block, "head": training.head}
-        return save_model(self.layout, fields, parts, reference)
+        return save_model(self.layout, fields, parts, reference, fitted.held_out)
 
     def _photos(self, name: str) -> _Photos:
         rows = self.split[self.split["split"] == name].sort_values("image_id")
@@ -222,6 +213,18 @@ class _Trainer:
         logits, tuned = training.answers(photos.image_ids, photos.samples)
         pretrained = photos.embeddings[:, : self.views].mean(dim=1).numpy()
         return Seen(logits, normalised(pretrained), normalised(tuned))
+
+    def _held_out(self, known: Known, val: Seen | None, folds: Sequence[FoldAnswers]) -> pd.DataFrame:
+        parts = []
+        for number, fold in enumerate(folds):
+            ids = [self.train.image_ids[row] for row in fold.rows]
+            names = [self.classes[self.train.labels[row]] for row in fold.rows]
+            parts.append(held_out_rows(fold.seen, fold.known, fold.labels, image_ids=ids, classes=names, fold=number))
+        if val is not None:
+            labels = self.val.labels.numpy()
+            names = [self.classes[label] for label in labels]
+            parts.append(held_out_rows(val, known, labels, image_ids=self.val.image_ids, classes=names, fold=OWN))
+        return pd.concat(parts, ignore_index=True) if parts else no_held_out_rows()
 
     def _temperature(self, val: Seen | None, folds: Sequence[FoldAnswers]) -> float:
         """Fit on val photos, else on the photos that the folds held out; 1 where there are too few of either."""

@@ -14,7 +14,7 @@ from meter_pipeline.core.assessment import assess
 from meter_pipeline.core.cross_fitting import MOST_PHOTOS, make_folds
 from meter_pipeline.core.decision import DecisionRules
 from meter_pipeline.core.layout import Layout
-from meter_pipeline.core.model_store import ModelCard, load_model
+from meter_pipeline.core.model_store import ModelCard, load_held_out
 from meter_pipeline.core.tables import DATASET_SPLIT
 from meter_pipeline.core.training import EpochRecord, train_model
 from meter_pipeline_tests.patterns import split_of
@@ -76,9 +76,9 @@ def test_the_card_says_what_the_guard_catches_of_types_it_was_never_shown(
     assert 0 <= card.guard["hidden_caught"] <= 1
     assert f"it caught {card.guard['hidden_caught']:.0%}" in card.guard["summary"]
     assert card.guard["known_flagged"] <= 0.05 + 1 / 40
-    reference = load_model(layout, card.version).reference
-    assert len(reference.hidden_scores) == 88
-    assert len(reference.known_scores) == len(reference.known_correct) == 44
+    held_out = load_held_out(layout, card.version)
+    assert held_out["hidden"].value_counts().to_dict() == {True: 88, False: 44}
+    assert held_out.loc[held_out["hidden"], "image_id"].is_unique
 
 
 def test_the_evaluation_shows_the_hidden_classes(trained: tuple[Layout, pd.DataFrame, ModelCard]) -> None:

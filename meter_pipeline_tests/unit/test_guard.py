@@ -5,10 +5,19 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from meter_pipeline.core.cross_fitting import FoldAnswers
-from meter_pipeline.core.guard import CANDIDATES, Guard, Term, fit_guard, leave_group_out_similarity
+from meter_pipeline.core.guard import (
+    CANDIDATES,
+    OWN,
+    Guard,
+    Term,
+    fit_guard,
+    held_out_rows,
+    leave_group_out_similarity,
+    no_held_out_rows,
+)
 from meter_pipeline.core.scores import SCORES, Known, Seen, normalised
 
 CLASSES, DIMENSIONS = 8, 32
@@ -36,29 +45,35 @@ def train_photos(each: int = 20, seed: int = 1) -> Known:
     return Known(labels, np.arange(len(labels)), embeddings, embeddings)
 
 
-def fold(hidden: list[int], seed: int, each: int = 20) -> FoldAnswers:
+def rows(answers: Seen, known: Known, labels: np.ndarray, fold: int) -> pd.DataFrame:
+    ids = [f"{fold}-{number}" for number in range(len(labels))]
+    return held_out_rows(answers, known, labels, image_ids=ids, classes=[str(label) for label in labels], fold=fold)
+
+
+def fold(hidden: list[int], number: int, each: int = 20) -> pd.DataFrame:
     """What a model without the hidden classes says of held-out photos of the others and of the hidden ones."""
-    shown = [name for name in range(CLASSES) if name not in hidden]
+    shown, seed = [name for name in range(CLASSES) if name not in hidden], 10 * number + 10
     of_known, labels = photos(KNOWN_CENTRES[shown], each, seed)
     of_hidden, _ = photos(KNOWN_CENTRES[hidden], each, seed + 1)
     train, train_labels = photos(KNOWN_CENTRES[shown], each, seed + 2)
-    asked = np.concatenate([of_known, of_hidden])
-    return FoldAnswers(
-        seen=seen(asked, KNOWN_CENTRES[shown]),
-        known=Known(train_labels, np.arange(len(train_labels)), train, train),
-        labels=np.concatenate([labels, np.full(len(of_hidden), -1)]),
-        rows=np.arange(len(asked)),
-    )
+    known = Known(train_labels, np.arange(len(train_labels)), train, train)
+    answers = seen(np.concatenate([of_known, of_hidden]), KNOWN_CENTRES[shown])
+    return rows(answers, known, np.concatenate([labels, np.full(len(of_hidden), -1)]), number)
 
 
-FOLDS = [fold([0, 1, 2], 10), fold([3, 4], 20), fold([5, 6, 7], 30)]
+def val_rows(known: Known, sureness: float = 1.0) -> pd.DataFrame:
+    embeddings, labels = photos(KNOWN_CENTRES, 15, 2)
+    answers = seen(embeddings)
+    return rows(Seen(sureness * answers.logits, embeddings, embeddings), known, labels, OWN)
+
+
+FOLDS = pd.concat([fold([0, 1, 2], 0), fold([3, 4], 1), fold([5, 6, 7], 2)], ignore_index=True)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.05, 0.2])
 def test_it_flags_the_share_of_known_photos_it_was_told_and_catches_strangers(share: float) -> None:
     known = train_photos()
-    val, labels = photos(KNOWN_CENTRES, 15, 2)
-    fitted = fit_guard(known, FOLDS, (seen(val), labels), known_flagged=share)
+    fitted = fit_guard(known, pd.concat([FOLDS, val_rows(known)]), known_flagged=share)
     assert fitted.guard.threshold is not None
     new, _ = photos(KNOWN_CENTRES, 40, 3)
     assert np.mean(fitted.guard.score(seen(new), known) < fitted.guard.threshold) == pytest.approx(share, abs=0.05)
@@ -67,18 +82,20 @@ def test_it_flags_the_share_of_known_photos_it_was_told_and_catches_strangers(sh
 
 
 def test_what_it_catches_of_hidden_classes_is_measured_with_the_softmax_rule() -> None:
-    fitted = fit_guard(train_photos(), FOLDS, None, known_flagged=0.05)
+    fitted = fit_guard(train_photos(), FOLDS, known_flagged=0.05)
     assert fitted.hidden_caught is not None
     assert fitted.hidden_caught > 0.9
     assert fitted.known_flagged == pytest.approx(0.05, abs=0.02)
     assert "never shown, it caught" in fitted.summary
     assert set(fitted.tried) == {" + ".join(candidate) for candidate in CANDIDATES}
-    assert (len(fitted.known_scores), len(fitted.known_correct), len(fitted.hidden_scores)) == (320, 320, 160)
-    assert np.median(fitted.hidden_scores) < np.quantile(fitted.known_scores, 0.05)
+    of_hidden = fitted.held_out["hidden"]
+    assert of_hidden.value_counts().to_dict() == {False: 320, True: 160}
+    scores = fitted.held_out["guard_score"]
+    assert scores[of_hidden].median() < scores[~of_hidden].quantile(0.05)
 
 
 def test_the_chance_of_a_known_type_rises_with_the_score() -> None:
-    guard = fit_guard(train_photos(), FOLDS, None, known_flagged=0.05).guard
+    guard = fit_guard(train_photos(), FOLDS, known_flagged=0.05).guard
     chance = guard.known_chance(np.array([-60.0, -30.0, 0.0, 5.0]))
     assert (np.diff(chance) >= 0).all()
     assert chance[0] < 0.05
@@ -87,8 +104,7 @@ def test_the_chance_of_a_known_type_rises_with_the_score() -> None:
 
 def test_without_folds_val_photos_set_the_threshold_and_nothing_is_said_of_unknown_types() -> None:
     known = train_photos()
-    val, labels = photos(KNOWN_CENTRES, 15, 2)
-    fitted = fit_guard(known, [], (seen(val), labels), known_flagged=0.05)
+    fitted = fit_guard(known, val_rows(known), known_flagged=0.05)
     assert [term.score for term in fitted.guard.terms] == list(CANDIDATES[0])
     assert (fitted.hidden_caught, fitted.summary, fitted.tried) == (None, "", {})
     assert "not measured" in fitted.note
@@ -96,23 +112,21 @@ def test_without_folds_val_photos_set_the_threshold_and_nothing_is_said_of_unkno
 
 
 def test_without_anything_held_out_it_compares_with_the_train_photos_alone() -> None:
-    fitted = fit_guard(train_photos(), [], None, known_flagged=0.05)
+    fitted = fit_guard(train_photos(), no_held_out_rows(), known_flagged=0.05)
     assert fitted.guard.terms == (Term("pretrained similarity", 0.0, 1.0),)
     assert fitted.guard.threshold is not None
     assert 0 < fitted.guard.threshold < 1
 
 
 def test_too_few_photos_make_no_threshold() -> None:
-    fitted = fit_guard(train_photos(each=1), [], None, known_flagged=0.05)
+    fitted = fit_guard(train_photos(each=1), no_held_out_rows(), known_flagged=0.05)
     assert fitted.guard.threshold is None
     assert fitted.note.startswith("Off")
 
 
 def test_where_the_softmax_rule_flags_enough_the_guard_adds_nothing() -> None:
     known = train_photos()
-    val, labels = photos(KNOWN_CENTRES, 15, 2)
-    unsure = Seen(0.01 * val @ KNOWN_CENTRES.T, val, val)
-    fitted = fit_guard(known, [], (unsure, labels), known_flagged=0.05)
+    fitted = fit_guard(known, val_rows(known, sureness=0.01), known_flagged=0.05)
     assert fitted.guard.threshold is None
     assert "softmax" in fitted.note
 
@@ -129,7 +143,7 @@ def test_near_duplicates_do_not_raise_the_threshold() -> None:
 
 
 def test_a_guard_comes_back_from_its_card_and_an_old_card_is_understood() -> None:
-    guard = fit_guard(train_photos(), FOLDS, None, known_flagged=0.05).guard
+    guard = fit_guard(train_photos(), FOLDS, known_flagged=0.05).guard
     assert Guard.from_card(json.loads(json.dumps(guard.as_card()))) == guard
     old = Guard.from_card({"score": "similarity of pretrained embeddings to the predicted class", "threshold": 0.61})
     assert old == Guard((Term("pretrained similarity", 0.0, 1.0),), 0.61)

@@ -1,15 +1,17 @@
 """Which way of clustering puts the designs of meters that no model was shown together: methods side by side.
 
-    python benchmarks/clusters.py ../shared/field-photos [--seeds 5]
+    python benchmarks/clusters.py ../shared/field-photos [--seeds 5] [--only methods|growth|meters|scale]
 
 Embeddings are those of the pretrained `efficientnet_lite0`, the mean over the views. Two kinds of sets: `field`, the
 unseen and junk photos with 5 % of the known ones (which a model would flag wrongly; not scored); and `mix`, five draws
 of 12 of all 28 designs with lopsided counts and some junk, so that what is chosen is not fitted to one set.
+`growth`: ids kept and quality as a set grows by 20 %. `meters`: junk told from meters. `scale`: seconds and memory.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import time
 import warnings
 from collections.abc import Callable
@@ -24,8 +26,12 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
 from meter_pipeline.core.backbones import load_backbone
+from meter_pipeline.core.cluster_growth import keep_places
+from meter_pipeline.core.cluster_ids import match_clusters
 from meter_pipeline.core.cluster_metrics import cluster_scores
 from meter_pipeline.core.clustering import cluster
+from meter_pipeline.core.guard import normalised
+from meter_pipeline.core.meter_likeness import learn_meters
 from meter_pipeline.core.preprocess import Preprocess
 from meter_pipeline.core.reduction import reduce_umap
 
@@ -33,17 +39,34 @@ MIXES = 5
 DESIGNS_A_MIX = 12
 FLAGGED_KNOWN = 0.05
 Method = Callable[[np.ndarray, int], np.ndarray]
+Sets = dict[str, list[np.ndarray]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", type=Path)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--only", choices=["methods", "growth", "meters", "scale"])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[250, 2_500, 25_000, 100_000], help="of scale")
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore")
+    wanted = [arguments.only] if arguments.only else ["methods", "growth", "meters"]
+    if "scale" in wanted:
+        show_scale(arguments.sizes)
+        return
     photos = pd.read_csv(arguments.photos / "photos.csv").sort_values("id", ignore_index=True)
     embeddings = embed([arguments.photos / "photos" / f"{name}.jpg" for name in photos["id"]])
     sets = {"field": [field_set(photos)], "mix": [mixed_set(photos, draw) for draw in range(MIXES)]}
+    if "methods" in wanted:
+        show_methods(photos, embeddings, sets, arguments.seeds)
+    if "growth" in wanted:
+        show_growth(photos, embeddings, sets, arguments.seeds)
+    if "meters" in wanted:
+        show_meters(photos, embeddings)
+
+
+def show_methods(photos: pd.DataFrame, embeddings: np.ndarray, sets: Sets, seeds: int) -> None:
+    """Print the methods side by side, and whether the one in use gives the same bits twice."""
     print(
         "| method | AMI | AMI, junk as one | ARI | purity | coverage of meters | clusters | AMI on mixes | seconds |\n"
         "|---|---|---|---|---|---|---|---|---|"
@@ -53,7 +76,7 @@ def main() -> None:
         started, runs = time.monotonic(), 0
         for kind, members in sets.items():
             for chosen in members:
-                for seed in range(arguments.seeds):
+                for seed in range(seeds):
                     labels = method(embeddings[chosen], seed)
                     scores[kind].append(score(photos.iloc[chosen], labels, kind))
                     runs += 1
@@ -65,6 +88,98 @@ def main() -> None:
             f"{field['clusters'].mean():.1f} | {mix['ami'].mean():.3f} | {seconds:.2f} |",
             flush=True,
         )
+    twice = [cluster(embeddings[sets["field"][0]]) for _ in range(2)]
+    same = all(
+        getattr(twice[0], name).tobytes() == getattr(twice[1], name).tobytes() for name in ("labels", "membership")
+    )
+    print(f"The same input twice: {'bit-identical' if same else 'NOT the same'}.")
+
+
+def show_growth(photos: pd.DataFrame, embeddings: np.ndarray, sets: Sets, draws: int) -> None:
+    """Print ids kept and quality as each set grows to its size by 20 %, once and in five steps, by ways of growing."""
+    print(
+        "| way, growth | ids kept, mean / lowest step | AMI | purity | ids kept on mixes | AMI on mixes | purity |\n"
+        "|---|---|---|---|---|---|---|"
+    )
+    for way, keep in (("clustered anew", False), ("**in use: settled photos stay**", True)):
+        for steps in (1, 5):
+            found = {
+                kind: pd.DataFrame(
+                    [
+                        grown(photos, embeddings, chosen, kind, steps, keep, draw)
+                        for chosen in members
+                        for draw in range(draws)
+                    ]
+                )
+                for kind, members in sets.items()
+            }
+            field, mix = found["field"], found["mix"]
+            print(
+                f"| {way}, {steps} x 20 % | {field['kept'].mean():.3f} / {field['lowest'].min():.3f} | "
+                f"{field['ami'].mean():.3f} | {field['purity'].mean():.3f} | {mix['kept'].mean():.3f} / "
+                f"{mix['lowest'].min():.3f} | {mix['ami'].mean():.3f} | {mix['purity'].mean():.3f} |",
+                flush=True,
+            )
+
+
+def grown(
+    photos: pd.DataFrame, embeddings: np.ndarray, chosen: np.ndarray, kind: str, steps: int, keep: bool, draw: int
+) -> dict[str, float]:
+    """Let a set grow to its size at random, and return the share of clustered photos that kept their id, and scores."""
+    order = np.random.default_rng(1000 + draw).permutation(chosen)
+    ids, settled, next_id, kept = {}, {}, 0, []
+    for step in range(steps + 1):
+        members = np.sort(order[: round(len(order) / 1.2 ** (steps - step))])
+        labels, firm = cluster(embeddings[members]).labels, np.ones(len(members), bool)
+        if keep and ids:
+            before = np.array([ids.get(str(member), -1) for member in members])
+            labels, firm = keep_places(labels, before, np.array([settled.get(member, False) for member in members]))
+        settled = dict(zip(members, firm, strict=True))
+        previous = pd.DataFrame({"image_id": list(ids), "cluster_id": list(ids.values())})
+        matched = match_clusters(previous, dict(zip(map(str, members), labels.tolist(), strict=True)), next_id=next_id)
+        now = dict(zip(matched.clusters["image_id"], matched.clusters["cluster_id"], strict=True))
+        if ids:
+            kept.append(np.mean([now[member] == cluster_id for member, cluster_id in ids.items() if cluster_id >= 0]))
+        ids, next_id = now, matched.next_id
+    scores = score(photos.iloc[members], np.array([ids[str(member)] for member in members]), kind)
+    return {**scores, "kept": float(np.mean(kept)), "lowest": float(np.min(kept))}
+
+
+def show_meters(photos: pd.DataFrame, embeddings: np.ndarray) -> None:
+    """Print what passes as a meter, learned from the known photos alone, and from half of their classes."""
+    known = (photos["role"] == "known").to_numpy()
+    classes = np.unique(photos.loc[known, "label"])
+    print("| learned from | unseen designs that pass | junk that passes |\n|---|---|---|")
+    for name, taught in (("all known classes", classes), ("half of them", classes[::2]), ("the others", classes[1::2])):
+        rows = known & photos["label"].isin(taught).to_numpy()
+        meters = learn_meters(normalised(embeddings[rows]), photos.loc[rows, "label"].to_numpy())
+        passes = pd.Series(meters.looks_like_a_meter(normalised(embeddings))).groupby(photos["role"]).mean()
+        print(f"| {name} | {passes['unseen']:.3f} | {passes['junk']:.3f} |")
+
+
+def show_scale(sizes: list[int]) -> None:
+    """Print seconds, peak memory and AMI on drawn embeddings: designs of 20 to some hundred photos, a tenth junk."""
+    cluster(drawn(100)[0])  # umap-learn compiles itself
+    print("| photos | designs | seconds | peak memory, GB | clusters | AMI |\n|---|---|---|---|---|---|")
+    for count in sizes:
+        embeddings, truth = drawn(count)
+        started = time.monotonic()
+        found = cluster(embeddings)
+        seconds = time.monotonic() - started
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        ami = cluster_scores(truth.astype(str), found.labels).ami
+        print(f"| {count} | {truth.max()} | {seconds:.1f} | {peak:.1f} | {found.count} | {ami:.3f} |", flush=True)
+
+
+def drawn(count: int, dimensions: int = 1280) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(count)
+    designs = max(4, round(np.sqrt(count) / 2))
+    shares = random.lognormal(0, 1, designs)
+    truth = np.where(random.random(count) < 0.1, 0, 1 + random.choice(designs, count, p=shares / shares.sum()))
+    centres = random.normal(size=(designs + 1, dimensions)).astype(np.float32)
+    embeddings = random.normal(size=(count, dimensions), scale=0.8).astype(np.float32)
+    embeddings[truth > 0] += centres[truth[truth > 0]]
+    return embeddings, truth
 
 
 def methods() -> dict[str, Method]:

@@ -22,6 +22,7 @@ from meter_pipeline.core.cluster_tables import (
     write_cluster_tables,
 )
 from meter_pipeline.core.contact_sheet import SheetPhoto, chosen_for_sheet, contact_sheet
+from meter_pipeline.core.discovery import last_metrics
 from meter_pipeline.core.files import read_json, safe_name, write_bytes, write_json
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.metadata_stripping import without_metadata
@@ -97,7 +98,8 @@ def write_cluster_folders(layout: Layout) -> FolderChanges:
     _write_manifest(
         layout, {**{path: image_id for path, image_id in photos.items() if image_id not in missing}, **digests}
     )
-    reports = write_cluster_tables(layout.cluster_reports, members, summary, layout.lake.frame(CLUSTER_EVENTS))
+    events, metrics = layout.lake.frame(CLUSTER_EVENTS), last_metrics(layout)
+    reports = write_cluster_tables(layout.cluster_reports, members, summary, events, metrics)
     reports += write_map_page(layout.cluster_reports / MAP_PAGE, _map_points(layout, members, photos))
     changes = FolderChanges(
         clusters=int(members.loc[members["cluster_id"] != NOISE, "cluster_id"].nunique()),

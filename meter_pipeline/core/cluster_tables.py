@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import jinja2
@@ -50,7 +51,9 @@ def folder_name(cluster_id: int) -> str:
     return "noise" if cluster_id == NOISE else f"cluster_{cluster_id:04d}"
 
 
-def write_cluster_tables(folder: Path, members: pd.DataFrame, summary: pd.DataFrame, events: pd.DataFrame) -> int:
+def write_cluster_tables(
+    folder: Path, members: pd.DataFrame, summary: pd.DataFrame, events: pd.DataFrame, metrics: Mapping[str, float]
+) -> int:
     """Write `unknown_clustered.csv`, `cluster_summary.csv`, `cluster_events.csv` and `index.html` where they changed.
 
     The embeddings stay in the lake (`unknown_embeddings`): 1280 columns of numbers are nothing that a person reads.
@@ -60,6 +63,7 @@ def write_cluster_tables(folder: Path, members: pd.DataFrame, summary: pd.DataFr
         members: `unknown_clusters` with the columns of `unknown_metadata` beside them.
         summary: `cluster_summary`.
         events: `cluster_events`.
+        metrics: label-free measures of the clusters, by name.
 
     Returns:
         The number of files written.
@@ -75,7 +79,7 @@ def write_cluster_tables(folder: Path, members: pd.DataFrame, summary: pd.DataFr
         CLUSTERED_CSV: _csv(ordered, _CLUSTERED_COLUMNS),
         SUMMARY_CSV: _csv(counts, _SUMMARY_COLUMNS),
         EVENTS_CSV: _csv(events.sort_values(["revision", "cluster_id"]), tuple(events.columns)),
-        PAGE: _page(counts).encode(),
+        PAGE: _page(counts, metrics).encode(),
     }
     changed = [name for name, content in contents.items() if not _holds(folder / name, content)]
     for name in changed:
@@ -112,7 +116,7 @@ def _holds(path: Path, content: bytes) -> bool:
     return path.is_file() and path.read_bytes() == content
 
 
-def _page(summary: pd.DataFrame) -> str:
+def _page(summary: pd.DataFrame, metrics: Mapping[str, float]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -120,5 +124,5 @@ def _page(summary: pd.DataFrame) -> str:
     )
     rows = summary.astype(object).where(summary.notna(), None).to_dict("records")
     return environment.get_template("clusters.html").render(
-        clusters=rows, noise=NOISE, hardly_meters=HARDLY_METERS, map_page=MAP_PAGE
+        clusters=rows, metrics=metrics, noise=NOISE, hardly_meters=HARDLY_METERS, map_page=MAP_PAGE
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
 from dataclasses import dataclass, field
 
 import hdbscan
 import numpy as np
+import pandas as pd
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import normalize
 from threadpoolctl import threadpool_limits
 
 from meter_pipeline.core.cluster_metrics import silhouette
@@ -29,7 +33,24 @@ GIANT_SHARE = 0.8
 SAME_PHOTO_DECIMALS = 4
 """Unit embeddings that agree to this many decimals are one photo in several files."""
 
+LARGEST_REDUCED = 40_000
+"""Different photos that are reduced and clustered together; of more, samples of so many (times in 0009)."""
+JOINING_DIMENSIONS, JOINING_QUANTILE = 64, 0.02
+"""Principal components that joining compares, and the share of a cluster's own photos that would not join it."""
+MOST_ROUNDS, LEFT_TO_ITSELF = 4, 0.02
+"""Rounds of sampling what joined nothing, which finds designs too rare for the first; none for a smaller rest."""
+_BLOCK_ROWS = 2048
+
 Parameters = dict[str, str | int | float]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Labels, probabilities and validity of one run of HDBSCAN."""
+
+    labels: np.ndarray
+    membership: np.ndarray
+    validity: float | None
 
 
 @dataclass(frozen=True)
@@ -41,12 +62,15 @@ class Clustering:
         membership: photos; HDBSCAN's probability, 0 to 1; 0 for noise.
         parameters: what was used, for the log and the UI (method, neighbors, dimensions, min_cluster_size, ...).
         note: why a fallback was taken; empty where none was.
+        validity: density-based cluster validity (DBCV, Moulavi et al. 2014, as HDBSCAN estimates it from its spanning
+            tree), -1 to 1; None where there are fewer than two clusters.
     """
 
     labels: np.ndarray
     membership: np.ndarray
     parameters: Parameters = field(default_factory=dict)
     note: str = ""
+    validity: float | None = None
 
     @property
     def count(self) -> int:
@@ -77,17 +101,20 @@ def cluster(embeddings: np.ndarray, *, min_cluster_size: int | None = None, seed
         different, copy_of, copies = different_photos(unit)
         size = min_cluster_size or chosen_cluster_size(len(different))
         if len(different) < SMALLEST_REDUCED_SET:
-            labels, membership, parameters, note = _cluster_tiny(different, min_cluster_size)
+            found, parameters, note = _cluster_tiny(different, min_cluster_size)
+        elif len(different) <= LARGEST_REDUCED:
+            found, parameters, note = _cluster_reduced(different, size, seed)
         else:
-            labels, membership, parameters, note = _cluster_reduced(different, size, seed)
-        labels = _with_many_copies(labels, copies, int(parameters["min_cluster_size"]))
+            found, parameters, note = _cluster_large(different, size, seed)
+        labels = _with_many_copies(found.labels, copies, int(parameters["min_cluster_size"]))
+    membership = found.membership
     membership = np.where(labels == NOISE, 0.0, np.where(membership == 0.0, 1.0, membership))
     labels, membership = _by_size(labels[copy_of]), membership[copy_of]
     if count > len(different):
         parameters["different_photos"] = len(different)
     if note:
         log.info("%s", note)
-    return Clustering(labels, membership, parameters, note)
+    return Clustering(labels, membership, parameters, note, found.validity)
 
 
 def chosen_cluster_size(count: int) -> int:
@@ -96,9 +123,15 @@ def chosen_cluster_size(count: int) -> int:
 
 
 def _unit(embeddings: np.ndarray) -> np.ndarray:
-    broken = ~np.isfinite(embeddings).all(axis=1)
-    lengths = np.linalg.norm(np.where(np.isfinite(embeddings), embeddings, 0.0).astype(np.float64), axis=1)
-    empty = ~broken & (lengths == 0)
+    unit = np.zeros(embeddings.shape, np.float32)
+    broken, empty = np.zeros(len(unit), bool), np.zeros(len(unit), bool)
+    for start in range(0, len(unit), _BLOCK_ROWS):  # in double precision a million photos would not fit
+        rows = slice(start, start + _BLOCK_ROWS)
+        block = embeddings[rows].astype(np.float64)
+        broken[rows] = ~np.isfinite(block).all(axis=1)
+        lengths = np.linalg.norm(np.where(broken[rows, None], 0.0, block), axis=1, keepdims=True)
+        empty[rows] = ~broken[rows] & (lengths[:, 0] == 0)
+        unit[rows] = block / np.where(lengths == 0, 1.0, lengths)
     if broken.any() or empty.any():
         first = int(np.flatnonzero(broken | empty)[0])
         raise MeterError(
@@ -107,21 +140,29 @@ def _unit(embeddings: np.ndarray) -> np.ndarray:
             where="unknown_embeddings",
             fix="The model that made them is broken: look at its evaluation, and train again.",
         )
-    return (embeddings / lengths[:, None]).astype(np.float32)
+    return unit
 
 
 def different_photos(unit: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Take one of each set of equal embeddings, in order: thousands of copies would hide the other neighbours."""
-    _, first, inverse, copies = np.unique(
-        np.round(unit, SAME_PHOTO_DECIMALS) + 0.0, axis=0, return_index=True, return_inverse=True, return_counts=True
-    )
-    order = np.argsort(first)
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    return unit[first[order]], place[inverse.ravel()], copies[order]
+    """Take one of each set of equal embeddings, in order: thousands of copies would hide the other neighbours.
+
+    Args:
+        unit: photos x dimensions, L2-normalised.
+
+    Returns:
+        The different embeddings; which of them each photo is; how many photos each is.
+    """
+    scale = 10.0**SAME_PHOTO_DECIMALS
+    codes = pd.factorize(np.array([_digest(np.rint(row * scale)) for row in unit], np.int64))[0]
+    _, first, copies = np.unique(codes, return_index=True, return_counts=True)
+    return unit[first], codes, copies
 
 
-def _cluster_reduced(unit: np.ndarray, size: int, seed: int) -> tuple[np.ndarray, np.ndarray, Parameters, str]:
+def _digest(row: np.ndarray) -> int:
+    return int.from_bytes(hashlib.blake2b(row.astype(np.int16).tobytes(), digest_size=8).digest(), "big", signed=True)
+
+
+def _cluster_reduced(unit: np.ndarray, size: int, seed: int) -> tuple[_Found, Parameters, str]:
     neighbors = min(NEIGHBORS, len(unit) - 1)
     samples = (size + 1) // 2
     reduced = reduce_umap(unit, dimensions=DIMENSIONS, neighbors=neighbors, seed=seed)
@@ -134,40 +175,93 @@ def _cluster_reduced(unit: np.ndarray, size: int, seed: int) -> tuple[np.ndarray
         "selection": "eom",
         "seed": seed,
     }
-    labels, membership = _hdbscan(reduced, size, samples, "eom")
-    if (labels == NOISE).all():
+    found = _hdbscan(reduced, size, samples, "eom")
+    if (found.labels == NOISE).all():
         parameters["min_samples"] = 1
-        labels, membership = _hdbscan(reduced, size, 1, "eom")
-        if (labels == NOISE).all():
-            return labels, membership, parameters, f"No {size} of the {len(unit)} photos look alike: all are noise."
-        return labels, membership, parameters, "All photos were noise at first; clustered with min_samples 1."
-    largest = np.bincount(labels[labels >= 0]).max() / len(labels)
+        found = _hdbscan(reduced, size, 1, "eom")
+        if (found.labels == NOISE).all():
+            return found, parameters, f"No {size} of the {len(unit)} photos look alike: all are noise."
+        return found, parameters, "All photos were noise at first; clustered with min_samples 1."
+    largest = np.bincount(found.labels[found.labels >= 0]).max() / len(unit)
     if largest > GIANT_SHARE:
-        leaves, leaf_membership = _hdbscan(reduced, size, samples, "leaf")
-        if silhouette(unit, leaves) > silhouette(unit, labels):
+        leaves = _hdbscan(reduced, size, samples, "leaf")
+        if silhouette(unit, leaves.labels) > silhouette(unit, found.labels):
             parameters["selection"] = "leaf"
             note = f"One cluster held {largest:.0%} of the photos; its parts are further apart and were taken."
-            return leaves, leaf_membership, parameters, note
-    return labels, membership, parameters, ""
+            return leaves, parameters, note
+    return found, parameters, ""
 
 
-def _cluster_tiny(unit: np.ndarray, min_cluster_size: int | None) -> tuple[np.ndarray, np.ndarray, Parameters, str]:
+def _cluster_large(unit: np.ndarray, size: int, seed: int) -> tuple[_Found, Parameters, str]:
+    """Cluster a sample, let the rest join, and do the same with the photos that joined nothing, some rounds."""
+    labels, membership = np.full(len(unit), NOISE), np.zeros(len(unit))
+    near = PCA(JOINING_DIMENSIONS, svd_solver="covariance_eigh").fit(unit[:: len(unit) // LARGEST_REDUCED])
+    points = normalize(near.transform(unit)).astype(np.float32)
+    parameters: Parameters = {}
+    for round_ in range(MOST_ROUNDS):
+        left = np.flatnonzero(labels == NOISE)
+        if round_ and len(left) < LEFT_TO_ITSELF * len(unit):
+            break
+        sample = left
+        if len(left) > LARGEST_REDUCED:
+            sample = np.sort(np.random.default_rng([seed, round_]).choice(left, LARGEST_REDUCED, replace=False))
+        found, of_sample, _ = _cluster_reduced(unit[sample], size, seed)
+        parameters = parameters or of_sample
+        if (found.labels == NOISE).all():
+            break
+        first = labels.max() + 1
+        labels[sample] = np.where(found.labels == NOISE, NOISE, found.labels + first)
+        membership[sample] = found.membership
+        others = np.setdiff1d(left, sample, assume_unique=True)
+        joined, surety = _join(points[others], points[sample], found.labels)
+        labels[others] = np.where(joined == NOISE, NOISE, joined + first)
+        membership[others] = surety
+    parameters |= {"sample": LARGEST_REDUCED}
+    note = (
+        f"{len(unit)} photos: samples of {LARGEST_REDUCED} were clustered, and the others joined the nearest of them."
+    )
+    return _Found(labels, membership, None), parameters, note
+
+
+def _join(points: np.ndarray, sample: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cluster of the nearest photo of the sample, if that is as near as such photos are to each other; and how near."""
+    clustered = labels != NOISE
+    inside, numbers = sample[clustered], labels[clustered]
+    similarity, _ = _nearest(inside, inside, without_itself=True)
+    lowest = np.array([np.quantile(similarity[numbers == number], JOINING_QUANTILE) for number in np.unique(numbers)])
+    similarity, nearest = _nearest(points, inside)
+    joined = numbers[nearest]
+    fits = similarity >= lowest[joined]
+    return np.where(fits, joined, NOISE), np.where(fits, np.clip(similarity, 0.0, 1.0), 0.0)
+
+
+def _nearest(points: np.ndarray, others: np.ndarray, *, without_itself: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    similarity, nearest = np.empty(len(points)), np.empty(len(points), np.int64)
+    for start in range(0, len(points), _BLOCK_ROWS):
+        block = points[start : start + _BLOCK_ROWS] @ others.T
+        rows = np.arange(len(block))
+        if without_itself:
+            block[rows, start + rows] = -np.inf
+        nearest[start : start + len(block)] = block.argmax(axis=1)
+        similarity[start : start + len(block)] = block[rows, nearest[start : start + len(block)]]
+    return similarity, nearest
+
+
+def _cluster_tiny(unit: np.ndarray, min_cluster_size: int | None) -> tuple[_Found, Parameters, str]:
     count = len(unit)
     size = min_cluster_size or TINY_CLUSTER_SIZE
     parameters: Parameters = {"method": "HDBSCAN on cosine distance", "min_cluster_size": size, "min_samples": 1}
     if count < max(size, 3):
         note = f"{count} different photos are too few to compare: noise, but for copies."
-        return np.full(count, NOISE), np.zeros(count), parameters, note
+        return _Found(np.full(count, NOISE), np.zeros(count), None), parameters, note
     distances = np.maximum(1.0 - unit.astype(np.float64) @ unit.astype(np.float64).T, 0.0)
     np.fill_diagonal(distances, 0.0)
-    labels, membership = _hdbscan(distances, size, 1, "eom", metric="precomputed")
+    found = _hdbscan(distances, size, 1, "eom", metric="precomputed")
     note = f"{count} different photos are too few for a reduction: clustered on their cosine distances."
-    return labels, membership, parameters, note
+    return found, parameters, note
 
 
-def _hdbscan(
-    points: np.ndarray, size: int, samples: int, selection: str, metric: str = "euclidean"
-) -> tuple[np.ndarray, np.ndarray]:
+def _hdbscan(points: np.ndarray, size: int, samples: int, selection: str, metric: str = "euclidean") -> _Found:
     """HDBSCAN (Campello, Moulavi and Sander 2013) by its reference implementation, with the exact spanning tree."""
     model = hdbscan.HDBSCAN(
         min_cluster_size=size,
@@ -176,9 +270,11 @@ def _hdbscan(
         cluster_selection_method=selection,
         approx_min_span_tree=False,
         core_dist_n_jobs=1,
+        gen_min_span_tree=True,
     )
     labels = model.fit_predict(np.ascontiguousarray(points, np.float64))
-    return labels.astype(np.int64), np.asarray(model.probabilities_, np.float64)
+    validity = float(model.relative_validity_) if labels.max(initial=NOISE) > 0 else None
+    return _Found(labels.astype(np.int64), np.asarray(model.probabilities_, np.float64), validity)
 
 
 def _with_many_copies(labels: np.ndarray, copies: np.ndarray, size: int) -> np.ndarray:

@@ -13,6 +13,7 @@ from meter_pipeline.core.cluster_growth import keep_places
 from meter_pipeline.core.cluster_ids import match_clusters
 from meter_pipeline.core.cluster_map import map_positions
 from meter_pipeline.core.cluster_metrics import silhouette
+from meter_pipeline.core.cluster_stability import stability
 from meter_pipeline.core.cluster_summary import summarise
 from meter_pipeline.core.clustering import NOISE, Clustering, cluster
 from meter_pipeline.core.files import read_json, write_json
@@ -54,7 +55,8 @@ class Discovery:
         changed: whether anything was computed.
         note: what a person should know; empty where nothing is special.
         parameters: of the clustering.
-        metrics: label-free measures.
+        metrics: label-free measures: silhouette (cosine, of the clusters as they are), DBCV (of the clustering just
+            made; absent where they were there already), stability (mean AMI with clusterings of 80 % of the photos).
     """
 
     photos: int
@@ -98,6 +100,14 @@ def cluster_unknowns(layout: Layout, *, min_cluster_size: int | None, seed: int,
     result = _cluster(layout, min_cluster_size, seed, anew)
     write_json(state_path, {"inputs": inputs, "outputs": _output_versions(lake), "result": asdict(result)})
     return result
+
+
+def last_metrics(layout: Layout) -> dict[str, float]:
+    """Return the metrics of the clusters that there are; empty where they are not known."""
+    state_path = layout.cache / "clustering.json"
+    state = read_json(state_path) if state_path.exists() else {}
+    known = state.get("outputs") == _output_versions(layout.lake)
+    return dict(state["result"]["metrics"]) if known else {}
 
 
 def cluster_problems(unknown: pd.DataFrame, clusters: pd.DataFrame) -> list[str]:
@@ -167,6 +177,9 @@ def _cluster(layout: Layout, min_cluster_size: int | None, seed: int, anew: bool
     lake.replace(UNKNOWN_MAP, places)
 
     labels = clusters["cluster_id"].to_numpy(np.int64)
+    metrics = {"DBCV": found.validity} if found.validity is not None else {}
+    steadiness = stability(unit, labels, min_cluster_size=min_cluster_size, seed=seed)
+    metrics |= {"stability": steadiness} if steadiness is not None else {}
     count, noise = len(set(labels.tolist()) - {NOISE}), int((labels == NOISE).sum())
     separation = silhouette(unit, labels)
     notes = [found.note] if found.note else []
@@ -184,6 +197,7 @@ def _cluster(layout: Layout, min_cluster_size: int | None, seed: int, anew: bool
         metrics={
             "silhouette": round(separation, 4),
             "share_in_clusters": round(1 - noise / len(image_ids), 4) if image_ids else 0.0,
+            **{name: round(value, 4) for name, value in metrics.items()},
         },
     )
 

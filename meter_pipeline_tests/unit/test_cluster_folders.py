@@ -9,6 +9,7 @@ from PIL import Image
 
 from meter_pipeline.core.cluster_folders import MANIFEST, SHEET, folder_problems, write_cluster_folders
 from meter_pipeline.core.contact_sheet import MAX_PHOTOS, SheetPhoto, chosen_for_sheet, contact_sheet
+from meter_pipeline.core.discovery import cluster_unknowns
 from meter_pipeline.core.files import write_bytes
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.tables import CLUSTER_SUMMARY, UNKNOWN_CLUSTERS, UNKNOWN_MAP, UNKNOWN_METADATA
@@ -172,6 +173,17 @@ def test_the_page_tells_junk_and_bursts(layout: Layout, ids: dict[str, list[str]
     cluster_12 = page[page.index('id="cluster_0012"') : page.index('id="noise"')]
     assert "Probably no meters" in cluster_12
     assert "They show 2 different meters" in cluster_12
+
+
+def test_the_page_gives_the_metrics_of_its_clusters(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    put_unknown(layout, {"alpha": 12, "beta": 9})
+    found = cluster_unknowns(layout, min_cluster_size=None, seed=0)
+    assert found.metrics["stability"] > 0.5
+    assert found.metrics["DBCV"] > 0
+    write_cluster_folders(layout)
+    page = (layout.cluster_reports / "index.html").read_text(encoding="utf-8")
+    assert f"stability {found.metrics['stability']:.2f}" in page
 
 
 def test_no_unknown_photos(layout: Layout) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from meter_pipeline.core import clustering
 from meter_pipeline.core.cluster_metrics import cluster_scores, silhouette
+from meter_pipeline.core.cluster_stability import stability
 from meter_pipeline.core.clustering import NOISE, Clustering, chosen_cluster_size, cluster
 from meter_pipeline.errors import MeterError
 
@@ -114,6 +116,29 @@ def test_one_giant_cluster_is_kept_where_its_parts_are_no_better() -> None:
 def test_smallest_cluster_grows_slowly_with_the_set() -> None:
     sizes = [chosen_cluster_size(count) for count in (15, 200, 1_000, 10_000, 1_000_000)]
     assert sizes == [4, 5, 11, 33, 50]
+
+
+def test_of_a_large_set_samples_are_clustered_and_the_rest_joins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clustering, "LARGEST_REDUCED", 150)
+    monkeypatch.setattr(clustering, "JOINING_DIMENSIONS", 16)
+    random = np.random.default_rng(0)
+    truth = np.repeat(np.arange(7), [120, 120, 100, 100, 80, 80, 30])  # of the last one, 7 are in the first sample
+    embeddings = random.normal(size=(7, DIMENSIONS))[truth] + 0.4 * random.normal(size=(len(truth), DIMENSIONS))
+    found = cluster(embeddings, min_cluster_size=8)
+    assert cluster_scores(truth.astype(str), found.labels).ami > 0.9
+    assert (found.labels == NOISE).mean() < 0.1
+    assert "samples of 150" in found.note
+    assert (cluster(embeddings, min_cluster_size=8).labels == found.labels).all()
+
+
+def test_stability_tells_clusters_from_none() -> None:
+    embeddings, truth = drawn_embeddings()
+    steady = stability(embeddings, cluster(embeddings).labels, min_cluster_size=None, seed=0)
+    shuffled = stability(embeddings, np.random.default_rng(0).permutation(truth), min_cluster_size=None, seed=0)
+    assert steady is not None and shuffled is not None
+    assert steady > 0.9
+    assert shuffled < 0.2
+    assert stability(embeddings[:1], np.array([0]), min_cluster_size=None, seed=0) is None
 
 
 def test_scores_of_known_truth() -> None:

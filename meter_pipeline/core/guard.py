@@ -182,7 +182,8 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
     by_fold = held_out[~hidden].groupby("fold")[names]
     means, deviations = by_fold.mean(), by_fold.std(ddof=0).clip(lower=SMALLEST_DEVIATION)
     folds = held_out["fold"]
-    standardised = (held_out[names] - means.loc[folds].to_numpy()) / deviations.loc[folds].to_numpy()
+    moved = held_out[names].to_numpy(np.float64) - means.loc[folds].to_numpy()
+    standardised = pd.DataFrame(moved / deviations.loc[folds].to_numpy(), columns=names)
     # A fold's model saw fewer photos and is less sure than the model itself: the softmax rule is judged by the latter.
     unsure = ((held_out["confidence"] < SOFTMAX_RULE) & (folds == OWN)).to_numpy(bool)
 
@@ -199,8 +200,8 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
         best = max(CANDIDATES, key=lambda candidate: tried[candidate])
         chosen = best if tried[best] > tried[chosen] + CLEARLY_MORE else chosen
     score, threshold, flagged = flagged_by(chosen)
-    placed = OWN if OWN in means.index else list(means.index)
-    mean, deviation = (np.atleast_2d(frame.loc[placed, list(chosen)]).mean(axis=0) for frame in (means, deviations))
+    placed = means.index == OWN if OWN in means.index else means.index != OWN
+    mean, deviation = (frame.loc[placed, list(chosen)].mean() for frame in (means, deviations))
     notes = []
     if not hidden.any():
         notes.append("No classes were hidden: what it catches of unknown types is not measured.")
@@ -208,7 +209,7 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
         notes.append(f"Off: the softmax rule alone flags {unsure[folds == OWN].mean():.0%} of the known photos.")
     return FittedGuard(
         guard=Guard(
-            terms=tuple(Term(*term) for term in zip(chosen, mean.tolist(), deviation.tolist(), strict=True)),
+            terms=tuple(Term(*term) for term in zip(chosen, mean, deviation, strict=True)),
             threshold=threshold if np.isfinite(threshold) else None,
             familiarity=_familiarity(score, hidden) if hidden.any() else None,
         ),

@@ -5,7 +5,8 @@
 Photos and tables are generated; `--model` copies the champion of another data directory, so that a photo can be asked
 about. Times are taken from the browser's side, by the messages on the websocket: from the click's message to the one
 that says that the page's script has ended (server work and the way there and back, no drawing), and, for the first
-page, from opening the address to the last thumbnail on the screen.
+page, from opening the address to the last thumbnail on the screen. Beside them the processor's time that the server
+took for it, which hardly depends on what else the machine does.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -76,7 +78,7 @@ def main() -> None:
         layout = Layout((arguments.keep or Path(temporary)).resolve())
         if not layout.lake.exists(BATCH_PREDICTIONS):
             generate(layout, arguments.rows, arguments.photos, arguments.model)
-        print("| what | seconds | slowest | RSS, MB | USS, MB |\n|---|---|---|---|---|")
+        print("| what | seconds | slowest | processor seconds | RSS, MB | USS, MB |\n|---|---|---|---|---|---|")
         measure(layout, has_model=arguments.model is not None)
 
 
@@ -194,11 +196,19 @@ def write_clusters(lake: Lake, photos: pd.DataFrame, version: str, random: np.ra
     write(lake, CLUSTER_SUMMARY, summary.assign(mean_membership=0.5))
 
 
+@dataclass(frozen=True)
+class Took:
+    """Seconds by the wall clock, and of the server's processor time."""
+
+    wall: float
+    processor: float
+
+
 class Clock:
     """Times what the server does, by the messages on a page's websocket."""
 
-    def __init__(self, page: Page) -> None:
-        self.page, self.sent, self.ended = page, 0.0, 0.0
+    def __init__(self, page: Page, server: psutil.Process) -> None:
+        self.page, self.server, self.sent, self.ended = page, server, 0.0, 0.0
         page.on("websocket", self._listen)
 
     def _listen(self, socket_: WebSocket) -> None:
@@ -211,15 +221,15 @@ class Clock:
         if message.WhichOneof("type") == "script_finished":
             self.ended = time.perf_counter()
 
-    def of(self, act: Callable[[], object]) -> float:
-        """Return the seconds from an action's message to the end of the script that it started."""
-        before = self.ended
+    def of(self, act: Callable[[], object]) -> Took:
+        """Return what an action took, from its message to the end of the script that it started."""
+        before, processor = self.ended, processor_seconds(self.server)
         act()
         while self.ended == before:
             self.page.wait_for_timeout(10)
-        seconds = self.ended - self.sent
+        took = Took(self.ended - self.sent, processor_seconds(self.server) - processor)
         self.page.wait_for_timeout(600)
-        return seconds
+        return took
 
 
 def measure(layout: Layout, *, has_model: bool) -> None:
@@ -237,20 +247,21 @@ def measure(layout: Layout, *, has_model: bool) -> None:
         while not is_up(url):
             time.sleep(0.1)
         server = psutil.Process(process.pid).children()[0]
-        report("until the server answers", [time.perf_counter() - started], server)
+        report("until the server answers", [Took(time.perf_counter() - started, processor_seconds(server))], server)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
             browser.new_page().goto("about:blank")
             for what in ("first page, the first after the start", "first page, later"):
                 page = browser.new_context(viewport={"width": 1440, "height": 1600}).new_page()
-                clock = Clock(page)
-                opened = time.perf_counter()
+                clock = Clock(page, server)
+                opened, processor = time.perf_counter(), processor_seconds(server)
                 page.goto(url)
                 page.wait_for_function(
                     f"[...document.querySelectorAll('img[alt^=Photo]')].filter(i => i.complete).length >= {CARDS}",
                     timeout=PATIENCE_MS,
                 )
-                report(what, [time.perf_counter() - opened], server)
+                took = Took(time.perf_counter() - opened, processor_seconds(server) - processor)
+                report(what, [took], server)
                 page.wait_for_timeout(1500)
             use_batches(page, clock, server)
             for name, words in (("Classes", "labelled,"), ("Unknowns", "Mostly looks like"), ("Model", "All versions")):
@@ -306,10 +317,16 @@ def ask_about_a_photo(page: Page, layout: Layout, clock: Clock, server: psutil.P
         report(what, [took], server)
 
 
-def report(what: str, seconds: list[float], server: psutil.Process) -> None:
-    memory = server.memory_full_info()
-    median, slowest = statistics.median(seconds), max(seconds)
-    print(f"| {what} | {median:.2f} | {slowest:.2f} | {memory.rss / 1e6:.0f} | {memory.uss / 1e6:.0f} |", flush=True)
+def processor_seconds(server: psutil.Process) -> float:
+    times = server.cpu_times()
+    return times.user + times.system
+
+
+def report(what: str, times: list[Took], server: psutil.Process) -> None:
+    memory, walls = server.memory_full_info(), [took.wall for took in times]
+    cells = [statistics.median(walls), max(walls), statistics.median(took.processor for took in times)]
+    sizes = f"{memory.rss / 1e6:.0f} | {memory.uss / 1e6:.0f}"
+    print(f"| {what} | {' | '.join(f'{cell:.2f}' for cell in cells)} | {sizes} |", flush=True)
 
 
 def free_port() -> int:

@@ -232,9 +232,10 @@ def _where(wanted: RowFilter) -> tuple[str, list[Any]]:
     if text:
         test(
             """(contains(lower(p.image_url), ?) OR (p."drop", p.position) IN (
-                SELECT ("drop", position) FROM drop_rows WHERE contains(lower(
+                SELECT ("drop", position) FROM drop_rows WHERE contains(lower(other_columns), ?) AND contains(lower(
                     array_to_string(json_extract_string(other_columns, '$.*'), chr(10))), ?)))""",
             text,
+            json.dumps(text, ensure_ascii=False)[1:-1],  # what is not even in the JSON is spared the parsing
             text,
         )
     return ("WHERE " + " AND ".join(tests) if tests else ""), parameters

@@ -46,7 +46,7 @@ def open_results(name: str, content: bytes) -> ForeignResults:
     rows = [cells for _number, cells in sheets[0].numbered() if any(cells)] if sheets else []
     if not rows:
         raise SpreadsheetError("The file holds no rows.", where=name, fix="Choose a batch report, as CSV or XLSX.")
-    header = [unsafe_cell(cell).strip() for cell in rows[0]]
+    header = _unique([unsafe_cell(cell).strip() for cell in rows[0]])
     missing = [column for column in EXPORT_COLUMNS if column not in header]
     if len(missing) == len(EXPORT_COLUMNS):
         raise SpreadsheetError(
@@ -64,6 +64,15 @@ def open_results(name: str, content: bytes) -> ForeignResults:
         further=[column for column in header if column and column not in EXPORT_COLUMNS],
         labels=dict(counted.most_common()),
     )
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Number the names that are empty or come again, so that no column hides another."""
+    found: list[str] = []
+    for place, name in enumerate(names, 1):
+        usable = name or f"column {place}"
+        found.append(usable if usable not in found else f"{usable} ({place})")
+    return found
 
 
 def with_label(results: ForeignResults, label: str | None) -> list[list[str]]:

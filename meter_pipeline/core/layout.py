@@ -55,7 +55,7 @@ class Layout:
 
     @property
     def cache(self) -> Path:
-        """What can be computed again: the frozen trunk's outputs."""
+        """What can be computed again: the frozen trunk's outputs, thumbnails."""
         return self.root / "cache"
 
     def evaluation(self, version: str) -> Path:

@@ -163,7 +163,7 @@ def _clear() -> None:
 
 
 def _show_rows(now: Now, wanted: RowFilter) -> None:
-    count = browsing.count_rows(now.layout, wanted)
+    count = _count(now, now.fingerprint(*browsing.TABLES), wanted, repr(wanted))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{counted(count, 'row')}**", width="content")
         if count:
@@ -244,3 +244,8 @@ def _labels(_now: Now, key: Fingerprint, drop: str | None) -> list[browsing.Row]
 @st.cache_data(max_entries=4, show_spinner=False)
 def _ranges(_now: Now, key: Fingerprint) -> dict[str, tuple[float, float]]:  # noqa: ARG001
     return browsing.measure_ranges(_now.layout)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _count(_now: Now, key: Fingerprint, _wanted: RowFilter, words: str) -> int:  # noqa: ARG001
+    return browsing.count_rows(_now.layout, _wanted)

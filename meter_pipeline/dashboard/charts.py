@@ -28,7 +28,7 @@ def show_scores(scores: list[tuple[str, float]]) -> None:
         x=alt.X("confidence:Q", title=None, scale=alt.Scale(domain=[0, 1.15]), axis=None),
         tooltip=[alt.Tooltip("class:N"), alt.Tooltip("confidence:Q", format=".2%")],
     )
-    numbers = base.mark_text(align="left", dx=4).encode(text=alt.Text("confidence:Q", format=".1%"))
+    numbers = base.mark_text(align="left", dx=4, color=_ink()).encode(text=alt.Text("confidence:Q", format=".1%"))
     _show((base.mark_bar() + numbers).properties(height=BAR_HEIGHT * len(scores)))
 
 
@@ -54,7 +54,7 @@ def show_confusion(confusion: pd.DataFrame) -> None:
         opacity=alt.Opacity("photos:Q", scale=alt.Scale(type="sqrt", range=[0, 1]), legend=None),
         color=alt.Color("right:N", scale=alt.Scale(domain=[True, False], range=["#3b82c4", "#d9622b"]), legend=None),
     )
-    numbers = base.transform_filter("datum.photos > 0").mark_text(fontSize=11).encode(text="photos:Q")
+    numbers = base.transform_filter("datum.photos > 0").mark_text(fontSize=11, color=_ink()).encode(text="photos:Q")
     chart = (boxes + numbers).properties(
         width=alt.Step(step), height=alt.Step(step if len(order) > FEW_CLASSES else 34)
     )
@@ -137,6 +137,11 @@ def show_map(points: list[MapPoint]) -> list[str]:
     )
     event = st.altair_chart(chart, on_select="rerun", key="unknowns_map")
     return [str(row["image_id"]) for row in event["selection"].get("marked", []) if "image_id" in row]
+
+
+def _ink() -> str:
+    """The colour of text in a plot, which Streamlit's theme leaves black."""
+    return "#e8eaed" if st.context.theme.type == "dark" else "#1c2430"
 
 
 def _show(chart: alt.Chart | alt.LayerChart) -> None:

@@ -43,7 +43,7 @@ def show(_now: Now) -> None:
     page = st.pagination(pages, key=f"foreign_page_{label}") if pages > 1 else 1
     shown = rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
     st.dataframe(
-        {f"{name}" or f"column {place}": [row[place] for row in shown] for place, name in enumerate(results.header)},
+        {name: [row[place] for row in shown] for place, name in enumerate(results.header)},
         hide_index=True,
         alt="Rows of the results file",
     )

@@ -70,7 +70,7 @@ def dashboard(data_dir: Path, **more: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def data(trained: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory with a champion, a drop that was named, and clusters: as after `meter update`."""
+    """A data directory with a champion, a named drop and clusters: what `meter update` does, without Dagster."""
     copy = tmp_path_factory.mktemp("dashboard") / "data"
     shutil.copytree(trained, copy)
     (copy / "dagster_home" / "data_dir.txt").write_text(f"{copy}\n", encoding="utf-8")

@@ -56,7 +56,7 @@ def layout(tmp_path: Path) -> Layout:
             {**key, **(top if image_id else {}), "image_url": url, "image_id": image_id, "final_prediction": label}
             | {"rule": rule, "reason": "why", "model_version": "0001-x", "brightness": 50.0 + position}
         )
-        cells = {"Account": f"=00{position}", "Remark": "Größe" if position == 1 else "<b>*x*</b>"}
+        cells = {"Account": f"=00{position}", "Remark": {1: "Größe", 3: 'Say "x" \\ y'}.get(position, "<b>*x*</b>")}
         sheet.append({**key, "image_url": url, "other_columns": json.dumps(cells, ensure_ascii=False)})
         urls.append(
             {"image_url": url, "outcome": "ok" if image_id else "not_found", "image_id": image_id}
@@ -115,6 +115,7 @@ def test_drops_are_counted_with_what_is_refused_and_what_waits(layout: Layout) -
         ({"search": "GRÖSSE"}, []),
         ({"search": "GRÖß"}, [1]),
         ({"search": "%"}, []),
+        ({"search": 'say "x" \\ y'}, [3]),
         ({"search": "account"}, []),
     ],
 )

@@ -30,6 +30,12 @@ def test_missing_columns_are_named_in_our_order_and_short_rows_filled() -> None:
     assert with_label(results, None) == results.rows
 
 
+def test_columns_without_a_name_or_with_the_same_one_all_stay() -> None:
+    results = open_results("old.csv", b"final_prediction,note,,note\nX,a,b,c\n")
+    assert results.header == ["final_prediction", "note", "column 3", "note (4)"]
+    assert results.rows == [["X", "a", "b", "c"]]
+
+
 @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"\x00\x01\x02\x03" * 50, b"%PDF-1.4 no table at all"])
 def test_what_is_no_results_table_is_refused(content: bytes) -> None:
     with pytest.raises(SpreadsheetError):

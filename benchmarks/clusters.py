@@ -5,7 +5,7 @@
 Embeddings are those of the pretrained `efficientnet_lite0`, the mean over the views. Two kinds of sets: `field`, the
 unseen and junk photos with 5 % of the known ones (which a model would flag wrongly; not scored); and `mix`, five draws
 of 12 of all 28 designs with lopsided counts and some junk, so that what is chosen is not fitted to one set.
-`growth`: ids kept and quality as a set grows by 20 %. `meters`: junk told from meters. `scale`: seconds and memory.
+`growth`: ids kept and quality as a set grows by 20 %. `meters`: junk told from meters. `scale`: CPU seconds, memory.
 """
 
 from __future__ import annotations
@@ -158,14 +158,14 @@ def show_meters(photos: pd.DataFrame, embeddings: np.ndarray) -> None:
 
 
 def show_scale(sizes: list[int]) -> None:
-    """Print seconds, peak memory and AMI on drawn embeddings: designs of 20 to some hundred photos, a tenth junk."""
+    """Print CPU seconds, peak memory and AMI on drawn embeddings: designs of uneven size, a tenth junk."""
     cluster(drawn(100)[0])  # umap-learn compiles itself
-    print("| photos | designs | seconds | peak memory, GB | clusters | AMI |\n|---|---|---|---|---|---|")
+    print("| photos | designs | CPU seconds | peak memory, GB | clusters | AMI |\n|---|---|---|---|---|---|")
     for count in sizes:
         embeddings, truth = drawn(count)
-        started = time.monotonic()
+        started = time.process_time()
         found = cluster(embeddings)
-        seconds = time.monotonic() - started
+        seconds = time.process_time() - started
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         ami = cluster_scores(truth.astype(str), found.labels).ami
         print(f"| {count} | {truth.max()} | {seconds:.1f} | {peak:.1f} | {found.count} | {ami:.3f} |", flush=True)

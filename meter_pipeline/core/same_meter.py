@@ -34,7 +34,7 @@ def same_meter_groups(
     image_ids: Sequence[str],
     hashes: Sequence[str | None],
     labels: np.ndarray,
-    previous: Mapping[str, str] | None = None,
+    previous: Mapping[str, str],
 ) -> list[str]:
     """Return the id of a group for each photo; photos that show one physical meter share it, the others have their own.
 
@@ -52,13 +52,18 @@ def same_meter_groups(
         blocks = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     groups = [""] * len(image_ids)
     for block in blocks:
-        members = block.tolist()
-        ids = [image_ids[place] for place in members]
-        of_block = group_photos(
-            ids, [hashes[place] or "" for place in members], scope=SCOPE, previous=dict(previous or {})
-        )
-        for place, group in zip(members, of_block, strict=True):
-            groups[place] = group
+        alike: dict[str, list[int]] = {}
+        for place in block.tolist():
+            hash_ = hashes[place]
+            alike.setdefault(image_ids[place] if hash_ is None or hash_.endswith(":") else hash_, []).append(place)
+        # One of each set of equal hashes is compared, one that has a group if any: thousands of copies make millions of
+        # pairs.
+        first = [next((place for place in same if image_ids[place] in previous), same[0]) for same in alike.values()]
+        ids = [image_ids[place] for place in first]
+        found = group_photos(ids, [hashes[place] or "" for place in first], scope=SCOPE, previous=dict(previous))
+        for same, group in zip(alike.values(), found, strict=True):
+            for place in same:
+                groups[place] = group
     return groups
 
 

@@ -34,7 +34,7 @@ def photos(tmp_path: Path) -> list[Path]:
 
 def test_a_burst_is_one_meter_and_the_rest_are_their_own(photos: list[Path]) -> None:
     hashes = hash_photos(photos, [None] * 8)
-    groups = same_meter_groups([path.stem for path in photos], hashes, np.zeros(8, int))
+    groups = same_meter_groups([path.stem for path in photos], hashes, np.zeros(8, int), {})
     assert hashes[-2:] == [None, None]
     assert len(set(groups[:3])) == 1
     assert len(set(groups)) == 6
@@ -48,7 +48,7 @@ def test_hashes_once_computed_are_not_computed_again(photos: list[Path]) -> None
 def test_a_group_keeps_its_id_as_photos_come(photos: list[Path]) -> None:
     hashes = hash_photos(photos, [None] * 8)
     ids = [path.stem for path in photos]
-    first = same_meter_groups(ids[1:4], hashes[1:4], np.zeros(3, int))
+    first = same_meter_groups(ids[1:4], hashes[1:4], np.zeros(3, int), {})
     grown = same_meter_groups(ids, hashes, np.zeros(8, int), dict(zip(ids[1:4], first, strict=True)))
     assert grown[1:4] == first
     assert grown[0] == first[0]
@@ -57,6 +57,13 @@ def test_a_group_keeps_its_id_as_photos_come(photos: list[Path]) -> None:
 def test_a_very_large_set_is_compared_within_clusters(photos: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(same_meter, "LARGEST_COMPARED", 4)
     hashes = hash_photos(photos, [None] * 8)
-    groups = same_meter_groups([path.stem for path in photos], hashes, np.array([0, 0, 1, 0, 1, -1, -1, -1]))
+    groups = same_meter_groups([path.stem for path in photos], hashes, np.array([0, 0, 1, 0, 1, -1, -1, -1]), {})
     assert groups[0] == groups[1] != groups[2]
     assert len(set(groups)) == 7
+
+
+def test_ten_thousand_copies_are_one_meter(photos: list[Path]) -> None:
+    (hash_,) = hash_photos(photos[:1], [None])
+    ids = [f"{number:05d}" for number in range(10_000)]
+    groups = same_meter_groups(ids, [hash_] * 10_000, np.zeros(10_000, int), {"00123": "known before"})
+    assert set(groups) == {"known before"}

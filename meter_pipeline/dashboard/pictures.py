@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Literal
 
 import streamlit as st
 
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.photos import PhotoError
-from meter_pipeline.core.thumbnails import PREVIEW_SIDE, thumbnail
+from meter_pipeline.core.thumbnails import PREVIEW_SIDE, THUMBNAIL_SIDE, thumbnail
 from meter_pipeline.dashboard.text import plain
 
 CARD_WIDTH = 182
 """Pixels of a card: five fit beside the menu on a laptop."""
+PICTURE_HEIGHT = THUMBNAIL_SIDE + 12
+"""Pixels that a thumbnail's place is high."""
 
 
 def card(width: int = CARD_WIDTH) -> AbstractContextManager[object]:
@@ -35,7 +38,9 @@ def show_thumbnail(layout: Layout, image_id: str | None, path: Path | None, alt:
         st.caption("No photo.")
         return
     try:
-        with st.container(horizontal_alignment="center" if centred else "left"):
+        # Of a fixed height: a card must not move under the pointer when its picture arrives.
+        side: Literal["center", "left"] = "center" if centred else "left"
+        with st.container(height=PICTURE_HEIGHT, border=False, horizontal_alignment=side, vertical_alignment="center"):
             st.image(thumbnail(layout, image_id, path), alt=alt)
     except PhotoError as error:
         st.caption(plain(error.reason))

@@ -39,6 +39,7 @@ pytestmark = [
 PAGES = {"": "Batches", "single_photo": "One photo", "classes": "Classes", "unknowns": "Unknowns", "model": "Model"}
 ROWS = 36
 PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @contextmanager
@@ -128,7 +129,7 @@ def is_outside(url: str) -> bool:
 
 def settled(page: Page) -> Page:
     """Wait until the page is drawn."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
     expect(page.get_by_test_id("stException")).to_have_count(0)
     return page
 
@@ -168,7 +169,7 @@ def test_an_uploaded_photo_gets_the_answer_of_meter_predict(
     (expected,) = predict_photos(Layout(data), [path], load_settings(data_dir=data))
     page = go("single_photo")
     upload(page, path)
-    expect(page.get_by_role("heading", level=2)).to_have_text(expected.final_prediction, timeout=PATIENCE_MS)
+    expect(page.get_by_role("heading", level=2)).to_have_text(expected.final_prediction)
     assert expected.confidence is not None
     expect(metric(page, "Raw confidence")).to_have_text(f"{expected.confidence:.1%}")
     page.get_by_text(expected.reason).first.wait_for()
@@ -233,7 +234,7 @@ def test_a_search_finds_a_row_and_the_row_opens(go: Callable[[str], Page], data:
     search.press("Enter")
     page.get_by_text("1 row", exact=True).wait_for()
     settled(page)
-    page.get_by_role("button", name="row 9").press("Enter")  # below the header
+    page.get_by_role("button", name="Row 9", exact=True).press("Enter")  # below the header
     dialog = page.get_by_role("dialog")
     row = next(row for row in rows_of(data) if row["position"] == 7)
     dialog.get_by_text(str(row["image_url"])).wait_for()
@@ -254,7 +255,7 @@ def test_a_photo_deleted_from_disk_is_said(go: Callable[[str], Page], data: Path
         search.press("Enter")
         page.get_by_text("The photo is not on the disk any more").first.wait_for()
         settled(page)
-        page.get_by_role("button", name="row 13").click()
+        page.get_by_role("button", name="Row 13", exact=True).click()
         page.get_by_role("dialog").get_by_text(photo.name).wait_for()
     finally:
         photo.write_bytes(kept)
@@ -270,7 +271,7 @@ def test_an_update_that_finishes_meanwhile_shows_on_the_next_click(go: Callable[
     lake.upsert(BATCH_PREDICTIONS, row)
     try:
         page.get_by_role("button", name="Clear filters").click()
-        expect(metric(page, "DARK")).to_have_text(str(dark + 1), timeout=PATIENCE_MS)
+        expect(metric(page, "DARK")).to_have_text(str(dark + 1))
     finally:
         lake.replace(BATCH_PREDICTIONS, before)
 
@@ -306,7 +307,11 @@ def test_a_cluster_is_opened(go: Callable[[str], Page]) -> None:
     page = go("unknowns")
     button = page.get_by_role("button", name=re.compile("Open (cluster|noise)")).first
     name = button.inner_text().removeprefix("Open ")
-    card = page.get_by_test_id("stVerticalBlock").filter(has=button).last
+    card = (
+        page.get_by_test_id("stVerticalBlock")
+        .filter(has=page.get_by_role("button", name=f"Open {name}", exact=True))
+        .last
+    )
     photos = int(re.search(r"(\d+) photo", card.inner_text())[1])  # type: ignore[index]
     card.get_by_text("Mostly looks like").wait_for()
     button.click()

@@ -64,7 +64,7 @@ def decide(
     seen = Seen(features.logits, normalised(features.pretrained_embedding), normalised(features.embedding))
     known = Known(reference.labels, reference.groups, reference.pretrained, reference.tuned)
     scores, nearest = guard.score(seen, known), nearest_known(seen.pretrained, known.pretrained)
-    calibrated = at_temperature(probabilities, model.card.temperature).max(axis=1) * guard.known_chance(scores)
+    calibrated = at_temperature(probabilities, model.card.temperature).max(axis=1)
     threshold = guard.threshold if rules.guard else None
     rows = []
     for i, image_id in enumerate(features.image_ids):

@@ -13,43 +13,44 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, logit, softmax
-from sklearn.linear_model import LogisticRegression
+from scipy.special import softmax
 
 from meter_pipeline.core.scores import SCORES, Known, Seen, class_similarity
 
 CANDIDATES: tuple[tuple[str, ...], ...] = (
     ("soft softmax", "max-logit", "pretrained similarity", "tuned similarity"),
+    ("generalized entropy", "max-logit", "pretrained similarity", "tuned similarity"),
+    ("soft softmax", "pretrained similarity", "tuned similarity"),
     ("soft softmax", "pretrained similarity"),
     ("max-logit", "pretrained similarity"),
-    ("soft softmax", "pretrained similarity", "tuned similarity"),
-    ("generalized entropy",),
-    ("max-logit",),
-    ("soft softmax",),
-    ("pretrained similarity",),
 )
-"""Sums of scores, the default first: another one is taken where it catches clearly more of the hidden classes."""
+"""Sums of scores, the default first: another one is taken where it catches clearly more of the hidden classes. All hold
+the pretrained similarity, without which junk passes."""
 CLEARLY_MORE = 0.03
 OWN = -1
 """Number that stands for a fold where photos were held out from the model itself."""
-SMALLEST_DEVIATION = 1e-6
+SMALLEST_SPREAD = 1e-6
+LOW_QUANTILE = 0.16
+"""Of a normal distribution, one standard deviation below the median."""
 FEWEST_HELD_OUT = 40
 """Held-out known photos below which they set no threshold."""
 FEWEST_FOR_SIMILARITY = 20
 """Train photos with another group of their class, below which no threshold can be chosen and the guard is off."""
 SOFTMAX_RULE = 0.50
 """A photo whose first softmax is below is flagged in any case; it counts towards the share that may be flagged."""
-UNKNOWN_SHARE = 0.2
-"""Share of photos of unknown types that a calibrated confidence reckons with."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """A score of the sum, with its mean and standard deviation over known photos that were held out."""
+    """A score of the sum, with its median over known photos that were held out, and how far the lowest 16 % lie below.
+
+    Of a normal distribution that is the standard deviation. It is the lower side that matters, and a few photos far
+    out there must not stretch the measure.
+    """
 
     score: str
-    mean: float
-    deviation: float
+    median: float
+    spread: float
 
 
 @dataclass(frozen=True)
@@ -59,39 +60,27 @@ class Guard:
     Attributes:
         terms: what is added up.
         threshold: the sum below which a photo is flagged; None: nothing is (too few photos to choose one).
-        familiarity: slope and intercept of the logistic curve from the sum to the chance that a photo is of a known
-            type, where `UNKNOWN_SHARE` are not; None where no classes could be hidden.
     """
 
     terms: tuple[Term, ...]
     threshold: float | None
-    familiarity: tuple[float, float] | None = None
 
     def score(self, seen: Seen, known: Known) -> np.ndarray:
         """Return the sum, a photo; higher is more like the known ones."""
         total = np.zeros(len(seen.logits))
         for term in self.terms:
-            total += (SCORES[term.score](seen, known) - term.mean) / term.deviation
+            total += (SCORES[term.score](seen, known) - term.median) / term.spread
         return total
-
-    def known_chance(self, score: np.ndarray) -> np.ndarray:
-        """Return the chance that a photo is of a known type, 0 to 1, a score; 1 where it was not learned."""
-        if self.familiarity is None:
-            return np.ones(len(score))
-        slope, intercept = self.familiarity
-        return expit(slope * score + intercept)
 
     def as_card(self) -> dict[str, Any]:
         """Return it as the model card keeps it."""
-        terms = [{"score": t.score, "mean": t.mean, "deviation": t.deviation} for t in self.terms]
-        return {"terms": terms, "threshold": self.threshold, "familiarity": self.familiarity}
+        return {"terms": [vars(term) for term in self.terms], "threshold": self.threshold}
 
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> Guard:
         """Read it from a model card; one without terms is of a model that compared pretrained embeddings alone."""
         terms = tuple(Term(**term) for term in card.get("terms", [])) or (Term("pretrained similarity", 0.0, 1.0),)
-        curve = card.get("familiarity")
-        return cls(terms, card.get("threshold"), (curve[0], curve[1]) if curve else None)
+        return cls(terms, card.get("threshold"))
 
 
 @dataclass(frozen=True)
@@ -103,7 +92,7 @@ class FittedGuard:
         held_out: the photos it was fitted on, with their sum as `guard_score`.
         hidden_caught: share of the photos of hidden classes that it flags, 0 to 1; None where none was hidden.
         known_flagged: the same of the known photos held out.
-        tried: sum of scores (joined by +) to the share of hidden classes it catches.
+        tried: sum of scores (joined by +), and each score alone, to the share of hidden classes it catches.
         note: what a person should know; empty where nothing is special.
     """
 
@@ -180,10 +169,11 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
         return _similarity_alone(known, held_out, known_flagged)
     names = list(SCORES)
     by_fold = held_out[~hidden].groupby("fold")[names]
-    means, deviations = by_fold.mean(), by_fold.std(ddof=0).clip(lower=SMALLEST_DEVIATION)
+    medians = by_fold.median()
+    spreads = (medians - by_fold.quantile(LOW_QUANTILE)).clip(lower=SMALLEST_SPREAD)
     folds = held_out["fold"]
-    moved = held_out[names].to_numpy(np.float64) - means.loc[folds].to_numpy()
-    standardised = pd.DataFrame(moved / deviations.loc[folds].to_numpy(), columns=names)
+    moved = held_out[names].to_numpy(np.float64) - medians.loc[folds].to_numpy()
+    standardised = pd.DataFrame(moved / spreads.loc[folds].to_numpy(), columns=names)
     # A fold's model saw fewer photos and is less sure than the model itself: the softmax rule is judged by the latter.
     unsure = ((held_out["confidence"] < SOFTMAX_RULE) & (folds == OWN)).to_numpy(bool)
 
@@ -194,14 +184,15 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
 
     tried = {}
     if hidden.any():
-        tried = {candidate: float(flagged_by(candidate)[2][hidden].mean()) for candidate in CANDIDATES}
+        alone = [(name,) for name in names]
+        tried = {candidate: float(flagged_by(candidate)[2][hidden].mean()) for candidate in (*CANDIDATES, *alone)}
     chosen = CANDIDATES[0]
     if tried:
         best = max(CANDIDATES, key=lambda candidate: tried[candidate])
         chosen = best if tried[best] > tried[chosen] + CLEARLY_MORE else chosen
     score, threshold, flagged = flagged_by(chosen)
-    placed = means.index == OWN if OWN in means.index else means.index != OWN
-    mean, deviation = (frame.loc[placed, list(chosen)].mean() for frame in (means, deviations))
+    placed = medians.index == OWN if OWN in medians.index else medians.index != OWN
+    median, spread = (frame.loc[placed, list(chosen)].mean() for frame in (medians, spreads))
     notes = []
     if not hidden.any():
         notes.append("No classes were hidden: what it catches of unknown types is not measured.")
@@ -209,9 +200,8 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
         notes.append(f"Off: the softmax rule alone flags {unsure[folds == OWN].mean():.0%} of the known photos.")
     return FittedGuard(
         guard=Guard(
-            terms=tuple(Term(*term) for term in zip(chosen, mean, deviation, strict=True)),
+            terms=tuple(Term(*term) for term in zip(chosen, median, spread, strict=True)),
             threshold=threshold if np.isfinite(threshold) else None,
-            familiarity=_familiarity(score, hidden) if hidden.any() else None,
         ),
         held_out=held_out.assign(guard_score=score),
         hidden_caught=float(flagged[hidden].mean()) if hidden.any() else None,
@@ -224,14 +214,6 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
 def _threshold(score: np.ndarray, unsure: np.ndarray, known_flagged: float) -> float:
     """Return the sum that, with the softmax rule, flags at most that share of known photos."""
     return float(np.quantile(np.where(unsure, -np.inf, score), known_flagged, method="lower"))
-
-
-def _familiarity(score: np.ndarray, hidden: np.ndarray) -> tuple[float, float]:
-    """Fit the logistic curve from the sum to the chance of a known type (Platt 1999), never falling."""
-    weight = np.where(hidden, UNKNOWN_SHARE / hidden.sum(), (1 - UNKNOWN_SHARE) / (~hidden).sum()) * len(score)
-    curve = LogisticRegression().fit(score[:, None], ~hidden, sample_weight=weight)
-    slope, intercept = float(curve.coef_[0, 0]), float(curve.intercept_[0])
-    return (slope, intercept) if slope > 0 else (0.0, float(logit(1 - UNKNOWN_SHARE)))
 
 
 def _similarity_alone(known: Known, held_out: pd.DataFrame, known_flagged: float) -> FittedGuard:

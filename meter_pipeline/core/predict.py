@@ -29,8 +29,8 @@ class Prediction:
         reason: in words.
         nearest_known: image_id of the most similar labelled photo.
         nearest_known_class: its class.
-        guard_score: likeness to the known photos: standard deviations from that of held-out known ones.
-        calibrated_confidence: chance that the top 1 is right, 0 to 1.
+        guard_score: likeness to the known photos, 0 is a typical one; see `guard`.
+        calibrated_confidence: chance that the top 1 is right if the photo is of a known type, 0 to 1.
         quality: brightness, contrast, sharpness, glare, green_ratio.
         model_version: which model said so.
     """

@@ -224,8 +224,8 @@ BATCH_PREDICTIONS = TableSpec(
         "contrast": FLOAT,
         "green_ratio": FLOAT,
         "photo_notes": STRING,  # what was unusual about the file: animated, turned by EXIF, CMYK, ...
-        "calibrated_confidence": FLOAT,  # chance that the top 1 is right, 0 to 1, unknown types reckoned with
-        "guard_score": FLOAT,  # likeness to the known photos: standard deviations from that of held-out known ones
+        "calibrated_confidence": FLOAT,  # chance that the top 1 is right if the photo is of a known type, 0 to 1
+        "guard_score": FLOAT,  # likeness to the known photos: a sum of scores, 0 is a typical known photo
         "nearest_known": STRING,  # image_id of the most similar labelled photo
         "nearest_known_class": STRING,
         "rule": STRING,  # accepted, threshold, guard, dark, error

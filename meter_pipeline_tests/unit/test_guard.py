@@ -87,19 +87,11 @@ def test_what_it_catches_of_hidden_classes_is_measured_with_the_softmax_rule() -
     assert fitted.hidden_caught > 0.9
     assert fitted.known_flagged == pytest.approx(0.05, abs=0.02)
     assert "never shown, it caught" in fitted.summary
-    assert set(fitted.tried) == {" + ".join(candidate) for candidate in CANDIDATES}
+    assert set(fitted.tried) == {*(" + ".join(candidate) for candidate in CANDIDATES), *SCORES}
     of_hidden = fitted.held_out["hidden"]
     assert of_hidden.value_counts().to_dict() == {False: 320, True: 160}
     scores = fitted.held_out["guard_score"]
     assert scores[of_hidden].median() < scores[~of_hidden].quantile(0.05)
-
-
-def test_the_chance_of_a_known_type_rises_with_the_score() -> None:
-    guard = fit_guard(train_photos(), FOLDS, known_flagged=0.05).guard
-    chance = guard.known_chance(np.array([-60.0, -30.0, 0.0, 5.0]))
-    assert (np.diff(chance) >= 0).all()
-    assert chance[0] < 0.05
-    assert chance[3] > 0.95
 
 
 def test_without_folds_val_photos_set_the_threshold_and_nothing_is_said_of_unknown_types() -> None:
@@ -108,7 +100,6 @@ def test_without_folds_val_photos_set_the_threshold_and_nothing_is_said_of_unkno
     assert [term.score for term in fitted.guard.terms] == list(CANDIDATES[0])
     assert (fitted.hidden_caught, fitted.summary, fitted.tried) == (None, "", {})
     assert "not measured" in fitted.note
-    assert fitted.guard.known_chance(np.array([-9.0])).tolist() == [1.0]
 
 
 def test_without_anything_held_out_it_compares_with_the_train_photos_alone() -> None:

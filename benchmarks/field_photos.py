@@ -146,12 +146,19 @@ def guard_figures(data_dir: Path, rows: pd.DataFrame) -> dict[str, float]:
     """What the model card promises of the guard, and what a threshold on these photos could reach."""
     from meter_pipeline.core.layout import Layout
     from meter_pipeline.core.model_store import load_card
-    from meter_pipeline.core.unknown_curves import unknown_curve
+    from meter_pipeline.core.unknown_curves import area_under_risk_coverage, unknown_curve
 
     card = load_card(Layout(data_dir))
     score = {role: part["guard_score"].to_numpy() for role, part in rows.groupby("role")}
-    curve = unknown_curve(score["known"], score["unseen"])
-    found = {"guard: AUROC known against unseen": curve.auroc}
+    known = rows[rows["role"] == "known"]
+    correct = (known["top1_class"] == known["label"]).to_numpy()
+    curve = unknown_curve(score["known"], score["unseen"], correct=correct)
+    found = {
+        "guard: AUROC known against unseen": curve.auroc,
+        "guard: AUROC known against junk": unknown_curve(score["known"], score["junk"]).auroc,
+        "guard: OSCR known against unseen": curve.oscr,
+        "AURC of the softmax": area_under_risk_coverage(known["top1_confidence"].to_numpy(), correct),
+    }
     for limit, caught in zip(curve.caught["known_limit"], curve.caught["caught"], strict=True):
         found[f"guard: unseen caught, threshold at {limit:.0%} of these known"] = caught
     found["card: hidden classes caught"] = card.guard.get("hidden_caught", float("nan"))

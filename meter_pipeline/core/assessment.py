@@ -32,6 +32,7 @@ class Assessment:
     evaluation: Evaluation
     audit: pd.DataFrame
     page: Path
+    unknown_curves: dict[str, UnknownCurve]
 
 
 def assess(layout: Layout, version: str, rules: DecisionRules) -> Assessment:
@@ -48,6 +49,7 @@ def assess(layout: Layout, version: str, rules: DecisionRules) -> Assessment:
         calibrated=decisions["calibrated_confidence"].to_numpy(np.float64),
     )
     layout.lake.upsert(EVALUATION_AUDIT, audit)
+    curves = hidden_class_curves(load_held_out(layout, version))
     page = write_evaluation(
         layout.evaluation(version),
         evaluation,
@@ -56,9 +58,9 @@ def assess(layout: Layout, version: str, rules: DecisionRules) -> Assessment:
         model.card.as_dict(),
         photo_paths=dict(_photos(layout, split)),
         split=split,
-        unknown_curves=hidden_class_curves(load_held_out(layout, version)),
+        unknown_curves=curves,
     )
-    return Assessment(evaluation, audit, page)
+    return Assessment(evaluation, audit, page, curves)
 
 
 def hidden_class_curves(held_out: pd.DataFrame) -> dict[str, UnknownCurve]:

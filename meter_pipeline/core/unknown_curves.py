@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,20 @@ class UnknownCurve:
     n_known: int
     n_other: int
     oscr: float | None = None
+
+
+def curve_table(curves: Mapping[str, UnknownCurve]) -> pd.DataFrame:
+    """Return a row a curve: photos, AUROC, OSCR, and the share caught where 1, 5 and 10 % of the known are flagged."""
+    rows = []
+    for name, curve in curves.items():
+        caught = zip(curve.caught["known_limit"], curve.caught["caught"], strict=True)
+        rows.append(
+            {
+                **{"photos": f"{name} ({curve.n_other})", "AUROC": curve.auroc, "OSCR": curve.oscr},
+                **{f"caught at {limit:.0%}": share for limit, share in caught},
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def unknown_curve(

@@ -68,24 +68,31 @@ def trained_model(config: TrainConfig, pipeline: Pipeline) -> dg.MaterializeResu
 )
 def evaluation_report(config: EvaluationConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """Accuracy, per-class report, confusion matrix, calibration, UNKNOWN curves, and one audit row a test photo."""
+    from meter_pipeline.core import evaluation_plots as plots
     from meter_pipeline.core.assessment import assess
     from meter_pipeline.core.decision import DecisionRules
-    from meter_pipeline.core.evaluation_plots import confusion_matrix_png, coverage_png, reliability_png
     from meter_pipeline.core.model_store import list_models
+    from meter_pipeline.core.unknown_curves import curve_table
 
     rules = DecisionRules.from_settings(pipeline.settings(config))
     with pipeline.working("training") as layout:
         found = assess(layout, list_models(layout)[-1], rules)
-        evaluation = found.evaluation
+        evaluation, unknown = found.evaluation, {}
+        if found.unknown_curves:
+            unknown = {
+                "UNKNOWN curves": inline_png(plots.unknown_curves_png(found.unknown_curves)),
+                "UNKNOWN, of types never shown": frame_table(curve_table(found.unknown_curves)),
+            }
         return table_result(
             layout.lake,
             EVALUATION_AUDIT,
             metadata={
                 **{name: value for name, value in evaluation.metrics().items() if value is not None},
                 "page": dg.MetadataValue.path(found.page),
-                "confusion matrix": inline_png(confusion_matrix_png(evaluation)),
-                "reliability": inline_png(reliability_png(evaluation)),
-                "accuracy against coverage": inline_png(coverage_png(evaluation)),
+                "confusion matrix": inline_png(plots.confusion_matrix_png(evaluation)),
+                "reliability": inline_png(plots.reliability_png(evaluation)),
+                "accuracy against coverage": inline_png(plots.coverage_png(evaluation)),
+                **unknown,
                 "per class": frame_table(evaluation.per_class, rows=200),
                 "most confused pairs": frame_table(evaluation.confused_pairs),
             },

@@ -222,6 +222,7 @@ def clustered(rows: pd.DataFrame, photos: pd.DataFrame) -> dict[str, float]:
         "AMI, junk as one label": adjusted_mutual_info_score(one_junk, others["cluster_id"]),
         "purity": right.mean() if len(grouped) else float("nan"),
         "coverage": (right & unseen).sum() / (photos["role"] == "unseen").sum(),
+        "meters in a cluster": unseen.sum() / (photos["role"] == "unseen").sum(),
         "clusters": float(majority.size),
         "junk in a meter cluster": in_meters.sum() / (photos["role"] == "junk").sum(),
     }

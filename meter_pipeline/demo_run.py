@@ -97,6 +97,7 @@ def _show(card: Scorecard, layout: Layout, console: Console) -> None:
     measured = read_json(layout.evaluation(champion.version) / "metrics.json")
     for name in ("accuracy", "macro_recall"):
         results.add_row(f"{name.replace('_', ' ')} on its own test photos", f"{measured[name]:.3f}")
+    results.add_row("guard", champion.guard.get("summary") or champion.guard.get("note", ""))
     results.add_row("top 1 right on the drops' known designs", f"{card.known_accuracy:.3f}")
     results.add_row("unseen designs' photos in a cluster of their own", f"{card.unseen_found:.0%}")
     console.print(results)

@@ -15,6 +15,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import statistics
@@ -301,7 +302,7 @@ def use_batches(page: Page, clock: Clock, server: psutil.Process) -> None:
     report("filters cleared", [cleared], server)
     opened = []
     for place in range(3):
-        opened.append(clock.of(page.get_by_role("button", name="row ").nth(place).click))
+        opened.append(clock.of(page.get_by_role("button", name=re.compile("^Row ")).nth(place).click))
         page.get_by_role("dialog").wait_for(timeout=PATIENCE_MS)
         page.keyboard.press("Escape")
     report("a row opened", opened, server)

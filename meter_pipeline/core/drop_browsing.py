@@ -19,7 +19,10 @@ ORDERS = {
 }
 """By name: the most doubtful first (the smallest margin between the best two guesses; Scheffer et al., 2001), the
 surest first, as in the sheet."""
-CARD_COLUMNS = 'p."drop", p.position, p.row_number, p.image_id, p.final_prediction, p.top1_class, p.top1_confidence, p.rule, p.reason'
+CARD_COLUMNS = (
+    'p."drop", p.position, p.row_number, p.image_id, p.final_prediction, p.rule, p.reason, '
+    "p.top1_class, p.top1_confidence"
+)
 MEASURES = ("brightness", "contrast", "sharpness", "glare", "green_ratio")
 """Measures of a photo that rows can be filtered by; see `quality`."""
 _OF_THE_PREDICTION = frozenset({"brightness", "contrast", "green_ratio"})

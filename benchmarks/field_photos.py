@@ -217,10 +217,13 @@ def clustered(rows: pd.DataFrame, photos: pd.DataFrame) -> dict[str, float]:
     unseen, meter_labels = grouped["role"] == "unseen", set(photos.loc[photos["role"] != "junk", "label"])
     in_meters = (grouped["role"] == "junk") & grouped["cluster_id"].map(majority).isin(meter_labels)
     one_junk = others["label"].where(others["role"] == "unseen", "junk")
+    alike = grouped["label"].where(grouped["role"] != "junk", "junk")
+    of_cluster = alike.groupby(grouped["cluster_id"]).agg(lambda labels: labels.value_counts().index[0])
     return {
         "AMI": adjusted_mutual_info_score(others["label"], others["cluster_id"]),
         "AMI, junk as one label": adjusted_mutual_info_score(one_junk, others["cluster_id"]),
         "purity": right.mean() if len(grouped) else float("nan"),
+        "purity, junk as one label": (alike == grouped["cluster_id"].map(of_cluster)).mean(),
         "coverage": (right & unseen).sum() / (photos["role"] == "unseen").sum(),
         "meters in a cluster": unseen.sum() / (photos["role"] == "unseen").sum(),
         "clusters": float(majority.size),

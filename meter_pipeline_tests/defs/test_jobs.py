@@ -234,11 +234,11 @@ def test_what_makes_no_data_set_is_said(world: World, counts: dict[str, int], me
 
 
 def test_a_worse_model_does_not_become_champion(trained: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from meter_pipeline.core import training
+    from meter_pipeline.core import two_phase
 
     world = trained
     champion = world.version("champion_model")
-    monkeypatch.setattr(training, "HEAD_LEARNING_RATE", 0.0)  # a training that learns nothing
+    monkeypatch.setattr(two_phase, "HEAD_LEARNING_RATE", 0.0)  # a training that learns nothing
     assert world.run("train", config={"trained_model": {"epochs_head": 1, "epochs_tune": 0}}).success
     assert world.version("trained_model") != champion
     assert world.version("champion_model") == champion

@@ -9,6 +9,7 @@ from torch import nn
 
 from meter_pipeline.core.backbones import load_backbone
 from meter_pipeline.core.discovery import cluster_problems, cluster_unknowns
+from meter_pipeline.core.guard import no_held_out_rows
 from meter_pipeline.core.lake import Lake, vector_column, vectors
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.model_store import Reference, save_model
@@ -51,7 +52,8 @@ def put_model(layout: Layout, version: str, meters: dict[str, np.ndarray]) -> No
         "head": nn.Linear(backbone.dimensions, len(meters)),
     }
     ids = [str(place) for place in range(len(labels))]
-    save_model(layout, fields, parts, Reference(ids, labels, np.arange(len(labels)), rows, rows))
+    reference = Reference(ids, labels, np.arange(len(labels)), rows, rows)
+    save_model(layout, fields, parts, reference, no_held_out_rows())
 
 
 def clusters_of(layout: Layout, image_ids: list[str]) -> set[int]:

@@ -34,7 +34,7 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
     """A data directory with a champion and its labelled photos."""
     layout = Layout(tmp_path_factory.mktemp("one_photo"))
     split = split_of(layout.raw, COUNTS)
-    small = {"backbone": "efficientnet_lite0", "epochs_head": 3, "epochs_tune": 1, "train_views": 2, "batch_size": 8}
+    small = {"backbone": "efficientnet_lite0", "epochs_head": 6, "epochs_tune": 4, "train_views": 3, "batch_size": 8}
     card = train_model(split, layout, TrainingConfig.from_settings(load_settings(data_dir=layout.root, **small)))
     set_champion(layout, card.version, reason="for a test")
     rows = split.assign(reason=None, **dict.fromkeys(("brightness", "contrast", "sharpness", "glare"), 0.0))

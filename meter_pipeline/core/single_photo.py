@@ -128,6 +128,8 @@ def quality_flags(layout: Layout, quality: dict[str, float]) -> list[str]:
         return []
     flags = []
     for name, (low, high) in _FLAGS.items():
+        if known[name] is None:  # an inventory from before this was measured
+            continue
         if low and quality[name] < known[name][0]:
             flags.append(f"{low} {1 - TAIL:.0%} of the known photos.")
         elif high and quality[name] > known[name][1]:

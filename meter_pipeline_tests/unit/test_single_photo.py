@@ -107,6 +107,9 @@ def test_only_what_is_beyond_the_known_photos_is_pointed_out(layout: Layout, tmp
     assert quality_flags(layout, {**usual, "brightness": 20.0}) == ["Darker than 95% of the known photos."]
     assert quality_flags(layout, {**usual, "glare": 0.5}) == ["More glare than 95% of the known photos."]
     assert quality_flags(Layout(tmp_path), {**usual, "brightness": 0.0}) == []  # nothing to compare with
+    unmeasured = layout.lake.frame(IMAGE_INVENTORY).assign(brightness=None)
+    Layout(tmp_path).lake.replace(IMAGE_INVENTORY, unmeasured)
+    assert quality_flags(Layout(tmp_path), {**usual, "brightness": 0.0}) == []
 
 
 def test_a_url_is_fetched_with_the_guard_of_the_drops(settings: Settings, tmp_path: Path) -> None:

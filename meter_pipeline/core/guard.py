@@ -191,8 +191,10 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
         best = max(CANDIDATES, key=lambda candidate: tried[candidate])
         chosen = best if tried[best] > tried[chosen] + CLEARLY_MORE else chosen
     score, threshold, flagged = flagged_by(chosen)
-    placed = medians.index == OWN if OWN in medians.index else medians.index != OWN
-    median, spread = (frame.loc[placed, list(chosen)].mean() for frame in (medians, spreads))
+    is_own = medians.index == OWN
+    median = medians[is_own if is_own.any() else ~is_own].mean()
+    # The val photos chose the epoch, so that the model is surer of them than of others: the wider spread of the two.
+    spread = pd.DataFrame([spreads[is_own].mean(), spreads[~is_own].mean()]).max()
     notes = []
     if not hidden.any():
         notes.append("No classes were hidden: what it catches of unknown types is not measured.")
@@ -200,7 +202,7 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
         notes.append(f"Off: the softmax rule alone flags {unsure[folds == OWN].mean():.0%} of the known photos.")
     return FittedGuard(
         guard=Guard(
-            terms=tuple(Term(*term) for term in zip(chosen, median, spread, strict=True)),
+            terms=tuple(Term(*term) for term in zip(chosen, median[list(chosen)], spread[list(chosen)], strict=True)),
             threshold=threshold if np.isfinite(threshold) else None,
         ),
         held_out=held_out.assign(guard_score=score),

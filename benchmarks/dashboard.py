@@ -269,7 +269,7 @@ def measure(layout: Layout, *, has_model: bool) -> None:
                 took = clock.of(page.get_by_role("link", name=name).click)
                 page.get_by_text(words).first.wait_for(timeout=PATIENCE_MS)
                 report(f"page {name}", [took], server)
-            page.get_by_role("link", name="Classes").click()
+            clock.of(page.get_by_role("link", name="Classes").click)
             took = clock.of(page.get_by_role("button", name="Browse").first.click)
             report("a class, its neighbours compared", [took], server)
             if has_model:

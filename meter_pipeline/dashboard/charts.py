@@ -17,6 +17,13 @@ BAR_HEIGHT = 26
 FEW_CLASSES = 12
 """Up to so many, the cells of a confusion matrix are large."""
 
+CLUSTER_COLOURS = (
+    *("#4c78a8", "#f58518", "#54a24b", "#b79a20", "#439894", "#e45756", "#d67195", "#b279a2", "#9e765f"),
+    *("#9ecae9", "#ffbf79", "#88d27a", "#f2cf5b", "#83bcb6", "#ff9d98", "#fcbfd2", "#d6a5c9", "#d8b5a5"),
+)
+"""Vega's tableau20 without its two greys, strong ones first."""
+NOISE_COLOUR = "#9aa0a6"
+
 
 def show_scores(scores: list[tuple[str, float]]) -> None:
     """Show classes and their shares (0 to 1) as bars, in the order given."""
@@ -121,14 +128,16 @@ def show_map(points: list[MapPoint]) -> list[str]:
     ]
     marked = alt.selection_point(name="marked", fields=["image_id"], toggle=True)
     names = sorted({str(row["cluster"]) for row in rows}, key=lambda name: (name == "noise", len(name), name))
-    palette = alt.Color("cluster:N", sort=names, scale=alt.Scale(scheme="tableau20"), title=None)
+    colours = [
+        NOISE_COLOUR if name == "noise" else CLUSTER_COLOURS[i % len(CLUSTER_COLOURS)] for i, name in enumerate(names)
+    ]
     chart = (
         alt.Chart(alt.Data(values=rows))
         .mark_circle(size=70)
         .encode(
             x=alt.X("x:Q", axis=None),
             y=alt.Y("y:Q", axis=None),
-            color=alt.condition("datum.cluster == 'noise'", alt.value("#9aa0a6"), palette),
+            color=alt.Color("cluster:N", sort=names, scale=alt.Scale(domain=names, range=colours), title=None),
             opacity=alt.condition(marked, alt.value(1.0), alt.value(0.35)),
             tooltip=["cluster:N", "best guess:N"],
         )

@@ -55,7 +55,7 @@ def _show_numbers(row: OpenedRow) -> None:
     if prediction.get("calibrated_confidence") is not None:
         facts.append(f"Calibrated {percent(prediction['calibrated_confidence'])}.")
     if prediction["guard_score"] is not None:
-        facts.append(f"Similarity to the known photos of its best guess {prediction['guard_score']:.2f}.")
+        facts.append(f"Likeness to the known photos {prediction['guard_score']:.2f} (0 is a typical one).")
     if row.cluster_id is not None:
         facts.append("In no cluster (noise)." if row.cluster_id == -1 else f"In cluster {row.cluster_id}.")
     facts.append(f"Sheet {prediction['sheet']}." if prediction["sheet"] else "")

@@ -103,7 +103,13 @@ def _show_confidence(answer: asking.Answer) -> None:
         if answer.prediction.calibrated_confidence is not None:
             st.metric("Calibrated confidence", percent(answer.prediction.calibrated_confidence), border=True, width=190)
         if prediction.guard_score is not None:
-            st.metric("Similarity to known", f"{prediction.guard_score:.2f}", border=True, width=170)
+            st.metric(
+                "Likeness to known",
+                f"{prediction.guard_score:.2f}",
+                border=True,
+                width=170,
+                help="The guard's score: 0 is a typical known photo, far below 0 is unlike them.",
+            )
     st.caption(f"{DECIDED_BY[prediction.rule]} Model {plain(prediction.model_version)}.")
 
 

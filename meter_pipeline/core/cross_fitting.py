@@ -55,14 +55,9 @@ class FoldAnswers:
     labels: np.ndarray
     rows: np.ndarray
 
-    @property
-    def hidden(self) -> np.ndarray:
-        """Whether the photo's class was hidden, a photo."""
-        return self.labels < 0
-
 
 def make_folds(labels: np.ndarray, groups: np.ndarray, count: int, seed: int) -> list[Fold]:
-    """Cut training photos into folds; every class is hidden once, every group of photos held out or hidden once.
+    """Cut training photos into folds; every class is hidden once, a group of photos held out at most once.
 
     A class keeps at least one group to train on in each fold where it is not hidden: a class of a single group is
     never held out.

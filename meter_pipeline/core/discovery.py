@@ -243,12 +243,7 @@ def _compared(table: pa.Table) -> np.ndarray:
             where=UNKNOWN_EMBEDDINGS.name,
             fix="Run batch_predictions and unknown_embeddings again, so that all are of the champion.",
         )
-    parts = []
-    for column in CLUSTERED_COLUMNS:
-        matrix = vectors(table, column)
-        lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
-        parts.append(matrix / np.where(lengths == 0, 1.0, lengths))
-    return np.concatenate(parts, axis=1)
+    return np.concatenate([normalised(vectors(table, column)) for column in CLUSTERED_COLUMNS], axis=1)
 
 
 def _finished_revision(clusters: pd.DataFrame, events: pd.DataFrame) -> int:

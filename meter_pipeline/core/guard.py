@@ -34,6 +34,8 @@ LOW_QUANTILE = 0.16
 """Of a normal distribution, one standard deviation below the median."""
 FEWEST_HELD_OUT = 40
 """Held-out known photos below which they set no threshold."""
+FEWEST_OF_A_FOLD = 10
+"""Held-out known photos below which a fold is left out: its scores have no measure."""
 FEWEST_FOR_SIMILARITY = 20
 """Train photos with another group of their class, below which no threshold can be chosen and the guard is off."""
 SOFTMAX_RULE = 0.50
@@ -161,9 +163,9 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
         The guard. Without folds the default sum; without enough held-out photos the similarity to the train photos
         alone, its threshold chosen by leaving each photo's own group out.
     """
-    own = (held_out["fold"] == OWN) & ~held_out["hidden"]
-    if own.sum() < FEWEST_HELD_OUT:
-        held_out, own = held_out[held_out["fold"] != OWN], own[:0]
+    known_photos = (~held_out["hidden"]).groupby(held_out["fold"]).transform("sum")
+    enough = known_photos >= np.where(held_out["fold"] == OWN, FEWEST_HELD_OUT, FEWEST_OF_A_FOLD)
+    held_out = held_out[enough]
     hidden = held_out["hidden"].to_numpy(bool)
     if np.sum(~hidden) < FEWEST_HELD_OUT:
         return _similarity_alone(known, held_out, known_flagged)

@@ -131,11 +131,6 @@ class TwoPhaseTraining:
         weights = (counts.sum() / counts) ** CLASS_WEIGHT_POWER
         self._class_weights = (weights / weights.mean()).to(self._device)
 
-    @property
-    def last_phase(self) -> str:
-        """Name of the phase that the networks come from."""
-        return "tune" if self._schedule.epochs_tune else "head"
-
     def run(self) -> None:
         """Run both phases, from the last checkpoint where there is one."""
         self._phase("head", self._schedule.epochs_head, [{"params": self.head.parameters(), "lr": HEAD_LEARNING_RATE}])

@@ -76,9 +76,10 @@ def test_it_flags_the_share_of_known_photos_it_was_told_and_catches_strangers(sh
     fitted = fit_guard(known, pd.concat([FOLDS, val_rows(known)]), known_flagged=share)
     assert fitted.guard.threshold is not None
     new, _ = photos(KNOWN_CENTRES, 40, 3)
-    assert np.mean(fitted.guard.score(seen(new), known) < fitted.guard.threshold) == pytest.approx(share, abs=0.05)
+    flagged = np.mean(fitted.guard.score(seen(new), known) < fitted.guard.threshold)
+    assert share - 0.05 < flagged < share + 0.04  # it errs on the side of fewer: the wider of two spreads
     strange, _ = photos(STRANGE_CENTRES, 20, 4)
-    assert np.mean(fitted.guard.score(seen(strange), known) < fitted.guard.threshold) > 0.9
+    assert np.mean(fitted.guard.score(seen(strange), known) < fitted.guard.threshold) > 0.95
 
 
 def test_what_it_catches_of_hidden_classes_is_measured_with_the_softmax_rule() -> None:
@@ -147,3 +148,11 @@ def test_every_score_is_higher_for_known_photos_and_takes_no_photos(name: str) -
     of_known, of_others = photos(KNOWN_CENTRES, 20, 5)[0], photos(STRANGE_CENTRES, 20, 6)[0]
     assert SCORES[name](seen(of_known), known).mean() > SCORES[name](seen(of_others), known).mean()
     assert len(SCORES[name](seen(of_known[:0]), known)) == 0
+
+
+def test_a_fold_that_held_out_hardly_any_known_photo_says_nothing() -> None:
+    """Once a fold without known photos stopped the training; one with a single photo has no spread."""
+    lone = fold([0], 3).query("hidden or image_id == '3-0'")
+    hidden_only = fold([1], 4).query("hidden")
+    fitted = fit_guard(train_photos(), pd.concat([FOLDS, lone, hidden_only], ignore_index=True), known_flagged=0.05)
+    assert fitted.guard == fit_guard(train_photos(), FOLDS, known_flagged=0.05).guard

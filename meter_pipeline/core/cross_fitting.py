@@ -151,6 +151,7 @@ def _fit(
         [photos.image_ids[row] for row in fold.train],
         torch.from_numpy(labels),
         photos.embeddings[torch.from_numpy(fold.train)],
+        photos.colours[fold.train],
     )
     training = TwoPhaseTraining(train, None, len(classes), schedule, backbone, cache, checkpoints)
     training.run()
@@ -169,8 +170,14 @@ def _answers(
     labels = np.array([places.get(int(label), -1) for label in photos.labels.numpy()[rows]], np.int64)
     pretrained = normalised(photos.embeddings[:, :views].mean(dim=1).numpy())
     return FoldAnswers(
-        seen=Seen(arrays["logits"], pretrained[rows], normalised(arrays["tuned"])),
-        known=Known(known_labels, groups[fold.train], pretrained[fold.train], normalised(arrays["known"])),
+        seen=Seen(arrays["logits"], pretrained[rows], normalised(arrays["tuned"]), photos.colours[rows]),
+        known=Known(
+            labels=known_labels,
+            groups=groups[fold.train],
+            pretrained=pretrained[fold.train],
+            tuned=normalised(arrays["known"]),
+            colours=photos.colours[fold.train],
+        ),
         labels=labels,
         rows=rows,
     )

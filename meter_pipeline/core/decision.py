@@ -12,7 +12,7 @@ from scipy.special import softmax
 from meter_pipeline.core.calibration import at_temperature
 from meter_pipeline.core.features import Features
 from meter_pipeline.core.guard import Guard
-from meter_pipeline.core.model_store import MeterModel
+from meter_pipeline.core.model_store import REFERENCE_ARRAYS, MeterModel
 from meter_pipeline.core.quality import is_dark
 from meter_pipeline.core.scores import Known, Seen, nearest_known, normalised
 from meter_pipeline.core.tables import DECISION_COLUMNS
@@ -61,8 +61,13 @@ def decide(
     probabilities = softmax(features.logits.astype(np.float64), axis=1)
     order = np.argsort(-probabilities, axis=1, kind="stable")
     reference, guard = model.reference, Guard.from_card(model.card.guard)
-    seen = Seen(features.logits, normalised(features.pretrained_embedding), normalised(features.embedding))
-    known = Known(reference.labels, reference.groups, reference.pretrained, reference.tuned)
+    seen = Seen(
+        logits=features.logits,
+        pretrained=normalised(features.pretrained_embedding),
+        tuned=normalised(features.embedding),
+        colours=features.colours,
+    )
+    known = Known(**{name: getattr(reference, name) for name in REFERENCE_ARRAYS})
     scores, nearest = guard.score(seen, known), nearest_known(seen.pretrained, known.pretrained)
     calibrated = at_temperature(probabilities, model.card.temperature).max(axis=1)
     threshold = guard.threshold if rules.guard else None

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from meter_pipeline.core.colours import COLOURS
 from meter_pipeline.core.features import Features, extract_features
 from meter_pipeline.core.lake import Lake, vector_column, vectors
 from meter_pipeline.core.model_store import MeterModel
@@ -54,8 +55,17 @@ def features_of(lake: Lake, spec: TableSpec, model_version: str, image_ids: Sequ
         logits=vectors(good, "logits"),
         embedding=vectors(good, "embedding"),
         pretrained_embedding=vectors(good, "pretrained_embedding"),
+        colours=_colours(good),
         failures=dict(zip(failed["image_id"].to_pylist(), failed["reason"].to_pylist(), strict=True)),
     )
+
+
+def _colours(table: pa.Table) -> np.ndarray:
+    """Return the colours; zeros in rows from before they were kept, whose models do not look at them."""
+    colours, kept = np.zeros((len(table), COLOURS), np.float32), pc.is_valid(table["colours"])
+    if pc.any(kept).as_py():
+        colours[kept.to_numpy()] = vectors(table.filter(kept), "colours")
+    return colours
 
 
 def _as_rows(spec: TableSpec, model: MeterModel, batch: Features) -> pa.Table:
@@ -75,6 +85,7 @@ def _as_rows(spec: TableSpec, model: MeterModel, batch: Features) -> pa.Table:
             "logits": padded(batch.logits),
             "embedding": padded(batch.embedding),
             "pretrained_embedding": padded(batch.pretrained_embedding),
+            "colours": padded(batch.colours),
             "reason": pa.array(reasons, pa.string()),
         },
         schema=spec.schema,

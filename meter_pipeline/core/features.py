@@ -1,4 +1,4 @@
-"""Photos through the network, once each: logits and two embeddings from one forward pass."""
+"""Photos through the network, once each: logits and two embeddings from one forward pass, and their colours."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from meter_pipeline.core.colours import COLOURS, photo_colours
 from meter_pipeline.core.compute import in_parallel
 from meter_pipeline.core.model_store import MeterModel
 from meter_pipeline.core.photos import PhotoError
@@ -28,6 +29,7 @@ class Features:
         logits: photos x classes, float32, averaged over the views.
         embedding: photos x dimensions, float32, after fine-tuning, averaged over the views.
         pretrained_embedding: photos x dimensions, float32, before fine-tuning, averaged over the views.
+        colours: photos x `colours.COLOURS`, float32, shares of the colours of the photo's middle.
         failures: why a photo has none, by image_id.
     """
 
@@ -35,6 +37,7 @@ class Features:
     logits: np.ndarray
     embedding: np.ndarray
     pretrained_embedding: np.ndarray
+    colours: np.ndarray
     failures: dict[str, str]
 
 
@@ -62,21 +65,23 @@ def extract_features(model: MeterModel, photos: Sequence[tuple[str, Path | bytes
 
 
 def _one_pass(model: MeterModel, photos: Sequence[tuple[str, Path | bytes]], size: int) -> Features:
-    image_ids, pixels, failures = [], [], {}
+    image_ids, pixels, colours, failures = [], [], [], {}
     for image_id, content in photos:
         try:
-            pixels.append(model.preprocess.pixels(model.preprocess.open(content)))
+            image = model.preprocess.open(content)
+            pixels.append(model.preprocess.pixels(image))
+            colours.append(photo_colours(model.preprocess, image))
             image_ids.append(image_id)
         except PhotoError as error:
             failures[image_id] = error.what
         except FileNotFoundError:
             failures[image_id] = "The photo is not in the store any more; fetch its URL again (retry failed)."
     if not pixels:
-        widths = (len(model.classes), model.card.dimensions, model.card.dimensions)
-        logits, tuned, pretrained = (np.zeros((0, width), np.float32) for width in widths)
+        widths = (len(model.classes), model.card.dimensions, model.card.dimensions, COLOURS)
+        logits, tuned, pretrained, shown = (np.zeros((0, width), np.float32) for width in widths)
     else:
-        logits, tuned, pretrained = _forward(model, pixels, size)
-    return Features(image_ids, logits, tuned, pretrained, failures)
+        (logits, tuned, pretrained), shown = _forward(model, pixels, size), np.stack(colours)
+    return Features(image_ids, logits, tuned, pretrained, shown, failures)
 
 
 def _forward(model: MeterModel, pixels: list[np.ndarray], size: int) -> tuple[np.ndarray, ...]:
@@ -95,5 +100,6 @@ def _together(batches: Sequence[Features]) -> Features:
         logits=np.concatenate([batch.logits for batch in batches]),
         embedding=np.concatenate([batch.embedding for batch in batches]),
         pretrained_embedding=np.concatenate([batch.pretrained_embedding for batch in batches]),
+        colours=np.concatenate([batch.colours for batch in batches]),
         failures={image_id: reason for batch in batches for image_id, reason in batch.failures.items()},
     )

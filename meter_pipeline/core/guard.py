@@ -1,6 +1,6 @@
 """The guard: does a photo look like the known ones? A sum of scores, and a threshold found without unknown types.
 
-Softmax, max-logit and the similarity to the predicted class's own photos fail on different photos, so that their sum
+Logits, the similarity to the predicted class's own photos and their colours fail on different photos, so that their sum
 catches more than any of them (0010-recognition.md). Which sum, and what it catches, is measured on classes that were
 hidden in turn (`cross_fitting`); the threshold is set on known photos that were held out.
 """
@@ -14,11 +14,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.special import softmax
+from scipy.stats import beta
 
-from meter_pipeline.core.scores import SCORES, Known, Seen, class_similarity
+from meter_pipeline.core.colours import COLOURS
+from meter_pipeline.core.scores import FAMILIAR_COLOURS, SCORES, Known, Seen, class_similarity
 
 CANDIDATES: tuple[tuple[str, ...], ...] = (
-    ("soft softmax", "max-logit", "pretrained similarity", "tuned similarity"),
+    ("generalized entropy", "max-logit", "pretrained similarity", "tuned similarity", FAMILIAR_COLOURS),
+    ("soft softmax", "max-logit", "pretrained similarity", "tuned similarity", FAMILIAR_COLOURS),
     ("generalized entropy", "max-logit", "pretrained similarity", "tuned similarity"),
     ("soft softmax", "pretrained similarity", "tuned similarity"),
     ("soft softmax", "pretrained similarity"),
@@ -29,9 +32,12 @@ the pretrained similarity, without which junk passes."""
 CLEARLY_MORE = 0.03
 OWN = -1
 """Number that stands for a fold where photos were held out from the model itself."""
-SMALLEST_SPREAD = 1e-6
-LOW_QUANTILE = 0.16
-"""Of a normal distribution, one standard deviation below the median."""
+SMALLEST_SPREAD, SMALLEST_SPREAD_OF_COLOURS = 1e-6, 0.01
+"""Below these a spread is taken for these: of colours, a hundredth of the photo's area."""
+LOW_QUANTILE, DEVIATIONS_BELOW = 0.05, 1.645
+"""Of a normal distribution this quantile lies that many standard deviations below the median."""
+SURENESS = 0.80
+"""Chance that no more known photos are flagged than asked for, as far as the held-out ones speak for new ones."""
 FEWEST_HELD_OUT = 40
 """Held-out known photos below which they set no threshold."""
 FEWEST_OF_A_FOLD = 10
@@ -44,10 +50,10 @@ SOFTMAX_RULE = 0.50
 
 @dataclass(frozen=True)
 class Term:
-    """A score of the sum, with its median over known photos that were held out, and how far the lowest 16 % lie below.
+    """A score of the sum, with its median over known photos that were held out, and their spread below it.
 
-    Of a normal distribution that is the standard deviation. It is the lower side that matters, and a few photos far
-    out there must not stretch the measure.
+    Of a normal distribution that is the standard deviation. It is the lower side that matters, and there the photos
+    near the threshold: measured nearer the middle, a score whose lower side is long outweighs the others.
     """
 
     score: str
@@ -140,10 +146,10 @@ def held_out_rows(
 
 def no_held_out_rows() -> pd.DataFrame:
     """Return the columns of `held_out_rows` without a row."""
-    nothing = np.zeros((0, 1), np.float32)
+    nothing, colours = np.zeros((0, 1), np.float32), np.zeros((0, COLOURS), np.float32)
     return held_out_rows(
-        Seen(nothing, nothing, nothing),
-        Known(np.zeros(0, np.int64), np.zeros(0, np.int64), nothing, nothing),
+        Seen(nothing, nothing, nothing, colours),
+        Known(np.zeros(0, np.int64), np.zeros(0, np.int64), nothing, nothing, colours),
         np.zeros(0, np.int64),
         image_ids=[],
         classes=[],
@@ -172,7 +178,9 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
     names = list(SCORES)
     by_fold = held_out[~hidden].groupby("fold")[names]
     medians = by_fold.median()
-    spreads = (medians - by_fold.quantile(LOW_QUANTILE)).clip(lower=SMALLEST_SPREAD)
+    smallest = pd.Series(SMALLEST_SPREAD, index=names)
+    smallest[FAMILIAR_COLOURS] = SMALLEST_SPREAD_OF_COLOURS
+    spreads = ((medians - by_fold.quantile(LOW_QUANTILE)) / DEVIATIONS_BELOW).clip(lower=smallest, axis=1)
     folds = held_out["fold"]
     moved = held_out[names].to_numpy(np.float64) - medians.loc[folds].to_numpy()
     standardised = pd.DataFrame(moved / spreads.loc[folds].to_numpy(), columns=names)
@@ -216,8 +224,15 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
 
 
 def _threshold(score: np.ndarray, unsure: np.ndarray, known_flagged: float) -> float:
-    """Return the sum that, with the softmax rule, flags at most that share of known photos."""
-    return float(np.quantile(np.where(unsure, -np.inf, score), known_flagged, method="lower"))
+    """Return the sum that, with the softmax rule, flags at most that share of known photos, `SURENESS` sure.
+
+    Of n photos, the share of new ones below the k-th lowest is distributed as beta(k, n + 1 - k). Few photos cannot
+    make sure; there the lowest is the threshold.
+    """
+    ordered = np.sort(np.where(unsure, -np.inf, score))
+    places = np.arange(1, len(ordered) + 1)
+    sure = beta.cdf(known_flagged, places, len(ordered) + 1 - places) >= SURENESS
+    return float(ordered[max(int(sure.sum()) - 1, 0)])
 
 
 def _similarity_alone(known: Known, held_out: pd.DataFrame, known_flagged: float) -> FittedGuard:

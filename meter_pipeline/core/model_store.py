@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from meter_pipeline.core.backbones import load_architecture
+from meter_pipeline.core.colours import COLOURS
 from meter_pipeline.core.compute import pick_device
 from meter_pipeline.core.files import read_json, replacing, sha256_of, write_json
 from meter_pipeline.core.layout import Layout
@@ -28,7 +29,7 @@ from meter_pipeline.errors import NoChampionError, WeightsError
 
 CARD, WEIGHTS, REFERENCE = "model.json", "weights.safetensors", "reference.safetensors"
 HELD_OUT = "held_out.parquet"
-REFERENCE_ARRAYS = ("labels", "groups", "pretrained", "tuned")
+REFERENCE_ARRAYS = ("labels", "groups", "pretrained", "tuned", "colours")
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,8 @@ class Reference:
         groups: near-duplicate group of each, as an index, int64.
         pretrained: L2-normalised pretrained embeddings, photos x dimensions, float32.
         tuned: L2-normalised embeddings after fine-tuning, photos x dimensions, float32.
+        colours: shares of the colours, photos x colours, float32; zeros in a model from before they were kept, whose
+            guard does not look at them.
     """
 
     image_ids: list[str]
@@ -99,6 +102,7 @@ class Reference:
     groups: np.ndarray
     pretrained: np.ndarray
     tuned: np.ndarray
+    colours: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -271,6 +275,7 @@ def _load_reference(path: Path) -> Reference:
     arrays = load_arrays(path)
     with safe_open(path, "numpy") as handle:
         image_ids = json.loads(handle.metadata()["image_ids"])
+    arrays.setdefault("colours", np.zeros((len(image_ids), COLOURS), np.float32))
     return Reference(image_ids, **{name: arrays[name] for name in REFERENCE_ARRAYS})
 
 

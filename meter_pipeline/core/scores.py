@@ -1,4 +1,4 @@
-"""Scores of how much a photo looks like the known ones, from its logits and embeddings; one interface for all."""
+"""Scores of how much a photo looks like the known ones, from logits, embeddings and colours; one interface for all."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ SOFT_TEMPERATURE = 2.0
 """A softened softmax keeps the order among sure photos apart (ODIN, Liang et al. 2018)."""
 GEN_CLASSES, GEN_POWER = 10, 0.1
 """Largest probabilities and exponent of GEN, as published."""
+FAMILIAR_COLOURS = "familiar colours"
+"""Name of the one score that looks at colours; models from before it have none."""
 
 
 def normalised(embeddings: np.ndarray) -> np.ndarray:
@@ -31,12 +33,14 @@ class Known:
         groups: index of the near-duplicate group, a photo.
         pretrained: L2-normalised embeddings before fine-tuning, photos x dimensions.
         tuned: the same after fine-tuning.
+        colours: shares of the colours (`colours.colour_shares`), photos x colours.
     """
 
     labels: np.ndarray
     groups: np.ndarray
     pretrained: np.ndarray
     tuned: np.ndarray
+    colours: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -47,11 +51,13 @@ class Seen:
         logits: photos x classes.
         pretrained: L2-normalised embeddings before fine-tuning, photos x dimensions.
         tuned: the same after fine-tuning.
+        colours: shares of the colours (`colours.colour_shares`), photos x colours.
     """
 
     logits: np.ndarray
     pretrained: np.ndarray
     tuned: np.ndarray
+    colours: np.ndarray
 
     @property
     def predicted(self) -> np.ndarray:
@@ -81,6 +87,28 @@ def class_similarity(
         rows, columns = np.flatnonzero(predicted == label), np.flatnonzero(labels == label)
         if len(columns):
             score[rows] = _mean_of_largest(embeddings[rows] @ known[columns].T)
+    return score
+
+
+def familiar_colours(colours: np.ndarray, predicted: np.ndarray, known: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return minus the share of a photo whose colour goes beyond what any photo of the predicted class shows of it.
+
+    A blue plate on the housing of a white one is another type, and networks trained on ImageNet hardly see it.
+
+    Args:
+        colours: shares of the colours, photos x colours.
+        predicted: index of the predicted class, a photo.
+        known: shares of the colours, known photos x colours.
+        labels: index of the class, a known photo.
+
+    Returns:
+        -1 to 0 a photo, 0 where each colour is within what the class shows; -1 where the class has no photo.
+    """
+    score = np.full(len(colours), -1.0)
+    for label in np.unique(predicted):
+        rows, own = np.flatnonzero(predicted == label), known[labels == label]
+        if len(own):
+            score[rows] = -np.maximum(colours[rows] - own.max(axis=0), 0.0).sum(axis=1)
     return score
 
 
@@ -121,6 +149,8 @@ SCORES: dict[str, Score] = {
     "tuned similarity": lambda seen, known: class_similarity(seen.tuned, seen.predicted, known.tuned, known.labels),
     "pretrained neighbours": lambda seen, known: _mean_of_largest(seen.pretrained @ known.pretrained.T),
     "tuned neighbours": lambda seen, known: _mean_of_largest(seen.tuned @ known.tuned.T),
+    FAMILIAR_COLOURS: lambda seen, known: familiar_colours(seen.colours, seen.predicted, known.colours, known.labels),
 }
 """By name: softmax (Hendrycks and Gimpel 2017), max-logit (Hendrycks et al. 2022), energy (Liu et al. 2020), GEN, and
-cosine similarity to the known photos: of the predicted class, or of any (Sun et al. 2022). Higher is more like them."""
+cosine similarity to the known photos: of the predicted class, or of any (Sun et al. 2022); and colours. Higher is more
+like them."""

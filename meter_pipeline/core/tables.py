@@ -102,20 +102,24 @@ EVALUATION_AUDIT = TableSpec(
     key=("model_version", "image_id"),
 )
 
+FEATURE_COLUMNS = {
+    "image_id": STRING,
+    "model_version": STRING,
+    "preprocess_id": STRING,
+    "logits": VECTOR,
+    "embedding": VECTOR,  # backbone after fine-tuning, before the classifier
+    "pretrained_embedding": VECTOR,  # the same place, before fine-tuning
+    "colours": VECTOR,  # share of each colour in the photo's middle; null in rows from before they were kept
+    "reason": STRING,  # why there are none; null where there are
+}
+FEATURE_VECTORS = frozenset(name for name, kind in FEATURE_COLUMNS.items() if kind == VECTOR)
+
 LABELLED_FEATURES = TableSpec(
     "labelled_features",
-    "A row a labelled photo and model: embeddings and logits, from one forward pass.",
-    {
-        "image_id": STRING,
-        "model_version": STRING,
-        "preprocess_id": STRING,
-        "logits": VECTOR,
-        "embedding": VECTOR,
-        "pretrained_embedding": VECTOR,
-        "reason": STRING,
-    },
+    "A row a labelled photo and model: embeddings and logits, from one forward pass, and the colours.",
+    FEATURE_COLUMNS,
     key=("image_id", "model_version"),
-    volatile=frozenset({"logits", "embedding", "pretrained_embedding"}),
+    volatile=FEATURE_VECTORS,
 )
 
 KNOWN_EMBEDDINGS = TableSpec(
@@ -193,18 +197,10 @@ URL_IMAGES = TableSpec(
 
 IMAGE_FEATURES = TableSpec(
     "image_features",
-    "A row a photo and model: embeddings and logits, from one forward pass.",
-    {
-        "image_id": STRING,
-        "model_version": STRING,
-        "preprocess_id": STRING,
-        "logits": VECTOR,
-        "embedding": VECTOR,  # backbone after fine-tuning, before the classifier
-        "pretrained_embedding": VECTOR,  # the same place, before fine-tuning
-        "reason": STRING,  # why there are none; null where there are
-    },
+    "A row a photo and model: embeddings and logits, from one forward pass, and the colours.",
+    FEATURE_COLUMNS,
     key=("image_id", "model_version"),
-    volatile=frozenset({"logits", "embedding", "pretrained_embedding"}),
+    volatile=FEATURE_VECTORS,
 )
 
 BATCH_PREDICTIONS = TableSpec(

@@ -17,7 +17,8 @@ import torch
 from meter_pipeline.core.augmentation import AUGMENTATION_ID
 from meter_pipeline.core.backbones import Backbone, load_backbone
 from meter_pipeline.core.calibration import fit_temperature
-from meter_pipeline.core.compute import pick_device, set_training_threads
+from meter_pipeline.core.colours import photo_colours
+from meter_pipeline.core.compute import in_parallel, pick_device, set_training_threads
 from meter_pipeline.core.cross_fitting import FoldAnswers, cross_fit, make_folds
 from meter_pipeline.core.guard import OWN, FittedGuard, fit_guard, held_out_rows, no_held_out_rows
 from meter_pipeline.core.layout import Layout
@@ -33,14 +34,14 @@ from meter_pipeline.core.model_store import (
 from meter_pipeline.core.preprocess import Preprocess
 from meter_pipeline.core.scores import Known, Seen, normalised
 from meter_pipeline.core.split import data_set_problems
-from meter_pipeline.core.trunk_cache import TrunkCache
+from meter_pipeline.core.trunk_cache import PHOTOS_AHEAD, TrunkCache
 from meter_pipeline.core.two_phase import EpochRecord, Schedule, TrainingPhotos, TwoPhaseTraining, block_outputs
 from meter_pipeline.settings import Settings
 
 _logger = logging.getLogger(__name__)
 
-TRAINING_VERSION = 3
-"""Part of a model's identity; raise it with any change that makes other weights of the same photos."""
+TRAINING_VERSION = 4
+"""Part of a model's identity; raise it with any change that makes other weights or another guard of the same photos."""
 FEWEST_FOR_TEMPERATURE = 40
 LIBRARIES = ("torch", "torchvision", "timm", "pillow", "numpy")
 
@@ -166,7 +167,7 @@ class _Trainer:
         folds = make_folds(self.train.labels.numpy(), group_index, self.config.guard_folds, self.config.seed)
         answers = cross_fit(train, group_index, folds, self.schedule, self.backbone, self.cache, self.checkpoints)
         seen = self._seen(training, train)
-        known = Known(train.labels.numpy(), group_index, seen.pretrained, seen.tuned)
+        known = Known(train.labels.numpy(), group_index, seen.pretrained, seen.tuned, seen.colours)
         val_seen = self._seen(training, val) if val is not None else None
         fitted = fit_guard(
             known, self._held_out(known, val_seen, answers), known_flagged=self.config.guard_known_flagged
@@ -196,7 +197,10 @@ class _Trainer:
 
     def _training_photos(self, photos: _Photos, samples: int) -> TrainingPhotos:
         outputs = block_outputs(self.backbone.last_block, self.cache, photos.image_ids, samples)
-        return TrainingPhotos(photos.image_ids, photos.labels, outputs)
+        colours = in_parallel(
+            lambda path: photo_colours(self.preprocess, self.preprocess.open(path)), photos.files, ahead=PHOTOS_AHEAD
+        )
+        return TrainingPhotos(photos.image_ids, photos.labels, outputs, np.stack(list(colours)))
 
     def _told(self, record: EpochRecord) -> None:
         val = "no val set"
@@ -212,7 +216,7 @@ class _Trainer:
     def _seen(self, training: TwoPhaseTraining, photos: TrainingPhotos) -> Seen:
         logits, tuned = training.answers(photos.image_ids, photos.samples)
         pretrained = photos.embeddings[:, : self.views].mean(dim=1).numpy()
-        return Seen(logits, normalised(pretrained), normalised(tuned))
+        return Seen(logits, normalised(pretrained), normalised(tuned), photos.colours)
 
     def _held_out(self, known: Known, val: Seen | None, folds: Sequence[FoldAnswers]) -> pd.DataFrame:
         parts = []

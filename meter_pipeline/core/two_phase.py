@@ -73,11 +73,13 @@ class TrainingPhotos:
         image_ids: the photos.
         labels: index of the class, a photo.
         embeddings: photos x samples x dimensions, of the last block before it is tuned.
+        colours: shares of the colours, photos x colours; the training does not look at them, the guard does.
     """
 
     image_ids: list[str]
     labels: torch.Tensor
     embeddings: torch.Tensor
+    colours: np.ndarray
 
     @property
     def samples(self) -> int:

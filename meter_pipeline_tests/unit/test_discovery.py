@@ -8,6 +8,7 @@ import pytest
 from torch import nn
 
 from meter_pipeline.core.backbones import load_backbone
+from meter_pipeline.core.colours import COLOURS
 from meter_pipeline.core.discovery import cluster_problems, cluster_unknowns
 from meter_pipeline.core.guard import no_held_out_rows
 from meter_pipeline.core.lake import Lake, vector_column, vectors
@@ -52,7 +53,7 @@ def put_model(layout: Layout, version: str, meters: dict[str, np.ndarray]) -> No
         "head": nn.Linear(backbone.dimensions, len(meters)),
     }
     ids = [str(place) for place in range(len(labels))]
-    reference = Reference(ids, labels, np.arange(len(labels)), rows, rows)
+    reference = Reference(ids, labels, np.arange(len(labels)), rows, rows, np.zeros((len(rows), COLOURS), np.float32))
     save_model(layout, fields, parts, reference, no_held_out_rows())
 
 

@@ -180,7 +180,8 @@ def features_with(logits: list[list[float]], model: MeterModel, similar_to: int 
     count, reference = len(logits), model.reference
     like = reference.pretrained[similar_to] if similar_to is not None else -reference.pretrained.mean(axis=0)
     embedding = np.repeat(like[None], count, axis=0)
-    return Features([f"p{i}" for i in range(count)], np.array(logits, np.float32), embedding, embedding, {})
+    colours = np.repeat(reference.colours[similar_to or 0][None], count, axis=0)
+    return Features([f"p{i}" for i in range(count)], np.array(logits, np.float32), embedding, embedding, colours, {})
 
 
 def test_unknown_below_half_always_and_the_top_3_are_kept(model: MeterModel) -> None:

@@ -12,9 +12,9 @@ from scipy.special import softmax
 from meter_pipeline.core.calibration import at_temperature
 from meter_pipeline.core.features import Features
 from meter_pipeline.core.guard import Guard
-from meter_pipeline.core.model_store import REFERENCE_ARRAYS, MeterModel
+from meter_pipeline.core.model_store import MeterModel
 from meter_pipeline.core.quality import is_dark
-from meter_pipeline.core.scores import Known, Seen, nearest_known, normalised
+from meter_pipeline.core.scores import Seen, nearest_known, normalised
 from meter_pipeline.core.tables import DECISION_COLUMNS
 from meter_pipeline.settings import Settings
 
@@ -67,8 +67,8 @@ def decide(
         tuned=normalised(features.embedding),
         colours=features.colours,
     )
-    known = Known(**{name: getattr(reference, name) for name in REFERENCE_ARRAYS})
-    scores, nearest = guard.score(seen, known), nearest_known(seen.pretrained, known.pretrained)
+    scores = guard.score(seen, reference.known)
+    nearest = nearest_known(seen.pretrained, reference.pretrained)
     calibrated = at_temperature(probabilities, model.card.temperature).max(axis=1)
     threshold = guard.threshold if rules.guard else None
     rows = []

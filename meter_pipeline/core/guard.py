@@ -20,10 +20,14 @@ from meter_pipeline.core.colours import COLOURS
 from meter_pipeline.core.scores import FAMILIAR_COLOURS, SCORES, Known, Seen, class_similarity
 
 CANDIDATES: tuple[tuple[str, ...], ...] = (
+    (
+        *("tuned Mahalanobis", "pretrained Mahalanobis", "tuned similarity", "pretrained similarity"),
+        FAMILIAR_COLOURS,
+    ),
+    ("tuned Mahalanobis", "pretrained Mahalanobis", "joint Mahalanobis", "pretrained similarity", FAMILIAR_COLOURS),
+    ("tuned Mahalanobis", "pretrained Mahalanobis", "generalized entropy", "pretrained similarity", FAMILIAR_COLOURS),
     ("generalized entropy", "max-logit", "pretrained similarity", "tuned similarity", FAMILIAR_COLOURS),
-    ("soft softmax", "max-logit", "pretrained similarity", "tuned similarity", FAMILIAR_COLOURS),
     ("generalized entropy", "max-logit", "pretrained similarity", "tuned similarity"),
-    ("soft softmax", "pretrained similarity", "tuned similarity"),
     ("soft softmax", "pretrained similarity"),
     ("max-logit", "pretrained similarity"),
 )
@@ -36,6 +40,8 @@ SMALLEST_SPREAD, SMALLEST_SPREAD_OF_COLOURS = 1e-6, 0.01
 """Below these a spread is taken for these: of colours, a hundredth of the photo's area."""
 LOW_QUANTILE, DEVIATIONS_BELOW = 0.05, 1.645
 """Of a normal distribution this quantile lies that many standard deviations below the median."""
+LOWEST = -8.0
+"""See `Guard.lowest`: one odd reflection must not outweigh all that speaks for a class."""
 SURENESS = 0.80
 """Chance that no more known photos are flagged than asked for, as far as the held-out ones speak for new ones."""
 FEWEST_HELD_OUT = 40
@@ -68,27 +74,29 @@ class Guard:
     Attributes:
         terms: what is added up.
         threshold: the sum below which a photo is flagged; None: nothing is (too few photos to choose one).
+        lowest: standardised scores below are taken for this, so that none decides alone; None: they are as they are.
     """
 
     terms: tuple[Term, ...]
     threshold: float | None
+    lowest: float | None = None
 
     def score(self, seen: Seen, known: Known) -> np.ndarray:
         """Return the sum, a photo; higher is more like the known ones."""
         total = np.zeros(len(seen.logits))
         for term in self.terms:
-            total += (SCORES[term.score](seen, known) - term.median) / term.spread
+            total += _standardised(SCORES[term.score](seen, known), term.median, term.spread, self.lowest)
         return total
 
     def as_card(self) -> dict[str, Any]:
         """Return it as the model card keeps it."""
-        return {"terms": [vars(term) for term in self.terms], "threshold": self.threshold}
+        return {"terms": [vars(term) for term in self.terms], "threshold": self.threshold, "lowest": self.lowest}
 
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> Guard:
         """Read it from a model card; one without terms is of a model that compared pretrained embeddings alone."""
         terms = tuple(Term(**term) for term in card.get("terms", [])) or (Term("pretrained similarity", 0.0, 1.0),)
-        return cls(terms, card.get("threshold"))
+        return cls(terms, card.get("threshold"), card.get("lowest"))
 
 
 @dataclass(frozen=True)
@@ -182,8 +190,9 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
     smallest[FAMILIAR_COLOURS] = SMALLEST_SPREAD_OF_COLOURS
     spreads = ((medians - by_fold.quantile(LOW_QUANTILE)) / DEVIATIONS_BELOW).clip(lower=smallest, axis=1)
     folds = held_out["fold"]
-    moved = held_out[names].to_numpy(np.float64) - medians.loc[folds].to_numpy()
-    standardised = pd.DataFrame(moved / spreads.loc[folds].to_numpy(), columns=names)
+    median, spread = (by_fold.loc[folds].to_numpy() for by_fold in (medians, spreads))
+    values = held_out[names].to_numpy(np.float64)
+    standardised = pd.DataFrame(_standardised(values, median, spread, LOWEST), columns=names)
     # A fold's model saw fewer photos and is less sure than the model itself: the softmax rule is judged by the latter.
     unsure = ((held_out["confidence"] < SOFTMAX_RULE) & (folds == OWN)).to_numpy(bool)
 
@@ -202,9 +211,9 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
         chosen = best if tried[best] > tried[chosen] + CLEARLY_MORE else chosen
     score, threshold, flagged = flagged_by(chosen)
     is_own = medians.index == OWN
-    median = medians[is_own if is_own.any() else ~is_own].mean()
+    typical = medians[is_own if is_own.any() else ~is_own].mean()
     # The val photos chose the epoch, so that the model is surer of them than of others: the wider spread of the two.
-    spread = pd.DataFrame([spreads[is_own].mean(), spreads[~is_own].mean()]).max()
+    widest = pd.DataFrame([spreads[is_own].mean(), spreads[~is_own].mean()]).max()
     notes = []
     if not hidden.any():
         notes.append("No classes were hidden: what it catches of unknown types is not measured.")
@@ -212,8 +221,9 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
         notes.append(f"Off: the softmax rule alone flags {unsure[folds == OWN].mean():.0%} of the known photos.")
     return FittedGuard(
         guard=Guard(
-            terms=tuple(Term(*term) for term in zip(chosen, median[list(chosen)], spread[list(chosen)], strict=True)),
+            terms=tuple(Term(*term) for term in zip(chosen, typical[list(chosen)], widest[list(chosen)], strict=True)),
             threshold=threshold if np.isfinite(threshold) else None,
+            lowest=LOWEST,
         ),
         held_out=held_out.assign(guard_score=score),
         hidden_caught=float(flagged[hidden].mean()) if hidden.any() else None,
@@ -221,6 +231,12 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
         tried={" + ".join(candidate): caught for candidate, caught in tried.items()},
         note=" ".join(notes),
     )
+
+
+def _standardised(
+    values: np.ndarray, median: np.ndarray | float, spread: np.ndarray | float, lowest: float | None
+) -> np.ndarray:
+    return np.maximum((values - median) / spread, -np.inf if lowest is None else lowest)
 
 
 def _threshold(score: np.ndarray, unsure: np.ndarray, known_flagged: float) -> float:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from meter_pipeline.core.compute import pick_device
 from meter_pipeline.core.files import read_json, replacing, sha256_of, write_json
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.preprocess import Preprocess
+from meter_pipeline.core.scores import Known
 from meter_pipeline.errors import NoChampionError, WeightsError
 
 CARD, WEIGHTS, REFERENCE = "model.json", "weights.safetensors", "reference.safetensors"
@@ -103,6 +104,11 @@ class Reference:
     pretrained: np.ndarray
     tuned: np.ndarray
     colours: np.ndarray
+
+    @cached_property
+    def known(self) -> Known:
+        """What scores compare with; made once, since what it is fitted to them is kept with it."""
+        return Known(**{name: getattr(self, name) for name in REFERENCE_ARRAYS})
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.special import log_softmax, logsumexp, softmax
+
+from meter_pipeline.core.class_gaussians import ClassGaussians
 
 NEIGHBOURS = 3
 """Nearest photos whose similarities are averaged."""
@@ -41,6 +44,24 @@ class Known:
     pretrained: np.ndarray
     tuned: np.ndarray
     colours: np.ndarray
+
+    @cached_property
+    def pretrained_gaussians(self) -> ClassGaussians | None:
+        """The classes in pretrained embeddings; None where photos are too few."""
+        return self._gaussians(self.pretrained)
+
+    @cached_property
+    def tuned_gaussians(self) -> ClassGaussians | None:
+        """The classes in tuned embeddings; None where photos are too few."""
+        return self._gaussians(self.tuned)
+
+    @cached_property
+    def joint_gaussians(self) -> ClassGaussians | None:
+        """The classes in both embeddings side by side; None where photos are too few."""
+        return self._gaussians(_joint(self))
+
+    def _gaussians(self, embeddings: np.ndarray) -> ClassGaussians | None:
+        return ClassGaussians.fit(embeddings, self.labels) if len(embeddings) > 1 else None
 
 
 @dataclass(frozen=True)
@@ -131,6 +152,14 @@ def _mean_of_largest(similarity: np.ndarray) -> np.ndarray:
     return np.sort(similarity, axis=1)[:, -NEIGHBOURS:].mean(axis=1)
 
 
+def _joint(photos: Known | Seen) -> np.ndarray:
+    return np.concatenate([photos.tuned, photos.pretrained], axis=1)
+
+
+def _nearness(gaussians: ClassGaussians | None, embeddings: np.ndarray) -> np.ndarray:
+    return -gaussians.relative_distance(embeddings) if gaussians is not None else np.zeros(len(embeddings))
+
+
 def _margin(seen: Seen, _: Known) -> np.ndarray:
     two = np.sort(log_softmax(seen.logits, axis=1), axis=1)[:, -2:]
     return two[:, -1] - two[:, 0]
@@ -149,8 +178,11 @@ SCORES: dict[str, Score] = {
     "tuned similarity": lambda seen, known: class_similarity(seen.tuned, seen.predicted, known.tuned, known.labels),
     "pretrained neighbours": lambda seen, known: _mean_of_largest(seen.pretrained @ known.pretrained.T),
     "tuned neighbours": lambda seen, known: _mean_of_largest(seen.tuned @ known.tuned.T),
+    "pretrained Mahalanobis": lambda seen, known: _nearness(known.pretrained_gaussians, seen.pretrained),
+    "tuned Mahalanobis": lambda seen, known: _nearness(known.tuned_gaussians, seen.tuned),
+    "joint Mahalanobis": lambda seen, known: _nearness(known.joint_gaussians, _joint(seen)),
     FAMILIAR_COLOURS: lambda seen, known: familiar_colours(seen.colours, seen.predicted, known.colours, known.labels),
 }
 """By name: softmax (Hendrycks and Gimpel 2017), max-logit (Hendrycks et al. 2022), energy (Liu et al. 2020), GEN, and
-cosine similarity to the known photos: of the predicted class, or of any (Sun et al. 2022); and colours. Higher is more
-like them."""
+cosine similarity to the known photos: of the predicted class, or of any (Sun et al. 2022); relative Mahalanobis
+distance (Ren et al. 2021); and colours. Higher is more like them."""

@@ -183,16 +183,16 @@ def cluster_everything(data_dir: Path, rows: pd.DataFrame, *, plain: bool = Fals
     from sklearn.preprocessing import StandardScaler
 
     from meter_pipeline.core.clustering import cluster
-    from meter_pipeline.core.discovery import CLUSTERED_COLUMNS
+    from meter_pipeline.core.discovery import compared
     from meter_pipeline.core.feature_table import features_of
     from meter_pipeline.core.layout import Layout
     from meter_pipeline.core.model_store import load_model
-    from meter_pipeline.core.scores import normalised
     from meter_pipeline.core.tables import IMAGE_FEATURES
 
     layout = Layout(data_dir)
     rows = rows.drop_duplicates("image_id").sort_values("image_id")
-    features = features_of(layout.lake, IMAGE_FEATURES, load_model(layout).version, rows["image_id"].tolist())
+    model = load_model(layout)
+    features = features_of(layout.lake, IMAGE_FEATURES, model.version, rows["image_id"].tolist())
     if plain:
         from hdbscan import HDBSCAN
 
@@ -200,8 +200,7 @@ def cluster_everything(data_dir: Path, rows: pd.DataFrame, *, plain: bool = Fals
             StandardScaler().fit_transform(features.embedding)
         )
     else:
-        compared = [normalised(getattr(features, column)) for column in CLUSTERED_COLUMNS]
-        labels = cluster(np.concatenate(compared, axis=1)).labels
+        labels = cluster(compared(features.embedding, features.pretrained_embedding, model.reference.known)).labels
     return rows.set_index("image_id").loc[features.image_ids].assign(cluster_id=labels).reset_index()
 
 

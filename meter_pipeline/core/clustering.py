@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import hdbscan
 import numpy as np
@@ -15,6 +15,7 @@ from sklearn.preprocessing import normalize
 from threadpoolctl import threadpool_limits
 
 from meter_pipeline.core.cluster_metrics import silhouette
+from meter_pipeline.core.cluster_parts import cut_into_parts
 from meter_pipeline.core.reduction import reduce_umap
 from meter_pipeline.errors import MeterError
 
@@ -28,6 +29,10 @@ NEIGHBORS = 10
 SMALLEST_CHOSEN, LARGEST_CHOSEN = 4, 50
 """Bounds of the smallest cluster that is chosen by set size."""
 TINY_CLUSTER_SIZE = 3
+SMALLEST_PART, SHARE_OF_PART = 3, 0.6
+"""Smallest part that a cluster is cut into: so many photos, and that share of the smallest cluster."""
+REDUCED = "UMAP + HDBSCAN"
+"""Method of all but tiny sets."""
 GIANT_SHARE = 0.8
 """A cluster with more of the photos than this may only say that all show meters: its parts are looked at too."""
 SAME_PHOTO_DECIMALS = 4
@@ -106,6 +111,11 @@ def cluster(embeddings: np.ndarray, *, min_cluster_size: int | None = None, seed
             found, parameters, note = _cluster_reduced(different, size, seed)
         else:
             found, parameters, note = _cluster_large(different, size, seed)
+        if parameters["method"] == REDUCED:
+            smallest = min_cluster_size or max(SMALLEST_PART, round(SHARE_OF_PART * size))
+            parts = cut_into_parts(different, found.labels, smallest)
+            parameters["cut"] = len(set(parts.tolist())) - len(set(found.labels.tolist()))
+            found = replace(found, labels=parts)
         labels = _with_many_copies(found.labels, copies, int(parameters["min_cluster_size"]))
     membership = found.membership
     membership = np.where(labels == NOISE, 0.0, np.where(membership == 0.0, 1.0, membership))
@@ -167,7 +177,7 @@ def _cluster_reduced(unit: np.ndarray, size: int, seed: int) -> tuple[_Found, Pa
     samples = (size + 1) // 2
     reduced = reduce_umap(unit, dimensions=DIMENSIONS, neighbors=neighbors, seed=seed)
     parameters: Parameters = {
-        "method": "UMAP + HDBSCAN",
+        "method": REDUCED,
         "neighbors": neighbors,
         "dimensions": DIMENSIONS,
         "min_cluster_size": size,

@@ -47,12 +47,14 @@ class FoldAnswers:
         seen: the photos, held out first, then hidden.
         known: the fold's train photos.
         labels: class a photo as an index into the fold's classes; -1 where hidden.
+        classes: the fold's classes, as indices into all.
         rows: row among the training photos, a photo.
     """
 
     seen: Seen
     known: Known
     labels: np.ndarray
+    classes: np.ndarray
     rows: np.ndarray
 
 
@@ -179,6 +181,7 @@ def _answers(
             colours=photos.colours[fold.train],
         ),
         labels=labels,
+        classes=classes,
         rows=rows,
     )
 

@@ -70,7 +70,6 @@ def decide(
     scores = guard.score(seen, reference.known)
     nearest = nearest_known(seen.pretrained, reference.pretrained)
     calibrated = at_temperature(probabilities, model.card.temperature).max(axis=1)
-    threshold = guard.threshold if rules.guard else None
     rows = []
     for i, image_id in enumerate(features.image_ids):
         row: dict[str, object] = {"image_id": image_id}
@@ -85,6 +84,7 @@ def decide(
         row["nearest_known"] = reference.image_ids[nearest[i]] if nearest[i] >= 0 else None
         row["nearest_known_class"] = model.classes[reference.labels[nearest[i]]] if nearest[i] >= 0 else None
         luma = (brightness or {}).get(image_id)
+        threshold = guard.threshold_of(str(row["top1_class"])) if rules.guard else None
         row["final_prediction"], row["rule"], row["reason"] = _judge(row, rules, threshold, luma)
         rows.append(row)
     return pd.DataFrame(rows, columns=DECISION_COLUMNS)

@@ -22,7 +22,7 @@ from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.meter_likeness import learn_meters
 from meter_pipeline.core.model_store import list_models, load_model
 from meter_pipeline.core.same_meter import hash_photos, same_meter_groups
-from meter_pipeline.core.scores import normalised
+from meter_pipeline.core.scores import Known, normalised, side_by_side
 from meter_pipeline.core.tables import (
     CLUSTER_EVENTS,
     CLUSTER_SUMMARY,
@@ -35,10 +35,8 @@ from meter_pipeline.errors import MeterError
 
 log = logging.getLogger(__name__)
 
-METHOD_VERSION = "2"
+METHOD_VERSION = "3"
 """Raised by hand when the clustering gives other clusters for the same embeddings: the next run clusters anew."""
-CLUSTERED_COLUMNS = ("embedding",)
-"""Columns of `unknown_embeddings` that are compared; several are put side by side, each at length 1."""
 WEAK_SILHOUETTE = 0.12
 """Photos of one design fall apart at 0.03 to 0.14, those of several designs at 0.14 to 0.34 (0004-clusters.md)."""
 
@@ -135,7 +133,7 @@ def _output_versions(lake: Lake) -> dict[str, str]:
 def _cluster(layout: Layout, min_cluster_size: int | None, seed: int, anew: bool) -> Discovery:
     lake = layout.lake
     table = lake.read(UNKNOWN_EMBEDDINGS).sort_by("image_id")
-    unit, image_ids = _compared(table), table["image_id"].to_pylist()
+    unit, image_ids = _compared(layout, table), table["image_id"].to_pylist()
     model_version = table["model_version"][0].as_py() if image_ids else None
     found_with = f"{METHOD_VERSION} {model_version} {min_cluster_size or 'auto'} {seed}"
     stored, events = lake.frame(UNKNOWN_CLUSTERS), lake.frame(CLUSTER_EVENTS)
@@ -234,8 +232,22 @@ def _look_like_meters(layout: Layout, table: pa.Table) -> np.ndarray | None:
     return None if meters is None else meters.looks_like_a_meter(normalised(vectors(table, "pretrained_embedding")))
 
 
-def _compared(table: pa.Table) -> np.ndarray:
-    """Return what is compared, photos x dimensions: the chosen columns side by side, each at length 1."""
+def compared(embedding: np.ndarray, pretrained: np.ndarray, known: Known | None) -> np.ndarray:
+    """Return what clusters are found in: the tuned embedding, and both whitened by the known classes beside it.
+
+    Args:
+        embedding: after fine-tuning, photos x dimensions.
+        pretrained: before fine-tuning, photos x dimensions.
+        known: the model's train photos; None: they are not there any more, and the tuned embedding is taken alone.
+    """
+    tuned = normalised(embedding)
+    gaussians = known.joint_gaussians if known is not None and len(tuned) else None
+    if gaussians is None:
+        return tuned
+    return np.concatenate([tuned, gaussians.whitened(side_by_side(tuned, normalised(pretrained)))], axis=1)
+
+
+def _compared(layout: Layout, table: pa.Table) -> np.ndarray:
     models = sorted(set(table["model_version"].to_pylist()))
     if len(models) > 1:
         raise MeterError(
@@ -243,7 +255,8 @@ def _compared(table: pa.Table) -> np.ndarray:
             where=UNKNOWN_EMBEDDINGS.name,
             fix="Run batch_predictions and unknown_embeddings again, so that all are of the champion.",
         )
-    return np.concatenate([normalised(vectors(table, column)) for column in CLUSTERED_COLUMNS], axis=1)
+    known = load_model(layout, models[0]).reference.known if models and models[0] in list_models(layout) else None
+    return compared(vectors(table, "embedding"), vectors(table, "pretrained_embedding"), known)
 
 
 def _finished_revision(clusters: pd.DataFrame, events: pd.DataFrame) -> int:

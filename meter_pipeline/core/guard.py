@@ -8,7 +8,7 @@ hidden in turn (`cross_fitting`); the threshold is set on known photos that were
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,9 @@ from meter_pipeline.core.colours import COLOURS
 from meter_pipeline.core.scores import FAMILIAR_COLOURS, SCORES, Known, Seen, class_similarity
 
 CANDIDATES: tuple[tuple[str, ...], ...] = (
-    (
-        *("tuned Mahalanobis", "pretrained Mahalanobis", "tuned similarity", "pretrained similarity"),
-        FAMILIAR_COLOURS,
-    ),
+    ("tuned Mahalanobis", "joint Mahalanobis", "pretrained similarity", FAMILIAR_COLOURS),
+    ("tuned Mahalanobis", "joint Mahalanobis", "pretrained similarity"),
     ("tuned Mahalanobis", "pretrained Mahalanobis", "joint Mahalanobis", "pretrained similarity", FAMILIAR_COLOURS),
-    ("tuned Mahalanobis", "pretrained Mahalanobis", "generalized entropy", "pretrained similarity", FAMILIAR_COLOURS),
     ("generalized entropy", "max-logit", "pretrained similarity", "tuned similarity", FAMILIAR_COLOURS),
     ("generalized entropy", "max-logit", "pretrained similarity", "tuned similarity"),
     ("soft softmax", "pretrained similarity"),
@@ -42,7 +39,7 @@ LOW_QUANTILE, DEVIATIONS_BELOW = 0.05, 1.645
 """Of a normal distribution this quantile lies that many standard deviations below the median."""
 LOWEST = -8.0
 """See `Guard.lowest`: one odd reflection must not outweigh all that speaks for a class."""
-SURENESS = 0.80
+SURENESS = 0.90
 """Chance that no more known photos are flagged than asked for, as far as the held-out ones speak for new ones."""
 FEWEST_HELD_OUT = 40
 """Held-out known photos below which they set no threshold."""
@@ -75,11 +72,17 @@ class Guard:
         terms: what is added up.
         threshold: the sum below which a photo is flagged; None: nothing is (too few photos to choose one).
         lowest: standardised scores below are taken for this, so that none decides alone; None: they are as they are.
+        class_thresholds: higher thresholds, by the class that a photo is named; of classes with enough held-out photos.
     """
 
     terms: tuple[Term, ...]
     threshold: float | None
     lowest: float | None = None
+    class_thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def threshold_of(self, name: str) -> float | None:
+        """Return the sum that a photo named so must reach; None where the guard is off."""
+        return self.class_thresholds.get(name, self.threshold)
 
     def score(self, seen: Seen, known: Known) -> np.ndarray:
         """Return the sum, a photo; higher is more like the known ones."""
@@ -90,13 +93,13 @@ class Guard:
 
     def as_card(self) -> dict[str, Any]:
         """Return it as the model card keeps it."""
-        return {"terms": [vars(term) for term in self.terms], "threshold": self.threshold, "lowest": self.lowest}
+        return asdict(self)
 
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> Guard:
         """Read it from a model card; one without terms is of a model that compared pretrained embeddings alone."""
         terms = tuple(Term(**term) for term in card.get("terms", [])) or (Term("pretrained similarity", 0.0, 1.0),)
-        return cls(terms, card.get("threshold"), card.get("lowest"))
+        return cls(terms, card.get("threshold"), card.get("lowest"), card.get("class_thresholds", {}))
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,14 @@ class FittedGuard:
 
 
 def held_out_rows(
-    seen: Seen, known: Known, labels: np.ndarray, *, image_ids: Sequence[str], classes: Sequence[str], fold: int
+    seen: Seen,
+    known: Known,
+    labels: np.ndarray,
+    *,
+    image_ids: Sequence[str],
+    classes: Sequence[str],
+    outputs: Sequence[str],
+    fold: int,
 ) -> pd.DataFrame:
     """Return a row a photo that a model was not shown: what it is, and all scores.
 
@@ -141,12 +151,15 @@ def held_out_rows(
         labels: index of the photo's class among the model's; -1 where that class was hidden from it.
         image_ids: the photos.
         classes: name of the photo's class, a photo.
+        outputs: names of the model's classes.
         fold: number of the fold; -1 for the model itself.
 
     Returns:
-        Columns image_id, class, fold, hidden, correct, confidence (softmax of the first, 0 to 1) and the `SCORES`.
+        Columns image_id, class, predicted, fold, hidden, correct, confidence (softmax of the first, 0 to 1) and the
+        `SCORES`.
     """
     rows = pd.DataFrame({"image_id": list(image_ids), "class": list(classes), "fold": fold, "hidden": labels < 0})
+    rows["predicted"] = np.asarray(outputs, dtype=object)[seen.predicted] if len(labels) else None
     rows["correct"] = seen.predicted == labels
     rows["confidence"] = softmax(seen.logits, axis=1).max(axis=1)
     return rows.assign(**{name: score(seen, known) for name, score in SCORES.items()})
@@ -161,6 +174,7 @@ def no_held_out_rows() -> pd.DataFrame:
         np.zeros(0, np.int64),
         image_ids=[],
         classes=[],
+        outputs=[],
         fold=OWN,
     )
 
@@ -212,8 +226,12 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
     score, threshold, flagged = flagged_by(chosen)
     is_own = medians.index == OWN
     typical = medians[is_own if is_own.any() else ~is_own].mean()
-    # The val photos chose the epoch, so that the model is surer of them than of others: the wider spread of the two.
-    widest = pd.DataFrame([spreads[is_own].mean(), spreads[~is_own].mean()]).max()
+    # The val photos chose the epoch, so that the model is surer of them than of new photos; a fold's model saw fewer
+    # photos, and is less sure. The truth lies between: the geometric mean of the two spreads.
+    between = np.exp(np.log(pd.DataFrame([spreads[is_own].mean(), spreads[~is_own].mean()])).mean())
+    class_thresholds = _class_thresholds(held_out[~hidden], score[~hidden], threshold, known_flagged)
+    limits = held_out["predicted"].map(class_thresholds).fillna(threshold).to_numpy(np.float64)
+    flagged = unsure | (score < limits)
     notes = []
     if not hidden.any():
         notes.append("No classes were hidden: what it catches of unknown types is not measured.")
@@ -221,9 +239,10 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
         notes.append(f"Off: the softmax rule alone flags {unsure[folds == OWN].mean():.0%} of the known photos.")
     return FittedGuard(
         guard=Guard(
-            terms=tuple(Term(*term) for term in zip(chosen, typical[list(chosen)], widest[list(chosen)], strict=True)),
+            terms=tuple(Term(*term) for term in zip(chosen, typical[list(chosen)], between[list(chosen)], strict=True)),
             threshold=threshold if np.isfinite(threshold) else None,
             lowest=LOWEST,
+            class_thresholds=class_thresholds,
         ),
         held_out=held_out.assign(guard_score=score),
         hidden_caught=float(flagged[hidden].mean()) if hidden.any() else None,
@@ -242,13 +261,32 @@ def _standardised(
 def _threshold(score: np.ndarray, unsure: np.ndarray, known_flagged: float) -> float:
     """Return the sum that, with the softmax rule, flags at most that share of known photos, `SURENESS` sure.
 
-    Of n photos, the share of new ones below the k-th lowest is distributed as beta(k, n + 1 - k). Few photos cannot
-    make sure; there the lowest is the threshold.
+    Few photos cannot make sure; there the lowest is the threshold.
     """
     ordered = np.sort(np.where(unsure, -np.inf, score))
-    places = np.arange(1, len(ordered) + 1)
-    sure = beta.cdf(known_flagged, places, len(ordered) + 1 - places) >= SURENESS
-    return float(ordered[max(int(sure.sum()) - 1, 0)])
+    return float(ordered[max(_surely_below(len(ordered), known_flagged), 1) - 1])
+
+
+def _surely_below(count: int, share: float) -> int:
+    """Return which of `count` photos, from the lowest, has at most that share of new ones below, `SURENESS` sure.
+
+    The share of new ones below the k-th is distributed as beta(k, count + 1 - k). 0: not even the lowest.
+    """
+    places = np.arange(1, count + 1)
+    return int(np.sum(beta.cdf(share, places, count + 1 - places) >= SURENESS))
+
+
+def _class_thresholds(
+    known: pd.DataFrame, score: np.ndarray, threshold: float, known_flagged: float
+) -> dict[str, float]:
+    """Return the thresholds of classes whose photos score so high that the common one would let strangers pass."""
+    found = {}
+    for name, rows in known.reset_index(drop=True).groupby("predicted").groups.items():
+        if np.isfinite(threshold) and _surely_below(len(rows), known_flagged):
+            own = _threshold(score[rows], np.zeros(len(rows), bool), known_flagged)
+            if own > threshold:
+                found[str(name)] = own
+    return found
 
 
 def _similarity_alone(known: Known, held_out: pd.DataFrame, known_flagged: float) -> FittedGuard:

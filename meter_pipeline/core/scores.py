@@ -58,7 +58,7 @@ class Known:
     @cached_property
     def joint_gaussians(self) -> ClassGaussians | None:
         """The classes in both embeddings side by side; None where photos are too few."""
-        return self._gaussians(_joint(self))
+        return self._gaussians(side_by_side(self.tuned, self.pretrained))
 
     def _gaussians(self, embeddings: np.ndarray) -> ClassGaussians | None:
         return ClassGaussians.fit(embeddings, self.labels) if len(embeddings) > 1 else None
@@ -152,8 +152,9 @@ def _mean_of_largest(similarity: np.ndarray) -> np.ndarray:
     return np.sort(similarity, axis=1)[:, -NEIGHBOURS:].mean(axis=1)
 
 
-def _joint(photos: Known | Seen) -> np.ndarray:
-    return np.concatenate([photos.tuned, photos.pretrained], axis=1)
+def side_by_side(tuned: np.ndarray, pretrained: np.ndarray) -> np.ndarray:
+    """Return both embeddings of each photo in one row."""
+    return np.concatenate([tuned, pretrained], axis=1)
 
 
 def _nearness(gaussians: ClassGaussians | None, embeddings: np.ndarray) -> np.ndarray:
@@ -180,7 +181,9 @@ SCORES: dict[str, Score] = {
     "tuned neighbours": lambda seen, known: _mean_of_largest(seen.tuned @ known.tuned.T),
     "pretrained Mahalanobis": lambda seen, known: _nearness(known.pretrained_gaussians, seen.pretrained),
     "tuned Mahalanobis": lambda seen, known: _nearness(known.tuned_gaussians, seen.tuned),
-    "joint Mahalanobis": lambda seen, known: _nearness(known.joint_gaussians, _joint(seen)),
+    "joint Mahalanobis": lambda seen, known: _nearness(
+        known.joint_gaussians, side_by_side(seen.tuned, seen.pretrained)
+    ),
     FAMILIAR_COLOURS: lambda seen, known: familiar_colours(seen.colours, seen.predicted, known.colours, known.labels),
 }
 """By name: softmax (Hendrycks and Gimpel 2017), max-logit (Hendrycks et al. 2022), energy (Liu et al. 2020), GEN, and

@@ -224,11 +224,18 @@ class _Trainer:
         for number, fold in enumerate(folds):
             ids = [self.train.image_ids[row] for row in fold.rows]
             names = [self.classes[self.train.labels[row]] for row in fold.rows]
-            parts.append(held_out_rows(fold.seen, fold.known, fold.labels, image_ids=ids, classes=names, fold=number))
+            outputs = [self.classes[place] for place in fold.classes]
+            parts.append(
+                held_out_rows(
+                    *(fold.seen, fold.known, fold.labels), image_ids=ids, classes=names, outputs=outputs, fold=number
+                )
+            )
         if val is not None:
-            labels = self.val.labels.numpy()
+            ids, labels = self.val.image_ids, self.val.labels.numpy()
             names = [self.classes[label] for label in labels]
-            parts.append(held_out_rows(val, known, labels, image_ids=self.val.image_ids, classes=names, fold=OWN))
+            parts.append(
+                held_out_rows(val, known, labels, image_ids=ids, classes=names, outputs=self.classes, fold=OWN)
+            )
         return pd.concat(parts, ignore_index=True) if parts else no_held_out_rows()
 
     def _temperature(self, val: Seen | None, folds: Sequence[FoldAnswers]) -> float:

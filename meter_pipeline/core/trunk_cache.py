@@ -19,6 +19,8 @@ from meter_pipeline.core.preprocess import Preprocess
 
 _logger = logging.getLogger(__name__)
 PHOTOS_AHEAD = 16
+SAMPLES_A_PASS = {"cpu": 4, "cuda": 64}
+"""Samples a forward pass, by device: 12 at once take a third longer each on a processor, whose cache is too small."""
 PROGRESS_INTERVAL_S = 10.0
 
 
@@ -80,6 +82,8 @@ class TrunkCache:
             [np.asarray(self.preprocess.view(source, views[i % len(views)])) for i, source in enumerate(sources)]
         )
         with torch.inference_mode():
-            maps = self.backbone.trunk(self.preprocess.normalise(pixels).to(self.device))
+            size = SAMPLES_A_PASS[self.device.type]
+            passes = [pixels[start : start + size] for start in range(0, samples, size)]
+            maps = torch.cat([self.backbone.trunk(self.preprocess.normalise(some).to(self.device)) for some in passes])
         with replacing(self._file(image_id, samples)) as temporary, temporary.open("wb") as handle:
             np.save(handle, maps.cpu().numpy().astype(np.float16))

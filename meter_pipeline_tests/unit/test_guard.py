@@ -57,8 +57,9 @@ def train_photos(each: int = 20, seed: int = 1) -> Known:
 
 
 def rows(answers: Seen, known: Known, labels: np.ndarray, fold: int) -> pd.DataFrame:
-    ids = [f"{fold}-{number}" for number in range(len(labels))]
-    return held_out_rows(answers, known, labels, image_ids=ids, classes=[str(label) for label in labels], fold=fold)
+    ids, names = [f"{fold}-{number}" for number in range(len(labels))], [str(label) for label in labels]
+    outputs = [f"OF_{fold}_{number}" for number in range(answers.logits.shape[1])]
+    return held_out_rows(answers, known, labels, image_ids=ids, classes=names, outputs=outputs, fold=fold)
 
 
 def fold(hidden: list[int], number: int, each: int = 20) -> pd.DataFrame:
@@ -96,7 +97,7 @@ def test_what_it_catches_of_hidden_classes_is_measured_with_the_softmax_rule() -
     fitted = fit_guard(train_photos(), FOLDS, known_flagged=0.05)
     assert fitted.hidden_caught is not None
     assert fitted.hidden_caught > 0.9
-    assert 0.02 < fitted.known_flagged <= 0.05
+    assert 0.01 < fitted.known_flagged <= 0.05
     assert "never shown, it caught" in fitted.summary
     assert set(fitted.tried) == {*(" + ".join(candidate) for candidate in CANDIDATES), *SCORES}
     of_hidden = fitted.held_out["hidden"]
@@ -120,7 +121,7 @@ def test_without_anything_held_out_it_compares_with_the_train_photos_alone() -> 
     assert 0 < fitted.guard.threshold < 1
 
 
-def test_no_more_known_photos_are_flagged_than_asked_for_in_four_of_five_draws() -> None:
+def test_no_more_known_photos_are_flagged_than_asked_for_in_nine_of_ten_draws() -> None:
     flagged = []
     for draw in range(60):
         of_known, labels = photos(KNOWN_CENTRES, 15, 1000 + draw)
@@ -128,8 +129,8 @@ def test_no_more_known_photos_are_flagged_than_asked_for_in_four_of_five_draws()
         fitted = fit_guard(known, rows(seen(of_known), known, labels, OWN), known_flagged=0.05)
         new, _ = photos(KNOWN_CENTRES, 100, 5000 + draw)
         flagged.append(np.mean(fitted.guard.score(seen(new), known) < (fitted.guard.threshold or 0.0)))
-    assert np.mean(np.array(flagged) <= 0.05) >= 0.7
-    assert np.mean(flagged) > 0.02
+    assert np.mean(np.array(flagged) <= 0.05) >= 0.8
+    assert np.mean(flagged) > 0.01
 
 
 def test_a_plate_of_another_colour_is_another_type() -> None:
@@ -141,6 +142,23 @@ def test_a_plate_of_another_colour_is_another_type() -> None:
     assert fitted.guard.threshold is not None
     assert np.mean(fitted.guard.score(new, known) < fitted.guard.threshold) < 0.1
     assert np.mean(fitted.guard.score(repainted, known) < fitted.guard.threshold) > 0.5
+
+
+def test_a_class_whose_photos_all_look_alike_has_a_higher_threshold_where_enough_are_held_out() -> None:
+    """What is far for a class of one burst after another is near for the others, and would pass by their threshold."""
+    steady, _ = photos(KNOWN_CENTRES[:1], 40, 21, spread=0.03)
+    others, labels = photos(KNOWN_CENTRES[1:], 8, 22)
+    train, held = (np.concatenate([steady[half], others[half]]) for half in (slice(None, None, 2), slice(1, None, 2)))
+    held = np.concatenate([held, photos(KNOWN_CENTRES[:1], 40, 23, spread=0.03)[0]])
+    train_labels = np.concatenate([np.zeros(20, np.int64), labels[::2] + 1])
+    held_labels = np.concatenate([np.zeros(20, np.int64), labels[1::2] + 1, np.zeros(40, np.int64)])
+    known = known_of(train, train_labels)
+    guard = fit_guard(known, rows(seen(held), known, held_labels, OWN), known_flagged=0.05).guard
+    assert guard.threshold is not None
+    assert set(guard.class_thresholds) == {f"OF_{OWN}_0"}
+    assert guard.threshold_of(f"OF_{OWN}_0") > guard.threshold
+    assert guard.threshold_of(f"OF_{OWN}_1") == guard.threshold
+    assert Guard.from_card(json.loads(json.dumps(guard.as_card()))) == guard
 
 
 def test_too_few_photos_make_no_threshold() -> None:

@@ -30,10 +30,10 @@ from meter_pipeline.core.cluster_growth import keep_places
 from meter_pipeline.core.cluster_ids import match_clusters
 from meter_pipeline.core.cluster_metrics import cluster_scores
 from meter_pipeline.core.clustering import cluster
-from meter_pipeline.core.guard import normalised
 from meter_pipeline.core.meter_likeness import learn_meters
 from meter_pipeline.core.preprocess import Preprocess
 from meter_pipeline.core.reduction import reduce_umap
+from meter_pipeline.core.scores import normalised
 
 MIXES = 5
 DESIGNS_A_MIX = 12

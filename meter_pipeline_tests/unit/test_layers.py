@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import yaml
 
 PACKAGE = Path(__file__).resolve().parents[2] / "meter_pipeline"
 PROJECT = PACKAGE.parent
+BENCHMARKS = PROJECT / "benchmarks"
 
 ALLOWED = {
     "errors": set(),
@@ -96,3 +98,13 @@ def test_workspace_and_pyproject_name_the_same_module_and_location() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["dg"]["project"]
     assert entry["module_name"] == project["code_location_target_module"] == "meter_pipeline.definitions"
     assert entry["location_name"] == project["code_location_name"] == "meter_pipeline"
+
+
+@pytest.mark.parametrize("script", sorted(BENCHMARKS.glob("*.py")), ids=lambda path: path.stem)
+def test_benchmarks_use_names_that_exist(script: Path) -> None:
+    """They run for half an hour and only now and then: once one had been importing a name that had moved."""
+    imports = [node for node in ast.walk(ast.parse(script.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)]
+    ours = [(node.module, name.name) for node in imports for name in node.names if str(node.module).startswith("meter")]
+    assert ours
+    for module, name in ours:
+        assert hasattr(importlib.import_module(str(module)), name), f"{module}.{name}"

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.numpy import load_file, save_file
 
 from meter_pipeline.core.backbones import load_backbone
 from meter_pipeline.core.decision import DecisionRules, decide
@@ -279,6 +280,28 @@ def test_a_damaged_or_missing_weights_file_is_refused(
     weights.unlink()
     with pytest.raises(WeightsError, match="weights file is missing"):
         load_model(Layout(tmp_path))
+
+
+def test_a_model_from_before_colours_were_kept_answers_with_its_own_guard(
+    trained: tuple[Layout, pd.DataFrame, ModelCard, list[EpochRecord]], tmp_path: Path
+) -> None:
+    layout, split, _, _ = trained
+    folder = copy_of_model(layout, tmp_path)
+    arrays = load_file(folder / "reference.safetensors")
+    ids = json.dumps(load_model(layout).reference.image_ids)
+    del arrays["colours"]
+    save_file(arrays, folder / "reference.safetensors", metadata={"image_ids": ids})
+    described = read_json(folder / "model.json")
+    described["guard"] = {
+        "terms": [{"score": "pretrained similarity", "median": 0.8, "spread": 0.1}],
+        "threshold": -9.0,
+    }
+    write_json(folder / "model.json", described)
+    set_champion(Layout(tmp_path), folder.name, reason="a test")
+    photo = layout.raw / split["path"].iloc[0]
+    old = predict_photos(Layout(tmp_path), [photo], load_settings(data_dir=tmp_path))[0]
+    assert old.rule == "accepted"
+    assert old.guard_score == pytest.approx(2.0, abs=0.2)  # (1 - 0.8) / 0.1: it is a train photo
 
 
 def test_the_card_says_what_a_person_needs(

@@ -1,0 +1,60 @@
+"""Parts of clusters: two designs that one cluster holds are cut apart, one design stays whole."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meter_pipeline.core.cluster_parts import MOST_LOOKED_AT, cut_into_parts
+from meter_pipeline.core.scores import normalised
+
+WIDTH = 40
+
+
+def designs(*counts: int, spread: float = 0.08, seed: int = 0) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    centres = normalised(random.normal(size=(len(counts), WIDTH)))
+    return normalised(np.repeat(centres, counts, axis=0) + spread * random.normal(size=(sum(counts), WIDTH)))
+
+
+def test_two_designs_in_one_cluster_are_cut_and_the_larger_keeps_its_label() -> None:
+    labels = np.concatenate([np.zeros(20, np.int64), np.ones(12, np.int64), [-1]])
+    unit = np.concatenate([designs(16, 4, 12), designs(1, seed=9)])
+    cut = cut_into_parts(unit, labels, 3)
+    assert cut.tolist() == [0] * 16 + [2] * 4 + [1] * 12 + [-1]
+
+
+def test_three_designs_in_one_cluster_become_three() -> None:
+    cut = cut_into_parts(designs(9, 7, 5), np.zeros(21, np.int64), 3)
+    assert [len(set(part.tolist())) for part in np.split(cut, [9, 16])] == [1, 1, 1]
+    assert len(set(cut.tolist())) == 3
+
+
+def test_one_design_stays_whole_and_so_does_a_part_that_is_too_small() -> None:
+    others = designs(30, 30, seed=3)
+    one = np.concatenate([designs(40), others])
+    labels = np.repeat([0, 1, 2], [40, 30, 30])
+    assert cut_into_parts(one, labels, 3).tolist() == labels.tolist()
+    two_of_another = np.concatenate([designs(20, 2), others])
+    labels = np.repeat([0, 1, 2], [22, 30, 30])
+    assert cut_into_parts(two_of_another, labels, 3).tolist() == labels.tolist()
+
+
+def test_clusters_over_the_limit_are_left() -> None:
+    labels = np.zeros(MOST_LOOKED_AT + 1, np.int64)
+    assert cut_into_parts(designs(1000, 1001), labels, 3).tolist() == labels.tolist()
+
+
+@given(st.lists(st.integers(-1, 4), min_size=1, max_size=40), st.integers(1, 5), st.integers(0, 2**16))
+def test_noise_stays_and_every_part_lies_in_one_cluster_and_is_large_enough(
+    places: list[int], smallest: int, seed: int
+) -> None:
+    labels = np.array(places)
+    unit = designs(*[1] * len(labels), seed=seed)
+    cut = cut_into_parts(unit, labels, smallest)
+    assert ((cut == -1) == (labels == -1)).all()
+    for name in set(cut.tolist()) - {-1}:
+        assert len(set(labels[cut == name].tolist())) == 1
+        whole = labels[cut == name][0]
+        assert (cut == name).sum() == (labels == whole).sum() or (cut == name).sum() >= smallest

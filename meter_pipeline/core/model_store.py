@@ -154,7 +154,7 @@ def save_model(
         card_fields: the card without `weights_sha256` and `created_at`.
         parts: trunk, pretrained_block, tuned_block, head.
         reference: the train photos' embeddings.
-        held_out: photos that were held out or hidden, with what the guard makes of them (`guard.held_out_rows`).
+        held_out: photos that were held out or hidden, with what the guard makes of them: `guard_fitting.held_out_rows`.
     """
     tensors = {
         f"{part}.{name}": tensor.detach().cpu().contiguous()

@@ -20,7 +20,7 @@ from meter_pipeline.core.calibration import fit_temperature
 from meter_pipeline.core.colours import photo_colours
 from meter_pipeline.core.compute import in_parallel, pick_device, set_training_threads
 from meter_pipeline.core.cross_fitting import FoldAnswers, cross_fit, make_folds
-from meter_pipeline.core.guard import OWN, FittedGuard, fit_guard, held_out_rows, no_held_out_rows
+from meter_pipeline.core.guard_fitting import OWN, FittedGuard, fit_guard, held_out_rows, no_held_out_rows
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.model_store import (
     REFERENCE_ARRAYS,

@@ -10,7 +10,7 @@ from torch import nn
 from meter_pipeline.core.backbones import load_backbone
 from meter_pipeline.core.colours import COLOURS
 from meter_pipeline.core.discovery import cluster_problems, cluster_unknowns
-from meter_pipeline.core.guard import no_held_out_rows
+from meter_pipeline.core.guard_fitting import no_held_out_rows
 from meter_pipeline.core.lake import Lake, vector_column, vectors
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.model_store import Reference, save_model

@@ -11,11 +11,10 @@ import pytest
 from scipy.special import softmax
 
 from meter_pipeline.core.colours import COLOURS
-from meter_pipeline.core.guard import (
+from meter_pipeline.core.guard import Guard, Term
+from meter_pipeline.core.guard_fitting import (
     CANDIDATES,
     OWN,
-    Guard,
-    Term,
     fit_guard,
     held_out_rows,
     leave_group_out_similarity,

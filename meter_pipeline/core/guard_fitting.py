@@ -29,7 +29,8 @@ CANDIDATES: tuple[tuple[str, ...], ...] = (
 )
 """Sums of scores, the default first: another one is taken where it catches clearly more of the hidden classes. All hold
 the pretrained similarity, without which junk passes."""
-CLEARLY_MORE = 0.03
+CLEARLY_MORE = 0.10
+"""A smaller difference says little: a dozen hidden classes stand for all types there are."""
 OWN = -1
 """Number that stands for a fold where photos were held out from the model itself."""
 SMALLEST_SPREAD, SMALLEST_SPREAD_OF_COLOURS = 1e-6, 0.01
@@ -38,7 +39,7 @@ LOW_QUANTILE, DEVIATIONS_BELOW = 0.05, 1.645
 """Of a normal distribution this quantile lies that many standard deviations below the median."""
 LOWEST = -8.0
 """See `Guard.lowest`: one odd reflection must not outweigh all that speaks for a class."""
-SURENESS = 0.90
+SURENESS = 0.80
 """Chance that no more known photos are flagged than asked for, as far as the held-out ones speak for new ones."""
 FEWEST_HELD_OUT = 40
 """Held-out known photos below which they set no threshold."""

@@ -24,7 +24,7 @@ test: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist loadfile # a file's tests stay together: they share what they made
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder # a file's tests stay together: they share what they made
 
 lock: ## pin what a fresh venv gets today (used as constraints, so that other systems skip what they lack)
 	rm -rf build/lock && $(PYTHON) -m venv build/lock

@@ -108,8 +108,8 @@ def embed_known(layout: Layout) -> int:
     embeddings = pd.DataFrame(
         {
             "image_id": [*reference.image_ids, *features.image_ids],
-            "embedding": [*reference.tuned, *normalised(features.embedding)],
-            "pretrained_embedding": [*reference.pretrained, *normalised(features.pretrained_embedding)],
+            "embedding": [*reference.known.tuned, *normalised(features.embedding)],
+            "pretrained_embedding": [*reference.known.pretrained, *normalised(features.pretrained_embedding)],
         }
     )
     rows = split[["image_id", "label", "split"]].merge(embeddings, on="image_id").sort_values("image_id")

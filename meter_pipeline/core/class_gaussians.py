@@ -1,4 +1,7 @@
-"""How far a photo lies from the classes in embedding space, where each is a Gaussian of one common shape."""
+"""How far a photo lies from the classes in embedding space, where each is a Gaussian of one common shape.
+
+Arrays and SciPy alone: the dashboard answers photos with it, and scikit-learn would add 70 MB to its process.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,15 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.covariance import ShrunkCovariance
-from sklearn.decomposition import PCA
-from sklearn.preprocessing import normalize
+from scipy.linalg import eigh, pinvh
 from threadpoolctl import threadpool_limits
 
 DIMENSIONS = 128
 """Principal components that distances are measured in."""
-MOST_FOR_COMPONENTS = 4000
+MOST_FOR_COMPONENTS = 2000
 """Photos that the components are found from; more make them no better, and a process wait at its first photo."""
 SHRINKAGE = 0.1
 """Share of a round shape in a covariance: a few hundred photos do not fill its small directions."""
-
 ROUNDER = 0.22
 """The same for `whitened`, on top (0.3 in all): designs never seen differ in directions that the known ones lack."""
 
@@ -27,16 +27,18 @@ class ClassGaussians:
     """Gaussians fitted to known photos.
 
     Attributes:
-        components: from embeddings to principal components.
+        centre: mean of the photos, dimensions.
+        components: principal directions, components x dimensions.
         class_means: classes x components.
-        within: covariance of photos about the mean of their class.
-        overall: covariance of all photos.
+        within: covariance of photos about the mean of their class, components x components, shrunk to a round shape.
+        overall: covariance of all photos, likewise.
     """
 
-    components: PCA
+    centre: np.ndarray
+    components: np.ndarray
     class_means: np.ndarray
-    within: ShrunkCovariance
-    overall: ShrunkCovariance
+    within: np.ndarray
+    overall: np.ndarray
 
     @classmethod
     def fit(cls, embeddings: np.ndarray, labels: np.ndarray) -> ClassGaussians:
@@ -46,16 +48,15 @@ class ClassGaussians:
             embeddings: L2-normalised, photos x dimensions.
             labels: index of the class, a photo.
         """
-        # Another number of threads gives other last bits; copies of one photo alone have no variance to divide by.
-        with threadpool_limits(1), np.errstate(invalid="ignore"):
+        with threadpool_limits(1):  # another number of threads gives other last bits
             some = embeddings[:: math.ceil(len(embeddings) / MOST_FOR_COMPONENTS)].astype(np.float64)
-            components = PCA(min(DIMENSIONS, len(some) - 1, some.shape[1]), random_state=0).fit(some)
-            points = components.transform(embeddings.astype(np.float64))
+            centre = some.mean(axis=0)
+            components = _principal_directions(some - centre)
+            points = (embeddings.astype(np.float64) - centre) @ components.T
             classes, places = np.unique(labels, return_inverse=True)
             means = np.stack([points[places == place].mean(axis=0) for place in range(len(classes))])
-            within = ShrunkCovariance(assume_centered=True, shrinkage=SHRINKAGE).fit(points - means[places])
-            overall = ShrunkCovariance(assume_centered=True, shrinkage=SHRINKAGE).fit(points)
-        return cls(components, means, within, overall)
+            within = _rounded(_covariance(points - means[places]), SHRINKAGE)
+            return cls(centre, components, means, within, _rounded(_covariance(points), SHRINKAGE))
 
     def whitened(self, embeddings: np.ndarray) -> np.ndarray:
         """Return points in which photos of one class vary alike in every direction, photos x components, length 1.
@@ -63,12 +64,10 @@ class ClassGaussians:
         What varies within known designs (light, distance, dirt) counts little, also between designs never seen.
         """
         with threadpool_limits(1):
-            size = len(self.within.covariance_)
-            round_part = np.trace(self.within.covariance_) / size * np.eye(size)
-            shape = (1 - ROUNDER) * self.within.covariance_ + ROUNDER * round_part
-            values, vectors = np.linalg.eigh(shape)
-            points = self.components.transform(embeddings.astype(np.float64)) @ vectors
-            return normalize(points / np.sqrt(np.maximum(values, 1e-12))).astype(np.float32)
+            values, vectors = eigh(_rounded(self.within, ROUNDER))
+            points = self._points(embeddings) @ vectors / np.sqrt(np.maximum(values, 1e-12))
+            lengths = np.linalg.norm(points, axis=1, keepdims=True)
+            return (points / np.maximum(lengths, 1e-12)).astype(np.float32)
 
     def relative_distance(self, embeddings: np.ndarray) -> np.ndarray:
         """Return the squared distance to the nearest class less that to the photos as a whole, a photo.
@@ -79,6 +78,38 @@ class ClassGaussians:
         if not len(embeddings):
             return np.zeros(0)
         with threadpool_limits(1):
-            points = self.components.transform(embeddings.astype(np.float64))
-            to_classes = np.stack([self.within.mahalanobis(points - mean) for mean in self.class_means])
-            return np.asarray(to_classes.min(axis=0) - self.overall.mahalanobis(points))
+            points, within, overall = self._points(embeddings), pinvh(self.within), pinvh(self.overall)
+            to_classes = np.stack([_squared_length(points - mean, within) for mean in self.class_means])
+            return np.asarray(to_classes.min(axis=0) - _squared_length(points, overall))
+
+    def _points(self, embeddings: np.ndarray) -> np.ndarray:
+        return (embeddings.astype(np.float64) - self.centre) @ self.components.T
+
+
+def _principal_directions(centred: np.ndarray) -> np.ndarray:
+    """Up to `DIMENSIONS` directions of largest variance, a row each; zeros for those along which nothing varies."""
+    photos, dimensions = centred.shape
+    count, side = min(DIMENSIONS, photos - 1, dimensions), min(photos, dimensions)
+    largest = (side - count, side - 1)
+    if dimensions <= photos:
+        return np.asarray(eigh(centred.T @ centred, subset_by_index=largest)[1].T)
+    # Of few photos the products of photos are fewer than those of dimensions, and have the same directions in them.
+    values, vectors = eigh(centred @ centred.T, subset_by_index=largest)
+    varies = values > 1e-12 * max(values[-1], 1e-12)
+    directions = vectors.T @ centred
+    lengths = np.linalg.norm(directions, axis=1, keepdims=True)
+    return np.where(varies[:, None], directions / np.where(lengths == 0, 1.0, lengths), 0.0)
+
+
+def _covariance(deviations: np.ndarray) -> np.ndarray:
+    return np.asarray(deviations.T @ deviations / len(deviations))
+
+
+def _rounded(covariance: np.ndarray, share: float) -> np.ndarray:
+    """Mix in a round shape of the same size (shrinkage as of Ledoit and Wolf 2004, its share fixed)."""
+    size = len(covariance)
+    return (1 - share) * covariance + share * np.trace(covariance) / size * np.eye(size)
+
+
+def _squared_length(points: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    return np.einsum("ij,jk,ik->i", points, precision, points, optimize=True)

@@ -36,9 +36,7 @@ def colour_shares(image: Image.Image) -> np.ndarray:
     pixels = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX), np.float32)
     means = pixels.mean(axis=(0, 1))
     balanced = (pixels * (means.mean() / np.maximum(means, 1.0))).clip(0, 255).astype(np.uint8)
-    lab = np.asarray(ImageCms.applyTransform(Image.fromarray(balanced), _to_lab())).astype(
-        np.int8
-    )  # a and b are signed
+    lab = np.asarray(ImageCms.applyTransform(Image.fromarray(balanced), _to_lab())).astype(np.int8)  # a, b are signed
     green_red, blue_yellow = (lab[..., channel].ravel().astype(np.float32) for channel in (1, 2))
     strength = np.digitize(np.hypot(green_red, blue_yellow), CHROMA_EDGES)
     hue = (np.arctan2(blue_yellow, green_red) / (2 * np.pi) % 1) * HUES

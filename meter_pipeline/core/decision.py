@@ -60,15 +60,15 @@ def decide(
         return pd.DataFrame({name: pd.Series(dtype=object) for name in DECISION_COLUMNS})
     probabilities = softmax(features.logits.astype(np.float64), axis=1)
     order = np.argsort(-probabilities, axis=1, kind="stable")
-    reference, guard = model.reference, Guard.from_card(model.card.guard)
+    known, guard = model.reference.known, Guard.from_card(model.card.guard)
     seen = Seen(
         logits=features.logits,
         pretrained=normalised(features.pretrained_embedding),
         tuned=normalised(features.embedding),
         colours=features.colours,
     )
-    scores = guard.score(seen, reference.known)
-    nearest = nearest_known(seen.pretrained, reference.pretrained)
+    scores = guard.score(seen, known)
+    nearest = nearest_known(seen.pretrained, known.pretrained)
     calibrated = at_temperature(probabilities, model.card.temperature).max(axis=1)
     rows = []
     for i, image_id in enumerate(features.image_ids):
@@ -81,8 +81,8 @@ def decide(
             )
         row["calibrated_confidence"] = round(float(calibrated[i]), CONFIDENCE_DECIMALS)
         row["guard_score"] = round(float(scores[i]), CONFIDENCE_DECIMALS)
-        row["nearest_known"] = reference.image_ids[nearest[i]] if nearest[i] >= 0 else None
-        row["nearest_known_class"] = model.classes[reference.labels[nearest[i]]] if nearest[i] >= 0 else None
+        row["nearest_known"] = model.reference.image_ids[nearest[i]] if nearest[i] >= 0 else None
+        row["nearest_known_class"] = model.classes[known.labels[nearest[i]]] if nearest[i] >= 0 else None
         luma = (brightness or {}).get(image_id)
         threshold = guard.threshold_of(str(row["top1_class"])) if rules.guard else None
         row["final_prediction"], row["rule"], row["reason"] = _judge(row, rules, threshold, luma)

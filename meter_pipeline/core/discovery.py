@@ -227,8 +227,8 @@ def _look_like_meters(layout: Layout, table: pa.Table) -> np.ndarray | None:
     """Whether each photo looks like a meter, by the labelled photos of the model that embedded it."""
     if table.num_rows == 0 or table["model_version"][0].as_py() not in list_models(layout):
         return None
-    reference = load_model(layout, table["model_version"][0].as_py()).reference
-    meters = learn_meters(reference.pretrained, reference.labels)
+    known = load_model(layout, table["model_version"][0].as_py()).reference.known
+    meters = learn_meters(known.pretrained, known.labels)
     return None if meters is None else meters.looks_like_a_meter(normalised(vectors(table, "pretrained_embedding")))
 
 

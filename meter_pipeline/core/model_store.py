@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from meter_pipeline.errors import NoChampionError, WeightsError
 
 CARD, WEIGHTS, REFERENCE = "model.json", "weights.safetensors", "reference.safetensors"
 HELD_OUT = "held_out.parquet"
-REFERENCE_ARRAYS = ("labels", "groups", "pretrained", "tuned", "colours")
+REFERENCE_ARRAYS = tuple(part.name for part in fields(Known))
 
 
 @dataclass(frozen=True)
@@ -90,25 +90,12 @@ class Reference:
 
     Attributes:
         image_ids: the photos.
-        labels: index of the class of each, int64.
-        groups: near-duplicate group of each, as an index, int64.
-        pretrained: L2-normalised pretrained embeddings, photos x dimensions, float32.
-        tuned: L2-normalised embeddings after fine-tuning, photos x dimensions, float32.
-        colours: shares of the colours, photos x colours, float32; zeros in a model from before they were kept, whose
+        known: what scores compare with, a row a photo; no colours (zeros) in a model from before they were kept, whose
             guard does not look at them.
     """
 
     image_ids: list[str]
-    labels: np.ndarray
-    groups: np.ndarray
-    pretrained: np.ndarray
-    tuned: np.ndarray
-    colours: np.ndarray
-
-    @cached_property
-    def known(self) -> Known:
-        """What scores compare with; made once, since what it is fitted to them is kept with it."""
-        return Known(**{name: getattr(self, name) for name in REFERENCE_ARRAYS})
+    known: Known
 
 
 @dataclass(frozen=True)
@@ -165,7 +152,7 @@ def save_model(
         folder.mkdir(parents=True)
         save_file(tensors, folder / WEIGHTS)
         save_arrays(
-            {name: np.ascontiguousarray(getattr(reference, name)) for name in REFERENCE_ARRAYS},
+            {name: np.ascontiguousarray(getattr(reference.known, name)) for name in REFERENCE_ARRAYS},
             folder / REFERENCE,
             metadata={"image_ids": json.dumps(reference.image_ids)},
         )
@@ -282,7 +269,7 @@ def _load_reference(path: Path) -> Reference:
     with safe_open(path, "numpy") as handle:
         image_ids = json.loads(handle.metadata()["image_ids"])
     arrays.setdefault("colours", np.zeros((len(image_ids), COLOURS), np.float32))
-    return Reference(image_ids, **{name: arrays[name] for name in REFERENCE_ARRAYS})
+    return Reference(image_ids, Known(**{name: arrays[name] for name in REFERENCE_ARRAYS}))
 
 
 def _unfit(what: str, path: Path) -> WeightsError:

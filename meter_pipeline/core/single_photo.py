@@ -141,13 +141,13 @@ def _nearest(layout: Layout, model: MeterModel, embedding: np.ndarray) -> list[N
     from meter_pipeline.core.scores import normalised
 
     reference = model.reference
-    similarity = (normalised(embedding) @ reference.pretrained.T)[0]
+    similarity = (normalised(embedding) @ reference.known.pretrained.T)[0]
     order = np.argsort(-similarity, kind="stable")[:NEAREST_SHOWN]
     files = labelled_files(layout, [reference.image_ids[row] for row in order])
     return [
         NearPhoto(
             reference.image_ids[row],
-            model.classes[reference.labels[row]],
+            model.classes[reference.known.labels[row]],
             float(similarity[row]),
             files[reference.image_ids[row]][1] if reference.image_ids[row] in files else None,
         )

@@ -23,7 +23,6 @@ from meter_pipeline.core.cross_fitting import FoldAnswers, cross_fit, make_folds
 from meter_pipeline.core.guard_fitting import OWN, FittedGuard, fit_guard, held_out_rows, no_held_out_rows
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.model_store import (
-    REFERENCE_ARRAYS,
     ModelCard,
     Reference,
     content_id,
@@ -173,7 +172,7 @@ class _Trainer:
         fitted = fit_guard(
             known, self._held_out(known, val_seen, answers), known_flagged=self.config.guard_known_flagged
         )
-        reference = Reference(train.image_ids, **{name: getattr(known, name) for name in REFERENCE_ARRAYS})
+        reference = Reference(train.image_ids, known)
         metrics = {"train_accuracy": training.history[-1].train_accuracy}
         if val_seen is not None:
             metrics["val_accuracy"] = float(np.mean(val_seen.predicted == self.val.labels.numpy()))

@@ -15,7 +15,7 @@ from meter_pipeline.core.lake import Lake, vector_column, vectors
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.model_store import Reference, save_model
 from meter_pipeline.core.preprocess import Preprocess
-from meter_pipeline.core.scores import normalised
+from meter_pipeline.core.scores import Known, normalised
 from meter_pipeline.core.tables import (
     CLUSTER_EVENTS,
     CLUSTER_SUMMARY,
@@ -53,8 +53,8 @@ def put_model(layout: Layout, version: str, meters: dict[str, np.ndarray]) -> No
         "head": nn.Linear(backbone.dimensions, len(meters)),
     }
     ids = [str(place) for place in range(len(labels))]
-    reference = Reference(ids, labels, np.arange(len(labels)), rows, rows, np.zeros((len(rows), COLOURS), np.float32))
-    save_model(layout, fields, parts, reference, no_held_out_rows())
+    known = Known(labels, np.arange(len(labels)), rows, rows, np.zeros((len(rows), COLOURS), np.float32))
+    save_model(layout, fields, parts, Reference(ids, known), no_held_out_rows())
 
 
 def clusters_of(layout: Layout, image_ids: list[str]) -> set[int]:

@@ -178,10 +178,10 @@ def test_a_photo_that_cannot_be_read_is_a_row_with_its_reason_and_harms_no_other
 
 
 def features_with(logits: list[list[float]], model: MeterModel, similar_to: int | None = 0) -> Features:
-    count, reference = len(logits), model.reference
-    like = reference.pretrained[similar_to] if similar_to is not None else -reference.pretrained.mean(axis=0)
+    count, known = len(logits), model.reference.known
+    like = known.pretrained[similar_to] if similar_to is not None else -known.pretrained.mean(axis=0)
     embedding = np.repeat(like[None], count, axis=0)
-    colours = np.repeat(reference.colours[similar_to or 0][None], count, axis=0)
+    colours = np.repeat(known.colours[similar_to or 0][None], count, axis=0)
     return Features([f"p{i}" for i in range(count)], np.array(logits, np.float32), embedding, embedding, colours, {})
 
 

@@ -1,9 +1,11 @@
 """The whole pipeline on real photos, beside the plain recipe: named, flagged, clustered; mean and spread over splits.
 
-    python benchmarks/field_photos.py ../shared/field-photos [--seeds 5] [--work DIR] [--plain]
+    python benchmarks/field_photos.py ../shared/field-photos [--seeds 5] [--work DIR] [--read-plates]
 
 A split: the known photos go into `data/raw` (with their groups), the pipeline splits and trains; its own test photos,
 the unseen designs and the junk come as a spreadsheet of URLs on a loopback server. Nothing of the folder is kept.
+`--read-plates` trains with METER_READ_PLATES and adds a column; the one without is then what the guard of the same
+models comes to when the print is left out.
 """
 
 from __future__ import annotations
@@ -15,12 +17,17 @@ import shutil
 import tempfile
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from openpyxl import Workbook
 from sklearn.metrics import adjusted_mutual_info_score
+
+if TYPE_CHECKING:
+    from meter_pipeline.core.model_store import MeterModel, ModelCard
 
 BACKBONE = "efficientnet_lite0"
 CONFIDENT = 0.90
@@ -49,18 +56,21 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--work", type=Path, help="keep the data directories here")
+    parser.add_argument("--read-plates", action="store_true")
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore")
     logging.basicConfig(level=logging.WARNING)
     photos = pd.read_csv(arguments.photos / "photos.csv")
     work = arguments.work or Path(tempfile.mkdtemp(prefix="field-photos-"))
-    results, plain = [], []
+    plain, results, with_plates = [], [], []
     try:
         for seed in range(arguments.seeds):
             started = time.monotonic()
             data_dir = work / f"seed-{seed}"
-            run_pipeline(data_dir, arguments.photos, photos, seed)
+            run_pipeline(data_dir, arguments.photos, photos, seed, arguments.read_plates)
             results.append(measure_pipeline(data_dir, photos))
+            if arguments.read_plates:
+                with_plates.append(measure_pipeline(data_dir, photos, plates=True))
             plain.append(measure_plain(data_dir, photos, seed))
             print(
                 f"split {seed}: {time.monotonic() - started:.0f} s, accuracy {results[-1]['accuracy']:.3f}", flush=True
@@ -68,10 +78,10 @@ def main() -> None:
     finally:
         if arguments.work is None:
             shutil.rmtree(work, ignore_errors=True)
-    show(pd.DataFrame(plain), pd.DataFrame(results))
+    show(pd.DataFrame(plain), pd.DataFrame(results), pd.DataFrame(with_plates))
 
 
-def run_pipeline(data_dir: Path, folder: Path, photos: pd.DataFrame, seed: int) -> None:
+def run_pipeline(data_dir: Path, folder: Path, photos: pd.DataFrame, seed: int, read_plates: bool) -> None:
     """Put the photos in, train, drop the workbook, and go to the cluster folders."""
     from meter_pipeline.core.layout import Layout
     from meter_pipeline.core.tables import DATASET_SPLIT
@@ -87,13 +97,15 @@ def run_pipeline(data_dir: Path, folder: Path, photos: pd.DataFrame, seed: int) 
             shutil.copyfile(folder / "photos" / f"{name}.jpg", target)
     known.assign(file=known["id"] + ".jpg")[["file", "group"]].to_csv(layout.raw / "groups.csv", index=False)
     os.environ["DAGSTER_HOME"] = str(data_dir / "dagster_home")
-    # What the frozen trunk makes of a photo does not depend on the split: computed once for all of them.
-    trunk = data_dir.parent / "trunk"
-    trunk.mkdir(exist_ok=True)
-    if not (layout.cache / "trunk").exists():
-        layout.cache.mkdir(parents=True, exist_ok=True)
-        (layout.cache / "trunk").symlink_to(trunk, target_is_directory=True)
+    # What the frozen trunk makes of a photo, and its print, do not depend on the split: computed once for all of them.
+    for name in ("trunk", "plates"):
+        shared = data_dir.parent / name
+        shared.mkdir(exist_ok=True)
+        if not (layout.cache / name).exists():
+            layout.cache.mkdir(parents=True, exist_ok=True)
+            (layout.cache / name).symlink_to(shared, target_is_directory=True)
     overrides = {"data_dir": str(data_dir), "backbone": BACKBONE, "allow_hosts": ["127.0.0.1"]}
+    overrides["read_plates"] = read_plates
     check(run_job("train", overrides=overrides, config={"dataset_split": {"seed": seed}}))
     split = layout.lake.frame(DATASET_SPLIT)
     tested = {Path(path).stem for path in split.loc[split["split"] == "test", "path"]}
@@ -112,16 +124,21 @@ def check(run: object) -> None:
         raise SystemExit(f"The run failed: {run.problems}")  # type: ignore[attr-defined]
 
 
-def measure_pipeline(data_dir: Path, photos: pd.DataFrame) -> dict[str, float]:
-    """Read the tables and compare them with the labels."""
+def measure_pipeline(data_dir: Path, photos: pd.DataFrame, *, plates: bool = False) -> dict[str, float]:
+    """Read the tables and compare them with the labels; `plates`: as the models answer that read them."""
     from meter_pipeline.core.calibration import expected_calibration_error
     from meter_pipeline.core.layout import Layout
+    from meter_pipeline.core.model_store import load_model
     from meter_pipeline.core.tables import BATCH_PREDICTIONS, UNKNOWN_CLUSTERS
 
-    lake = Layout(data_dir).lake
+    layout = Layout(data_dir)
+    lake, model = layout.lake, load_model(layout)
     rows = lake.frame(BATCH_PREDICTIONS)
     rows["id"] = [Path(url).stem for url in rows["image_url"]]
     rows = rows.merge(photos, on="id")
+    as_stored = plates or not model.reads_plates
+    if not as_stored:
+        model, rows = without_print(data_dir, rows)
     found = named(rows[rows["role"] == "known"], "top1_class", "label")
     for role, part in rows.groupby("role"):
         found[f"{role} under 50 %"] = (part["top1_confidence"] < 0.5).mean()
@@ -134,21 +151,43 @@ def measure_pipeline(data_dir: Path, photos: pd.DataFrame) -> dict[str, float]:
     correct = (known["top1_class"] == known["label"]).to_numpy()
     for name, column in (("raw softmax", "top1_confidence"), ("calibrated", "calibrated_confidence")):
         found[f"ECE, {name}"] = expected_calibration_error(known[column].to_numpy(), correct)
-    found |= guard_figures(data_dir, rows)
-    clusters = rows.merge(lake.frame(UNKNOWN_CLUSTERS), on="image_id")
-    found |= {f"flagged: {name}": value for name, value in clustered(clusters, photos).items()}
+    found |= guard_figures(model.card, rows)
+    if as_stored:
+        clusters = rows.merge(lake.frame(UNKNOWN_CLUSTERS), on="image_id")
+        found |= {f"flagged: {name}": value for name, value in clustered(clusters, photos).items()}
     everything = cluster_everything(data_dir, rows[rows["role"] != "known"])
     found |= {f"all: {name}": value for name, value in clustered(everything, photos).items()}
     return found
 
 
-def guard_figures(data_dir: Path, rows: pd.DataFrame) -> dict[str, float]:
-    """What the model card promises of the guard, and what a threshold on these photos could reach."""
+def without_print(data_dir: Path, rows: pd.DataFrame) -> tuple[MeterModel, pd.DataFrame]:
+    """Return the model with the guard that it would have without its print, and the rows as it decides them."""
+    from meter_pipeline.core.decision import DecisionRules, decide
+    from meter_pipeline.core.feature_table import features_of
+    from meter_pipeline.core.guard_fitting import fit_guard
     from meter_pipeline.core.layout import Layout
-    from meter_pipeline.core.model_store import load_card
+    from meter_pipeline.core.model_store import load_held_out, load_model
+    from meter_pipeline.core.scores import FAMILIAR_PRINT
+    from meter_pipeline.core.tables import DECISION_COLUMNS, IMAGE_FEATURES
+
+    layout = Layout(data_dir)
+    model = load_model(layout)
+    held_out = load_held_out(layout, model.version).drop(columns="guard_score").assign(**{FAMILIAR_PRINT: np.nan})
+    limit = model.card.guard["known_flagged_limit"]
+    fitted = fit_guard(model.reference.known, held_out, known_flagged=limit)
+    figures = {"hidden_caught": fitted.hidden_caught, "known_flagged": fitted.known_flagged}
+    model = replace(model, card=replace(model.card, guard=fitted.guard.as_card() | figures))
+    features = features_of(layout.lake, IMAGE_FEATURES, model.version, rows["image_id"].unique().tolist())
+    brightness = rows.drop_duplicates("image_id").set_index("image_id")["brightness"].to_dict()
+    decided = decide(model, features, DecisionRules(), brightness).set_index("image_id")
+    kept = rows.drop(columns=[name for name in DECISION_COLUMNS if name != "image_id"])
+    return model, kept.join(decided, on="image_id")
+
+
+def guard_figures(card: ModelCard, rows: pd.DataFrame) -> dict[str, float]:
+    """What the model card promises of the guard, and what a threshold on these photos could reach."""
     from meter_pipeline.core.unknown_curves import area_under_risk_coverage, unknown_curve
 
-    card = load_card(Layout(data_dir))
     score = {role: part["guard_score"].to_numpy() for role, part in rows.groupby("role")}
     known = rows[rows["role"] == "known"]
     correct = (known["top1_class"] == known["label"]).to_numpy()
@@ -275,15 +314,19 @@ def measure_plain(data_dir: Path, photos: pd.DataFrame, seed: int) -> dict[str, 
     return found | {f"all: {name}": value for name, value in clustered(everything, photos).items()}
 
 
-def show(plain: pd.DataFrame, ours: pd.DataFrame) -> None:
+def show(plain: pd.DataFrame, ours: pd.DataFrame, with_plates: pd.DataFrame) -> None:
     """Print the table: mean and spread (standard deviation) over the splits."""
-    print(f"\n| mean of {len(ours)} grouped split(s) | asked for | plain recipe | this pipeline |\n|---|---|---|---|")
-    for name in ours.columns:
+    columns = {"plain recipe": plain, "this pipeline": ours}
+    if len(with_plates):
+        columns["plates read"] = with_plates
+    print(f"\n| mean of {len(ours)} grouped split(s) | asked for | {' | '.join(columns)} |")
+    print("|---" * (2 + len(columns)) + "|")
+    for name in dict.fromkeys([*ours.columns, *with_plates.columns]):
         cells = [
             f"{frame[name].mean():.3f} ± {frame[name].std(ddof=0):.3f}" if name in frame else ""
-            for frame in (plain, ours)
+            for frame in columns.values()
         ]
-        print(f"| {name} | {GOALS.get(name, '')} | {cells[0]} | {cells[1]} |")
+        print(f"| {name} | {GOALS.get(name, '')} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ RESULT_SETTINGS = {
     "dataset_split": ("split_test_from", "split_val_from", "seed"),
     "trained_model": (
         *("backbone", "weights", "epochs_head", "epochs_tune", "patience", "train_views", "batch_size", "seed"),
-        *("guard_folds", "guard_known_flagged"),
+        *("guard_folds", "guard_known_flagged", "read_plates"),
     ),
     "evaluation_report": ("unknown_threshold", "guard"),
     "champion_model": ("champion_tolerance", "allow_dropped_classes"),

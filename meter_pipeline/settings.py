@@ -60,6 +60,10 @@ class Settings(BaseSettings):
     guard_known_flagged: float = Field(
         default=0.05, gt=0, lt=1, description="Share of known photos the guard may send to UNKNOWN."
     )
+    read_plates: bool = Field(
+        default=False,
+        description="Train models whose guard reads what plates say; needs the extra `plates`, 0.8 s a photo.",
+    )
     dark_brightness: float = Field(default=30.0, ge=0, le=255, description="Mean luma (0 to 255) below this is DARK.")
 
     url_column: str | None = Field(default=None, description="Header of the URL column where a person knows better.")

@@ -103,7 +103,7 @@ def embed_known(layout: Layout) -> int:
     model, split = load_model(layout), layout.lake.frame(DATASET_SPLIT)
     reference = model.reference
     other = split[~split["image_id"].isin(reference.image_ids)]
-    computed = update_features(layout.lake, LABELLED_FEATURES, model, _photos(layout, other))
+    computed = update_features(layout.lake, LABELLED_FEATURES, model, _photos(layout, other), plates=layout.plates)
     features = features_of(layout.lake, LABELLED_FEATURES, model.version, other["image_id"].tolist())
     embeddings = pd.DataFrame(
         {
@@ -131,7 +131,7 @@ def _ask(
     All but the audit, which is sorted by path, are in the same order. Each photo goes through the network once.
     """
     test = split[split["split"] == "test"].sort_values("image_id")
-    update_features(layout.lake, LABELLED_FEATURES, model, _photos(layout, test))
+    update_features(layout.lake, LABELLED_FEATURES, model, _photos(layout, test), plates=layout.plates)
     features = features_of(layout.lake, LABELLED_FEATURES, model.version, test["image_id"].tolist())
     rows = test.set_index("image_id").loc[features.image_ids]
     probabilities = (

@@ -154,6 +154,7 @@ def _fit(
         torch.from_numpy(labels),
         photos.embeddings[torch.from_numpy(fold.train)],
         photos.colours[fold.train],
+        photos.printed[fold.train],
     )
     training = TwoPhaseTraining(train, None, len(classes), schedule, backbone, cache, checkpoints)
     training.run()
@@ -172,13 +173,16 @@ def _answers(
     labels = np.array([places.get(int(label), -1) for label in photos.labels.numpy()[rows]], np.int64)
     pretrained = normalised(photos.embeddings[:, :views].mean(dim=1).numpy())
     return FoldAnswers(
-        seen=Seen(arrays["logits"], pretrained[rows], normalised(arrays["tuned"]), photos.colours[rows]),
+        seen=Seen(
+            arrays["logits"], pretrained[rows], normalised(arrays["tuned"]), photos.colours[rows], photos.printed[rows]
+        ),
         known=Known(
             labels=known_labels,
             groups=groups[fold.train],
             pretrained=pretrained[fold.train],
             tuned=normalised(arrays["known"]),
             colours=photos.colours[fold.train],
+            printed=photos.printed[fold.train],
         ),
         labels=labels,
         classes=classes,

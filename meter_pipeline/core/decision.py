@@ -66,6 +66,7 @@ def decide(
         pretrained=normalised(features.pretrained_embedding),
         tuned=normalised(features.embedding),
         colours=features.colours,
+        printed=features.printed,
     )
     scores = guard.score(seen, known)
     nearest = nearest_known(seen.pretrained, known.pretrained)

@@ -15,13 +15,21 @@ from meter_pipeline.core.colours import COLOURS
 from meter_pipeline.core.features import Features, extract_features
 from meter_pipeline.core.lake import Lake, vector_column, vectors
 from meter_pipeline.core.model_store import MeterModel
+from meter_pipeline.core.plate_reading import nothing_read
 from meter_pipeline.core.tables import TableSpec
 
 _logger = logging.getLogger(__name__)
 PROGRESS_INTERVAL_S = 10.0
 
 
-def update_features(lake: Lake, spec: TableSpec, model: MeterModel, photos: Sequence[tuple[str, Path]]) -> int:
+def update_features(
+    lake: Lake,
+    spec: TableSpec,
+    model: MeterModel,
+    photos: Sequence[tuple[str, Path]],
+    *,
+    plates: Path | None = None,
+) -> int:
     """Compute the features that are not there yet and return how many photos that were.
 
     Args:
@@ -29,11 +37,12 @@ def update_features(lake: Lake, spec: TableSpec, model: MeterModel, photos: Sequ
         spec: a table with the columns of `IMAGE_FEATURES`.
         model: the model.
         photos: image_id and file of each photo.
+        plates: folder where what is read on plates is kept; None: nowhere.
     """
     have = set(lake.read(spec, ["image_id"], where=pc.field("model_version") == model.version)["image_id"].to_pylist())
     missing = [(image_id, path) for image_id, path in photos if image_id not in have]
     done, reported = 0, time.monotonic()
-    for batch in extract_features(model, missing):
+    for batch in extract_features(model, missing, plates=plates):
         lake.append(spec, _as_rows(spec, model, batch))
         done += len(batch.image_ids) + len(batch.failures)
         if time.monotonic() - reported > PROGRESS_INTERVAL_S:
@@ -55,17 +64,18 @@ def features_of(lake: Lake, spec: TableSpec, model_version: str, image_ids: Sequ
         logits=vectors(good, "logits"),
         embedding=vectors(good, "embedding"),
         pretrained_embedding=vectors(good, "pretrained_embedding"),
-        colours=_colours(good),
+        colours=_with_default(good, "colours", np.zeros((len(good), COLOURS), np.float32)),
+        printed=_with_default(good, "printed", nothing_read(len(good))),
         failures=dict(zip(failed["image_id"].to_pylist(), failed["reason"].to_pylist(), strict=True)),
     )
 
 
-def _colours(table: pa.Table) -> np.ndarray:
-    """Return the colours; zeros in rows from before they were kept, whose models do not look at them."""
-    colours, kept = np.zeros((len(table), COLOURS), np.float32), pc.is_valid(table["colours"])
+def _with_default(table: pa.Table, column: str, values: np.ndarray) -> np.ndarray:
+    """Return a column of vectors; `values` in rows without, whose models do not look at it."""
+    kept = pc.is_valid(table[column])
     if pc.any(kept).as_py():
-        colours[kept.to_numpy()] = vectors(table.filter(kept), "colours")
-    return colours
+        values[kept.to_numpy()] = vectors(table.filter(kept), column)
+    return values
 
 
 def _as_rows(spec: TableSpec, model: MeterModel, batch: Features) -> pa.Table:
@@ -86,6 +96,7 @@ def _as_rows(spec: TableSpec, model: MeterModel, batch: Features) -> pa.Table:
             "embedding": padded(batch.embedding),
             "pretrained_embedding": padded(batch.pretrained_embedding),
             "colours": padded(batch.colours),
+            "printed": padded(batch.printed) if model.reads_plates else pa.nulls(len(ids), pa.list_(pa.float32())),
             "reason": pa.array(reasons, pa.string()),
         },
         schema=spec.schema,

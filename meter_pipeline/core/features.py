@@ -1,4 +1,4 @@
-"""Photos through the network, once each: logits and two embeddings from one forward pass, and their colours."""
+"""Photos through the network, once each: logits and two embeddings from one pass; their colours, and their print."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from meter_pipeline.core.colours import COLOURS, photo_colours
 from meter_pipeline.core.compute import in_parallel
 from meter_pipeline.core.model_store import MeterModel
 from meter_pipeline.core.photos import PhotoError
+from meter_pipeline.core.plate_reading import nothing_read, plate_codes
 
 PHOTOS_A_PASS = {"cpu": 4, "cuda": 64}
 """Photos a forward pass, by device; a short one is padded: a photo's numbers never depend on its neighbours."""
@@ -30,6 +31,7 @@ class Features:
         embedding: photos x dimensions, float32, after fine-tuning, averaged over the views.
         pretrained_embedding: photos x dimensions, float32, before fine-tuning, averaged over the views.
         colours: photos x `colours.COLOURS`, float32, shares of the colours of the photo's middle.
+        printed: photos x codes, int32, what was read on the plates; nothing where the model does not ask for it.
         failures: why a photo has none, by image_id.
     """
 
@@ -38,15 +40,19 @@ class Features:
     embedding: np.ndarray
     pretrained_embedding: np.ndarray
     colours: np.ndarray
+    printed: np.ndarray
     failures: dict[str, str]
 
 
-def extract_features(model: MeterModel, photos: Sequence[tuple[str, Path | bytes]]) -> Iterator[Features]:
+def extract_features(
+    model: MeterModel, photos: Sequence[tuple[str, Path | bytes]], *, plates: Path | None = None
+) -> Iterator[Features]:
     """Put photos through the network.
 
     Args:
         model: the model.
         photos: image_id and file, or bytes, of each photo.
+        plates: folder where what is read on plates is kept; None: nowhere.
 
     Yields:
         Batches of up to `PHOTOS_A_BATCH`, in order.
@@ -55,7 +61,7 @@ def extract_features(model: MeterModel, photos: Sequence[tuple[str, Path | bytes
     passes = [photos[start : start + size] for start in range(0, len(photos), size)]
     a_batch = max(1, PHOTOS_A_BATCH // size)
     gathered: list[Features] = []
-    for done in in_parallel(lambda some: _one_pass(model, some, size), passes, ahead=a_batch):
+    for done in in_parallel(lambda some: _one_pass(model, some, size, plates), passes, ahead=a_batch):
         gathered.append(done)
         if len(gathered) == a_batch:
             yield _together(gathered)
@@ -64,11 +70,15 @@ def extract_features(model: MeterModel, photos: Sequence[tuple[str, Path | bytes
         yield _together(gathered)
 
 
-def _one_pass(model: MeterModel, photos: Sequence[tuple[str, Path | bytes]], size: int) -> Features:
-    image_ids, pixels, colours, failures = [], [], [], {}
+def _one_pass(
+    model: MeterModel, photos: Sequence[tuple[str, Path | bytes]], size: int, plates: Path | None
+) -> Features:
+    image_ids, pixels, colours, printed, failures = [], [], [], [], {}
     for image_id, content in photos:
         try:
             image = model.preprocess.open(content)
+            if model.reads_plates:
+                printed.append(plate_codes(content, image_id=image_id, folder=plates))
             pixels.append(model.preprocess.pixels(image))
             colours.append(photo_colours(model.preprocess, image))
             image_ids.append(image_id)
@@ -81,7 +91,8 @@ def _one_pass(model: MeterModel, photos: Sequence[tuple[str, Path | bytes]], siz
         logits, tuned, pretrained, shown = (np.zeros((0, width), np.float32) for width in widths)
     else:
         (logits, tuned, pretrained), shown = _forward(model, pixels, size), np.stack(colours)
-    return Features(image_ids, logits, tuned, pretrained, shown, failures)
+    codes = np.stack(printed) if printed else nothing_read(len(image_ids))
+    return Features(image_ids, logits, tuned, pretrained, shown, codes, failures)
 
 
 def _forward(model: MeterModel, pixels: list[np.ndarray], size: int) -> tuple[np.ndarray, ...]:
@@ -101,5 +112,6 @@ def _together(batches: Sequence[Features]) -> Features:
         embedding=np.concatenate([batch.embedding for batch in batches]),
         pretrained_embedding=np.concatenate([batch.pretrained_embedding for batch in batches]),
         colours=np.concatenate([batch.colours for batch in batches]),
+        printed=np.concatenate([batch.printed for batch in batches]),
         failures={image_id: reason for batch in batches for image_id, reason in batch.failures.items()},
     )

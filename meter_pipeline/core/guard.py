@@ -1,7 +1,7 @@
 """The guard: does a photo look like the known ones? A sum of scores, and what it has to reach.
 
-Distances in the network's features and the colours of the predicted class's own photos fail on different photos, so
-that their sum catches more than any of them (0010-recognition.md). `guard_fitting` chooses it.
+Distances in the network's features, and the colours and print of the predicted class's own photos fail on different
+photos, so that their sum catches more than any of them (0010-recognition.md). `guard_fitting` chooses it.
 """
 
 from __future__ import annotations
@@ -55,6 +55,10 @@ class Guard:
             total += standardised(SCORES[term.score](seen, known), term.median, term.spread, self.lowest)
         return total
 
+    def uses(self, score: str) -> bool:
+        """Return whether a score is part of the sum."""
+        return any(term.score == score for term in self.terms)
+
     def as_card(self) -> dict[str, Any]:
         """Return it as the model card keeps it."""
         return asdict(self)
@@ -69,5 +73,6 @@ class Guard:
 def standardised(
     values: np.ndarray, median: np.ndarray | float, spread: np.ndarray | float, lowest: float | None
 ) -> np.ndarray:
-    """Return scores as deviations from the median of known photos; below `lowest` they are that."""
-    return np.maximum((values - median) / spread, -np.inf if lowest is None else lowest)
+    """Return scores as deviations from the median of known photos; below `lowest` they are that, NaN counts nothing."""
+    deviations = np.maximum((values - median) / spread, -np.inf if lowest is None else lowest)
+    return np.where(np.isnan(deviations), 0.0, deviations)

@@ -16,7 +16,8 @@ from scipy.stats import beta
 
 from meter_pipeline.core.colours import COLOURS
 from meter_pipeline.core.guard import Guard, Term, standardised
-from meter_pipeline.core.scores import FAMILIAR_COLOURS, SCORES, Known, Seen, class_similarity
+from meter_pipeline.core.plate_reading import nothing_read
+from meter_pipeline.core.scores import FAMILIAR_COLOURS, FAMILIAR_PRINT, SCORES, Known, Seen, class_similarity
 
 CANDIDATES: tuple[tuple[str, ...], ...] = (
     ("tuned Mahalanobis", "joint Mahalanobis", "pretrained similarity", FAMILIAR_COLOURS),
@@ -28,13 +29,13 @@ CANDIDATES: tuple[tuple[str, ...], ...] = (
     ("max-logit", "pretrained similarity"),
 )
 """Sums of scores, the default first: another one is taken where it catches clearly more of the hidden classes. All hold
-the pretrained similarity, without which junk passes."""
+the pretrained similarity, without which junk passes. Where plates were read, the print is added to each."""
 CLEARLY_MORE = 0.10
 """A smaller difference says little: a dozen hidden classes stand for all types there are."""
 OWN = -1
 """Number that stands for a fold where photos were held out from the model itself."""
-SMALLEST_SPREAD, SMALLEST_SPREAD_OF_COLOURS = 1e-6, 0.01
-"""Below these a spread is taken for these: of colours, a hundredth of the photo's area."""
+SMALLEST_SPREAD, SMALLEST_SPREAD_OF_SHARES = 1e-6, 0.01
+"""Below these a spread is taken for these: a hundredth of the photo's area, or of its print."""
 LOW_QUANTILE, DEVIATIONS_BELOW = 0.05, 1.645
 """Of a normal distribution this quantile lies that many standard deviations below the median."""
 LOWEST = -8.0
@@ -45,6 +46,8 @@ FEWEST_HELD_OUT = 40
 """Held-out known photos below which they set no threshold."""
 FEWEST_OF_A_FOLD = 10
 """Held-out known photos below which a fold is left out: its scores have no measure."""
+FEWEST_READ_OF_A_FOLD = 5
+"""Held-out known photos of a fold that must have been read for the print to count: fewer give no measure of it."""
 FEWEST_FOR_SIMILARITY = 20
 """Train photos with another group of their class, below which no threshold can be chosen and the guard is off."""
 SOFTMAX_RULE = 0.50
@@ -118,8 +121,8 @@ def no_held_out_rows() -> pd.DataFrame:
     """Return the columns of `held_out_rows` without a row."""
     nothing, colours = np.zeros((0, 1), np.float32), np.zeros((0, COLOURS), np.float32)
     return held_out_rows(
-        Seen(nothing, nothing, nothing, colours),
-        Known(np.zeros(0, np.int64), np.zeros(0, np.int64), nothing, nothing, colours),
+        Seen(nothing, nothing, nothing, colours, nothing_read(0)),
+        Known(np.zeros(0, np.int64), np.zeros(0, np.int64), nothing, nothing, colours, nothing_read(0)),
         np.zeros(0, np.int64),
         image_ids=[],
         classes=[],
@@ -156,11 +159,12 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
         score = deviations[list(candidate)].sum(axis=1).to_numpy(np.float64)
         return score, _threshold(score[~hidden], unsure[~hidden], known_flagged)
 
+    candidates, alone = _candidates(held_out), [(name,) for name in SCORES if held_out[name].notna().any()]
     tried = {}
-    for candidate in (*CANDIDATES, *((name,) for name in SCORES)) if hidden.any() else ():
+    for candidate in (*candidates, *alone) if hidden.any() else ():
         score, threshold = score_and_threshold(candidate)
         tried[candidate] = float(np.mean((score < threshold)[hidden] | unsure[hidden]))
-    chosen = _chosen(tried)
+    chosen = _chosen(candidates, tried)
     score, threshold = score_and_threshold(chosen)
     class_thresholds = _class_thresholds(held_out[~hidden], score[~hidden], threshold, known_flagged)
     limits = held_out["predicted"].map(class_thresholds).fillna(threshold).to_numpy(np.float64)
@@ -196,7 +200,7 @@ class _Measures:
     def of(cls, known: pd.DataFrame) -> _Measures:
         by_fold = known.groupby("fold")[list(SCORES)]
         smallest = pd.Series(SMALLEST_SPREAD, index=list(SCORES))
-        smallest[FAMILIAR_COLOURS] = SMALLEST_SPREAD_OF_COLOURS
+        smallest[[FAMILIAR_COLOURS, FAMILIAR_PRINT]] = SMALLEST_SPREAD_OF_SHARES
         medians = by_fold.median()
         spreads = (medians - by_fold.quantile(LOW_QUANTILE)) / DEVIATIONS_BELOW
         return cls(medians, spreads.clip(lower=smallest, axis=1))
@@ -219,10 +223,17 @@ class _Measures:
         return tuple(Term(name, float(typical[name]), float(spread[name])) for name in names)
 
 
-def _chosen(tried: dict[tuple[str, ...], float]) -> tuple[str, ...]:
+def _candidates(held_out: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
+    """Return the sums to choose from, the default first."""
+    known = held_out[~held_out["hidden"]]
+    was_read = known[FAMILIAR_PRINT].notna().groupby(known["fold"]).sum() >= FEWEST_READ_OF_A_FOLD
+    return tuple((*candidate, FAMILIAR_PRINT) for candidate in CANDIDATES) if was_read.all() else CANDIDATES
+
+
+def _chosen(candidates: Sequence[tuple[str, ...]], tried: dict[tuple[str, ...], float]) -> tuple[str, ...]:
     """Return the sum that catches clearly more than the default, else that; `tried` may be empty."""
-    best = max(CANDIDATES, key=lambda candidate: tried.get(candidate, 0.0))
-    return best if tried and tried[best] > tried[CANDIDATES[0]] + CLEARLY_MORE else CANDIDATES[0]
+    best = max(candidates, key=lambda candidate: tried.get(candidate, 0.0))
+    return best if tried and tried[best] > tried[candidates[0]] + CLEARLY_MORE else candidates[0]
 
 
 def _threshold(score: np.ndarray, unsure: np.ndarray, known_flagged: float) -> float:

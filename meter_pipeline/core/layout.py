@@ -54,6 +54,11 @@ class Layout:
         return Lake(self.root / "lake")
 
     @property
+    def plates(self) -> Path:
+        """What was read on plates, a file a photo."""
+        return self.cache / "plates"
+
+    @property
     def cache(self) -> Path:
         """What can be computed again: the frozen trunk's outputs, thumbnails."""
         return self.root / "cache"

@@ -23,9 +23,11 @@ from meter_pipeline.core.backbones import load_architecture
 from meter_pipeline.core.colours import COLOURS
 from meter_pipeline.core.compute import pick_device
 from meter_pipeline.core.files import read_json, replacing, sha256_of, write_json
+from meter_pipeline.core.guard import Guard
 from meter_pipeline.core.layout import Layout
+from meter_pipeline.core.plate_reading import nothing_read
 from meter_pipeline.core.preprocess import Preprocess
-from meter_pipeline.core.scores import Known
+from meter_pipeline.core.scores import FAMILIAR_PRINT, Known
 from meter_pipeline.errors import NoChampionError, WeightsError
 
 CARD, WEIGHTS, REFERENCE = "model.json", "weights.safetensors", "reference.safetensors"
@@ -90,8 +92,8 @@ class Reference:
 
     Attributes:
         image_ids: the photos.
-        known: what scores compare with, a row a photo; no colours (zeros) in a model from before they were kept, whose
-            guard does not look at them.
+        known: what scores compare with, a row a photo; in a model from before they were kept no colours (zeros) and
+            nothing printed, since its guard does not look at them.
     """
 
     image_ids: list[str]
@@ -120,6 +122,11 @@ class MeterModel:
     def classes(self) -> list[str]:
         """The classes, in the order of the outputs."""
         return self.card.classes
+
+    @property
+    def reads_plates(self) -> bool:
+        """Whether its guard asks for what is printed on the plates."""
+        return Guard.from_card(self.card.guard).uses(FAMILIAR_PRINT)
 
     @property
     def preprocess_id(self) -> str:
@@ -269,6 +276,7 @@ def _load_reference(path: Path) -> Reference:
     with safe_open(path, "numpy") as handle:
         image_ids = json.loads(handle.metadata()["image_ids"])
     arrays.setdefault("colours", np.zeros((len(image_ids), COLOURS), np.float32))
+    arrays.setdefault("printed", nothing_read(len(image_ids)))
     return Reference(image_ids, Known(**{name: arrays[name] for name in REFERENCE_ARRAYS}))
 
 

@@ -30,7 +30,7 @@ def compute_features(layout: Layout) -> int:
     """
     model = load_model(layout)
     photos = [(image_id, layout.image(image_id)) for image_id in _downloaded(layout)]
-    return update_features(layout.lake, IMAGE_FEATURES, model, photos)
+    return update_features(layout.lake, IMAGE_FEATURES, model, photos, plates=layout.plates)
 
 
 def name_rows(layout: Layout, rules: DecisionRules) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Scores of how much a photo looks like the known ones, from logits, embeddings and colours; one interface for all."""
+"""Scores of how much a photo looks like the known ones: logits, embeddings, colours, print; one interface for all."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import log_softmax, logsumexp, softmax
 
 from meter_pipeline.core.class_gaussians import ClassGaussians
+from meter_pipeline.core.plate_reading import CODES
 
 NEIGHBOURS = 3
 """Nearest photos whose similarities are averaged."""
@@ -19,6 +20,10 @@ GEN_CLASSES, GEN_POWER = 10, 0.1
 """Largest probabilities and exponent of GEN, as published."""
 FAMILIAR_COLOURS = "familiar colours"
 """Name of the one score that looks at colours; models from before it have none."""
+FAMILIAR_PRINT = "familiar print"
+"""Name of the one score that needs the plates to be read."""
+FEWEST_CODES, FEWEST_READ = 8, 3
+"""Codes below which a plate was not read well enough to be judged, and photos of a class to judge it by."""
 
 
 def normalised(embeddings: np.ndarray) -> np.ndarray:
@@ -37,6 +42,7 @@ class Known:
         pretrained: L2-normalised embeddings before fine-tuning, photos x dimensions.
         tuned: the same after fine-tuning.
         colours: shares of the colours (`colours.colour_shares`), photos x colours.
+        printed: what was read on the plates (`plate_reading.plate_codes`), photos x codes.
     """
 
     labels: np.ndarray
@@ -44,6 +50,7 @@ class Known:
     pretrained: np.ndarray
     tuned: np.ndarray
     colours: np.ndarray
+    printed: np.ndarray
 
     @cached_property
     def pretrained_gaussians(self) -> ClassGaussians | None:
@@ -73,12 +80,14 @@ class Seen:
         pretrained: L2-normalised embeddings before fine-tuning, photos x dimensions.
         tuned: the same after fine-tuning.
         colours: shares of the colours (`colours.colour_shares`), photos x colours.
+        printed: what was read on the plates (`plate_reading.plate_codes`), photos x codes.
     """
 
     logits: np.ndarray
     pretrained: np.ndarray
     tuned: np.ndarray
     colours: np.ndarray
+    printed: np.ndarray
 
     @property
     def predicted(self) -> np.ndarray:
@@ -130,6 +139,36 @@ def familiar_colours(colours: np.ndarray, predicted: np.ndarray, known: np.ndarr
         rows, own = np.flatnonzero(predicted == label), known[labels == label]
         if len(own):
             score[rows] = -np.maximum(colours[rows] - own.max(axis=0), 0.0).sum(axis=1)
+    return score
+
+
+def familiar_print(printed: np.ndarray, predicted: np.ndarray, known: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return minus the share of a photo's print that no photo of the predicted class shows, rare print counting more.
+
+    A plate that says THREE PHASE is not of a class whose plates all say SINGLE PHASE, alike as they look.
+
+    Args:
+        printed: `plate_reading.plate_codes`, photos x codes.
+        predicted: index of the predicted class, a photo.
+        known: the same codes of known photos.
+        labels: index of the class, a known photo.
+
+    Returns:
+        -1 to 0 a photo; NaN where the print says nothing: too little was read of the photo or of the class.
+    """
+    score = np.full(len(printed), np.nan)
+    shown_by = np.bincount(known[known >= 0], minlength=CODES)
+    rarity = np.log1p(len(known) / np.maximum(shown_by, 1))
+    for label in np.unique(predicted):
+        own = known[labels == label]
+        if np.sum((own >= 0).sum(axis=1) >= FEWEST_CODES) < FEWEST_READ:
+            continue
+        strange = np.ones(CODES, bool)
+        strange[own[own >= 0]] = False
+        rows = np.flatnonzero((predicted == label) & ((printed >= 0).sum(axis=1) >= FEWEST_CODES))
+        codes = np.maximum(printed[rows], 0)
+        weights = rarity[codes] * (printed[rows] >= 0)
+        score[rows] = -(weights * strange[codes]).sum(axis=1) / weights.sum(axis=1)
     return score
 
 
@@ -185,7 +224,8 @@ SCORES: dict[str, Score] = {
         known.joint_gaussians, side_by_side(seen.tuned, seen.pretrained)
     ),
     FAMILIAR_COLOURS: lambda seen, known: familiar_colours(seen.colours, seen.predicted, known.colours, known.labels),
+    FAMILIAR_PRINT: lambda seen, known: familiar_print(seen.printed, seen.predicted, known.printed, known.labels),
 }
 """By name: softmax (Hendrycks and Gimpel 2017), max-logit (Hendrycks et al. 2022), energy (Liu et al. 2020), GEN, and
 cosine similarity to the known photos: of the predicted class, or of any (Sun et al. 2022); relative Mahalanobis
-distance (Ren et al. 2021); and colours. Higher is more like them."""
+distance (Ren et al. 2021); colours; and print. Higher is more like them; NaN says nothing."""

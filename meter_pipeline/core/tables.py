@@ -110,6 +110,7 @@ FEATURE_COLUMNS = {
     "embedding": VECTOR,  # backbone after fine-tuning, before the classifier
     "pretrained_embedding": VECTOR,  # the same place, before fine-tuning
     "colours": VECTOR,  # share of each colour in the photo's middle; null in rows from before they were kept
+    "printed": VECTOR,  # codes of what was read on the plate; null where the model does not ask for it
     "reason": STRING,  # why there are none; null where there are
 }
 FEATURE_VECTORS = frozenset(name for name, kind in FEATURE_COLUMNS.items() if kind == VECTOR)

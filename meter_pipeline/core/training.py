@@ -31,6 +31,7 @@ from meter_pipeline.core.model_store import (
     next_version,
     save_model,
 )
+from meter_pipeline.core.plate_reading import nothing_read, plate_codes, require_plate_reader
 from meter_pipeline.core.preprocess import Preprocess
 from meter_pipeline.core.scores import Known, Seen, normalised
 from meter_pipeline.core.split import data_set_problems
@@ -40,7 +41,7 @@ from meter_pipeline.settings import Settings
 
 _logger = logging.getLogger(__name__)
 
-TRAINING_VERSION = 4
+TRAINING_VERSION = 5
 """Part of a model's identity; raise it with any change that makes other weights or another guard of the same photos."""
 FEWEST_FOR_TEMPERATURE = 40
 LIBRARIES = ("torch", "torchvision", "timm", "pillow", "numpy")
@@ -60,6 +61,7 @@ class TrainingConfig:
     seed: int
     guard_folds: int
     guard_known_flagged: float
+    read_plates: bool
 
     @classmethod
     def from_settings(cls, settings: Settings) -> TrainingConfig:
@@ -94,7 +96,10 @@ def train_model(
     Raises:
         DataSetError: the photos do not make a data set.
         WeightsError: the pretrained weights cannot be had.
+        MeterError: plates are to be read and the packages for it are not installed.
     """
+    if config.read_plates:
+        require_plate_reader()
     for note in data_set_problems(split):
         _logger.warning("%s", note)
     backbone = load_backbone(config.backbone, config.weights, seed=config.seed)
@@ -167,7 +172,7 @@ class _Trainer:
         folds = make_folds(self.train.labels.numpy(), group_index, self.config.guard_folds, self.config.seed)
         answers = cross_fit(train, group_index, folds, self.schedule, self.backbone, self.cache, self.checkpoints)
         seen = self._seen(training, train)
-        known = Known(train.labels.numpy(), group_index, seen.pretrained, seen.tuned, seen.colours)
+        known = Known(train.labels.numpy(), group_index, seen.pretrained, seen.tuned, seen.colours, seen.printed)
         val_seen = self._seen(training, val) if val is not None else None
         fitted = fit_guard(
             known, self._held_out(known, val_seen, answers), known_flagged=self.config.guard_known_flagged
@@ -200,7 +205,18 @@ class _Trainer:
         colours = in_parallel(
             lambda path: photo_colours(self.preprocess, self.preprocess.open(path)), photos.files, ahead=PHOTOS_AHEAD
         )
-        return TrainingPhotos(photos.image_ids, photos.labels, outputs, np.stack(list(colours)))
+        return TrainingPhotos(photos.image_ids, photos.labels, outputs, np.stack(list(colours)), self._printed(photos))
+
+    def _printed(self, photos: _Photos) -> np.ndarray:
+        if not self.config.read_plates:
+            return nothing_read(len(photos.image_ids))
+        _logger.info("Reading the plates of %d photos, as far as they were not read before", len(photos.image_ids))
+        codes = in_parallel(
+            lambda photo: plate_codes(photo[1], image_id=photo[0], folder=self.layout.plates),
+            list(zip(photos.image_ids, photos.files, strict=True)),
+            ahead=PHOTOS_AHEAD,
+        )
+        return np.stack(list(codes))
 
     def _told(self, record: EpochRecord) -> None:
         val = "no val set"
@@ -216,7 +232,7 @@ class _Trainer:
     def _seen(self, training: TwoPhaseTraining, photos: TrainingPhotos) -> Seen:
         logits, tuned = training.answers(photos.image_ids, photos.samples)
         pretrained = photos.embeddings[:, : self.views].mean(dim=1).numpy()
-        return Seen(logits, normalised(pretrained), normalised(tuned), photos.colours)
+        return Seen(logits, normalised(pretrained), normalised(tuned), photos.colours, photos.printed)
 
     def _held_out(self, known: Known, val: Seen | None, folds: Sequence[FoldAnswers]) -> pd.DataFrame:
         parts = []

@@ -74,12 +74,14 @@ class TrainingPhotos:
         labels: index of the class, a photo.
         embeddings: photos x samples x dimensions, of the last block before it is tuned.
         colours: shares of the colours, photos x colours; the training does not look at them, the guard does.
+        printed: what was read on the plates, photos x codes; likewise.
     """
 
     image_ids: list[str]
     labels: torch.Tensor
     embeddings: torch.Tensor
     colours: np.ndarray
+    printed: np.ndarray
 
     @property
     def samples(self) -> int:

@@ -14,6 +14,7 @@ from meter_pipeline.core.guard_fitting import no_held_out_rows
 from meter_pipeline.core.lake import Lake, vector_column, vectors
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.model_store import Reference, save_model
+from meter_pipeline.core.plate_reading import nothing_read
 from meter_pipeline.core.preprocess import Preprocess
 from meter_pipeline.core.scores import Known, normalised
 from meter_pipeline.core.tables import (
@@ -53,7 +54,8 @@ def put_model(layout: Layout, version: str, meters: dict[str, np.ndarray]) -> No
         "head": nn.Linear(backbone.dimensions, len(meters)),
     }
     ids = [str(place) for place in range(len(labels))]
-    known = Known(labels, np.arange(len(labels)), rows, rows, np.zeros((len(rows), COLOURS), np.float32))
+    no_colours = np.zeros((len(rows), COLOURS), np.float32)
+    known = Known(labels, np.arange(len(labels)), rows, rows, no_colours, nothing_read(len(rows)))
     save_model(layout, fields, parts, Reference(ids, known), no_held_out_rows())
 
 

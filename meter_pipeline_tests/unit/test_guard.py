@@ -20,7 +20,8 @@ from meter_pipeline.core.guard_fitting import (
     leave_group_out_similarity,
     no_held_out_rows,
 )
-from meter_pipeline.core.scores import SCORES, Known, Seen, normalised
+from meter_pipeline.core.plate_reading import codes_of, nothing_read
+from meter_pipeline.core.scores import FAMILIAR_PRINT, SCORES, Known, Seen, normalised
 
 CLASSES, DIMENSIONS = 8, 32
 
@@ -43,12 +44,25 @@ def colours(embeddings: np.ndarray) -> np.ndarray:
     return softmax(3 * embeddings[:, :COLOURS], axis=1)
 
 
+def printed(embeddings: np.ndarray) -> np.ndarray:
+    return nothing_read(len(embeddings))
+
+
+def plates(designs: np.ndarray) -> np.ndarray:
+    """Print of designs, by number: words of their own."""
+    letters = np.random.default_rng(0).integers(0, 26, (CLASSES + 6, 15))
+    words = ["".join(chr(ord("A") + letter) for letter in row) for row in letters]
+    return np.stack([codes_of([(words[design], 1.0)]) for design in designs])
+
+
 def seen(embeddings: np.ndarray, known_centres: np.ndarray = KNOWN_CENTRES, sureness: float = 12.0) -> Seen:
-    return Seen(sureness * embeddings @ known_centres.T, embeddings, embeddings, colours(embeddings))
+    return Seen(
+        sureness * embeddings @ known_centres.T, embeddings, embeddings, colours(embeddings), printed(embeddings)
+    )
 
 
 def known_of(embeddings: np.ndarray, labels: np.ndarray) -> Known:
-    return Known(labels, np.arange(len(labels)), embeddings, embeddings, colours(embeddings))
+    return Known(labels, np.arange(len(labels)), embeddings, embeddings, colours(embeddings), printed(embeddings))
 
 
 def train_photos(each: int = 20, seed: int = 1) -> Known:
@@ -98,7 +112,8 @@ def test_what_it_catches_of_hidden_classes_is_measured_with_the_softmax_rule() -
     assert fitted.hidden_caught > 0.9
     assert 0.01 < fitted.known_flagged <= 0.05
     assert "never shown, it caught" in fitted.summary
-    assert set(fitted.tried) == {*(" + ".join(candidate) for candidate in CANDIDATES), *SCORES}
+    alone = set(SCORES) - {FAMILIAR_PRINT}  # no plate was read
+    assert set(fitted.tried) == {*(" + ".join(candidate) for candidate in CANDIDATES), *alone}
     of_hidden = fitted.held_out["hidden"]
     assert of_hidden.value_counts().to_dict() == {False: 320, True: 160}
     scores = fitted.held_out["guard_score"]
@@ -179,7 +194,7 @@ def test_near_duplicates_do_not_raise_the_threshold() -> None:
     twice = Known(
         np.tile(single.labels, 2),
         np.tile(single.groups, 2),
-        *(np.tile(rows, (2, 1)) for rows in (single.pretrained, single.tuned, single.colours)),
+        *(np.tile(rows, (2, 1)) for rows in (single.pretrained, single.tuned, single.colours, single.printed)),
     )
     doubled = leave_group_out_similarity(twice)
     assert doubled.max() < 0.999
@@ -197,8 +212,11 @@ def test_a_guard_comes_back_from_its_card_and_an_old_card_is_understood() -> Non
 @pytest.mark.parametrize("name", SCORES)
 def test_every_score_is_higher_for_known_photos_and_takes_no_photos(name: str) -> None:
     known = train_photos()
-    of_known, of_others = photos(KNOWN_CENTRES, 20, 5)[0], photos(STRANGE_CENTRES, 20, 6)[0]
-    assert SCORES[name](seen(of_known), known).mean() > SCORES[name](seen(of_others), known).mean()
+    known = replace(known, printed=plates(known.labels))
+    (of_known, labels), (of_others, strange) = photos(KNOWN_CENTRES, 20, 5), photos(STRANGE_CENTRES, 20, 6)
+    usual = replace(seen(of_known), printed=plates(labels))
+    others = replace(seen(of_others), printed=plates(strange + CLASSES))
+    assert SCORES[name](usual, known).mean() > SCORES[name](others, known).mean()
     assert len(SCORES[name](seen(of_known[:0]), known)) == 0
 
 
@@ -208,3 +226,24 @@ def test_a_fold_that_held_out_hardly_any_known_photo_says_nothing() -> None:
     hidden_only = fold([1], 4).query("hidden")
     fitted = fit_guard(train_photos(), pd.concat([FOLDS, lone, hidden_only], ignore_index=True), known_flagged=0.05)
     assert fitted.guard == fit_guard(train_photos(), FOLDS, known_flagged=0.05).guard
+
+
+def test_print_joins_the_sum_where_plates_were_read_in_every_fold() -> None:
+    known = train_photos()
+    read = FOLDS.assign(**{FAMILIAR_PRINT: np.where(FOLDS["hidden"], -0.8, -0.1)})
+    fitted = fit_guard(known, read, known_flagged=0.05)
+    assert [term.score for term in fitted.guard.terms] == [*CANDIDATES[0], FAMILIAR_PRINT]
+    assert np.isfinite([[term.median, term.spread] for term in fitted.guard.terms]).all()
+    unread = read.assign(**{FAMILIAR_PRINT: read[FAMILIAR_PRINT].where(read["fold"] != 1)})
+    assert [term.score for term in fit_guard(known, unread, known_flagged=0.05).guard.terms] == list(CANDIDATES[0])
+
+
+def test_a_plate_that_was_not_read_counts_nothing() -> None:
+    term, known = Term(FAMILIAR_PRINT, -0.1, 0.05), train_photos()
+    codes = codes_of([("SINGLE PHASE METER", 1.0)])
+    known = replace(known, printed=np.tile(codes, (len(known.labels), 1)))
+    two = seen(known.tuned[:2])
+    two = replace(two, printed=np.stack([codes_of([("THREE WIRE AMPERE", 1.0)]), codes_of([])]))
+    strange, unread = Guard((term,), 0.0).score(two, known)
+    assert strange < -5
+    assert unread == 0

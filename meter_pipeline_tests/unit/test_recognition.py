@@ -33,6 +33,7 @@ from meter_pipeline.core.model_store import (
     load_model,
     set_champion,
 )
+from meter_pipeline.core.plate_reading import nothing_read
 from meter_pipeline.core.predict import predict_photos
 from meter_pipeline.core.tables import IMAGE_FEATURES
 from meter_pipeline.core.training import EpochRecord, TrainingConfig, train_model
@@ -182,7 +183,15 @@ def features_with(logits: list[list[float]], model: MeterModel, similar_to: int 
     like = known.pretrained[similar_to] if similar_to is not None else -known.pretrained.mean(axis=0)
     embedding = np.repeat(like[None], count, axis=0)
     colours = np.repeat(known.colours[similar_to or 0][None], count, axis=0)
-    return Features([f"p{i}" for i in range(count)], np.array(logits, np.float32), embedding, embedding, colours, {})
+    return Features(
+        [f"p{i}" for i in range(count)],
+        np.array(logits, np.float32),
+        embedding,
+        embedding,
+        colours,
+        nothing_read(count),
+        {},
+    )
 
 
 def test_unknown_below_half_always_and_the_top_3_are_kept(model: MeterModel) -> None:

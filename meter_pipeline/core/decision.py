@@ -14,12 +14,14 @@ from meter_pipeline.core.features import Features
 from meter_pipeline.core.guard import Guard
 from meter_pipeline.core.model_store import MeterModel
 from meter_pipeline.core.quality import is_dark
-from meter_pipeline.core.scores import Seen, nearest_known, normalised
+from meter_pipeline.core.scores import FAMILIAR_COLOURS, FAMILIAR_PRINT, Seen, nearest_known, normalised
 from meter_pipeline.core.tables import DECISION_COLUMNS
 from meter_pipeline.settings import Settings
 
 UNKNOWN, DARK, ERROR = "UNKNOWN", "DARK", "ERROR"
 CONFIDENCE_DECIMALS = 6
+SIGNS, LOOKS = {FAMILIAR_COLOURS: "colours", FAMILIAR_PRINT: "print"}, "looks as a whole"
+"""In what a photo is unlike the known ones, by the score that says so."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ def decide(
         colours=features.colours,
         printed=features.printed,
     )
-    scores = guard.score(seen, known)
+    deviations = guard.deviations(seen, known)
+    scores, furthest = deviations.sum(axis=0), deviations.argmin(axis=0)
     nearest = nearest_known(seen.pretrained, known.pretrained)
     calibrated = at_temperature(probabilities, model.card.temperature).max(axis=1)
     rows = []
@@ -86,13 +89,14 @@ def decide(
         row["nearest_known_class"] = model.classes[known.labels[nearest[i]]] if nearest[i] >= 0 else None
         luma = (brightness or {}).get(image_id)
         threshold = guard.threshold_of(str(row["top1_class"])) if rules.guard else None
-        row["final_prediction"], row["rule"], row["reason"] = _judge(row, rules, threshold, luma)
+        sign = SIGNS.get(guard.terms[furthest[i]].score, LOOKS)
+        row["final_prediction"], row["rule"], row["reason"] = _judge(row, rules, threshold, luma, sign)
         rows.append(row)
     return pd.DataFrame(rows, columns=DECISION_COLUMNS)
 
 
 def _judge(
-    row: Mapping[str, object], rules: DecisionRules, threshold: float | None, luma: float | None
+    row: Mapping[str, object], rules: DecisionRules, threshold: float | None, luma: float | None, sign: str
 ) -> tuple[str, str, str]:
     name, confidence, score = str(row["top1_class"]), float(str(row["top1_confidence"])), float(str(row["guard_score"]))
     if luma is not None and is_dark(luma, rules.dark_brightness):
@@ -105,7 +109,7 @@ def _judge(
         limit = f"{rules.unknown_threshold:.0%}"
         return UNKNOWN, "threshold", f"Unsure: the best guess, {name}, has {confidence:.1%}, below {limit}."
     if threshold is not None and score < threshold:
-        seen = f"likeness {score:.2f}, at least {threshold:.2f} expected"
+        seen = f"likeness {score:.2f}, at least {threshold:.2f} expected; furthest in its {sign}"
         return (
             UNKNOWN,
             "guard",

@@ -50,10 +50,12 @@ class Guard:
 
     def score(self, seen: Seen, known: Known) -> np.ndarray:
         """Return the sum, a photo; higher is more like the known ones."""
-        total = np.zeros(len(seen.logits))
-        for term in self.terms:
-            total += standardised(SCORES[term.score](seen, known), term.median, term.spread, self.lowest)
-        return total
+        return self.deviations(seen, known).sum(axis=0)
+
+    def deviations(self, seen: Seen, known: Known) -> np.ndarray:
+        """Return what is added up, terms x photos, in standard deviations from a typical known photo."""
+        values = ((term, SCORES[term.score](seen, known)) for term in self.terms)
+        return np.stack([standardised(of, term.median, term.spread, self.lowest) for term, of in values])
 
     def uses(self, score: str) -> bool:
         """Return whether a score is part of the sum."""

@@ -19,7 +19,7 @@ from meter_pipeline.core import plate_reading
 from meter_pipeline.core.decision import DecisionRules, decide
 from meter_pipeline.core.feature_table import features_of, update_features
 from meter_pipeline.core.features import Features
-from meter_pipeline.core.guard import Guard
+from meter_pipeline.core.guard import Guard, Term
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.model_store import MeterModel, load_model, set_champion
 from meter_pipeline.core.plate_reading import (
@@ -184,3 +184,9 @@ def test_a_model_that_reads_plates_tells_a_type_that_differs_in_print_alone(tmp_
     kept = features_of(layout.lake, IMAGE_FEATURES, model.version, [image_id for image_id, _ in paths])
     assert kept.printed.tolist() == [plate_codes(content, image_id="").tolist() for _, content in photos]
     assert Guard.from_card(card.guard).uses(FAMILIAR_PRINT)
+
+    by_print = Guard((Term(FAMILIAR_PRINT, 0.0, 0.05),), -1.0)
+    strict = replace(model, card=replace(card, guard=by_print.as_card()))
+    rows = decide(strict, kept, DecisionRules(unknown_threshold=0.0))
+    assert rows["final_prediction"].tolist() == ["SINGLE", "UNKNOWN"]
+    assert "furthest in its print" in rows["reason"].iloc[1]

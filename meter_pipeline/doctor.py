@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from meter_pipeline.core.layout import Layout
+from meter_pipeline.core.plate_reading import require_plate_reader
 from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import SETTINGS_FILE, Settings, load_settings
 
@@ -47,6 +48,7 @@ def examine() -> list[Finding]:
         _accelerator,
         _weights,
         _champion,
+        _plates,
     )
     return findings + [_guarded(check, settings) for check in checks]
 
@@ -141,4 +143,13 @@ def _champion(settings: Settings) -> Finding:
     if not Path(layout.champion).exists():
         return Finding("champion model", "warn", "none yet", "Train one: meter train")
     model = load_model(layout)
-    return Finding("champion model", "ok", f"{model.version}, {len(model.classes)} classes")
+    if model.reads_plates:
+        require_plate_reader()
+    reads = ", reads plates" if model.reads_plates else ""
+    return Finding("champion model", "ok", f"{model.version}, {len(model.classes)} classes{reads}")
+
+
+def _plates(settings: Settings) -> Finding:
+    if settings.read_plates:
+        require_plate_reader()
+    return Finding("plates", "ok", "read by models trained from now on" if settings.read_plates else "not read")

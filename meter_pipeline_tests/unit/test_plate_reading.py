@@ -48,12 +48,12 @@ OTHER = ("ALTERNATING CURRENT", "WATTHOUR MADE FOR PEA")
 def plate(lines: tuple[str, ...], seed: int = 0, ground: tuple[int, int, int] = (226, 226, 220)) -> bytes:
     """A photo of a plate, its serial number and light drawn from the seed."""
     random = np.random.default_rng(seed)
-    image = Image.new("RGB", (480, 400), ground)
-    pen, font = ImageDraw.Draw(image), ImageFont.load_default(26)
+    image = Image.new("RGB", (360, 240), ground)
+    pen, font = ImageDraw.Draw(image), ImageFont.load_default(19)
     for number, line in enumerate((*lines, f"No. {random.integers(10**7, 10**8)}")):
-        pen.text((20 + int(random.integers(20)), 60 + 90 * number), line, fill=(15, 15, 20), font=font)
+        pen.text((12 + int(random.integers(15)), 40 + 60 * number), line, fill=(15, 15, 20), font=font)
     light = random.uniform(0.8, 1.0)
-    noisy = np.asarray(image, np.float32) * light + random.normal(scale=4, size=(400, 480, 3))
+    noisy = np.asarray(image, np.float32) * light + random.normal(scale=4, size=(240, 360, 3))
     buffer = io.BytesIO()
     Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=90)
     return buffer.getvalue()
@@ -141,7 +141,9 @@ def test_without_the_packages_it_says_what_to_install(monkeypatch: pytest.Monkey
     assert "meter-pipeline[plates]" in str(raised.value)
 
 
-def test_a_model_that_reads_plates_tells_a_type_that_differs_in_print_alone(tmp_path: Path) -> None:
+def test_a_model_that_reads_plates_tells_a_type_that_differs_in_print_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     layout = Layout(tmp_path)
     rows = []
     classes = {
@@ -190,3 +192,7 @@ def test_a_model_that_reads_plates_tells_a_type_that_differs_in_print_alone(tmp_
     rows = decide(strict, kept, DecisionRules(unknown_threshold=0.0))
     assert rows["final_prediction"].tolist() == ["SINGLE", "UNKNOWN"]
     assert "furthest in its print" in rows["reason"].iloc[1]
+
+    monkeypatch.setattr(plate_reading, "find_spec", lambda _: None)
+    with pytest.raises(MeterError, match="Plates cannot be read"):
+        predict_content(photos[0][1], "single", model, DecisionRules())

@@ -152,4 +152,5 @@ def _champion(settings: Settings) -> Finding:
 def _plates(settings: Settings) -> Finding:
     if settings.read_plates:
         require_plate_reader()
-    return Finding("plates", "ok", "read by models trained from now on" if settings.read_plates else "not read")
+    found = "read by models trained from now on" if settings.read_plates else "not read by models trained from now on"
+    return Finding("plates", "ok", found)

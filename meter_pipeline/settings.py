@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     )
     read_plates: bool = Field(
         default=False,
-        description="Train models whose guard reads what plates say; needs the extra `plates`, 0.8 s a photo.",
+        description="Train models whose guard reads what plates say; needs the extra `plates`, 0.75 s a photo.",
     )
     dark_brightness: float = Field(default=30.0, ge=0, le=255, description="Mean luma (0 to 255) below this is DARK.")
 

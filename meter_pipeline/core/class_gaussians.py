@@ -92,11 +92,12 @@ def _principal_directions(centred: np.ndarray) -> np.ndarray:
     count, side = min(DIMENSIONS, photos - 1, dimensions), min(photos, dimensions)
     largest = (side - count, side - 1)
     if dimensions <= photos:
-        return np.asarray(eigh(centred.T @ centred, subset_by_index=largest)[1].T)
-    # Of few photos the products of photos are fewer than those of dimensions, and have the same directions in them.
-    values, vectors = eigh(centred @ centred.T, subset_by_index=largest)
+        values, vectors = eigh(centred.T @ centred, subset_by_index=largest)
+        directions = vectors.T
+    else:  # of few photos the products of photos are fewer than those of dimensions, and hold the same directions
+        values, vectors = eigh(centred @ centred.T, subset_by_index=largest)
+        directions = vectors.T @ centred
     varies = values > 1e-12 * max(values[-1], 1e-12)
-    directions = vectors.T @ centred
     lengths = np.linalg.norm(directions, axis=1, keepdims=True)
     return np.where(varies[:, None], directions / np.where(lengths == 0, 1.0, lengths), 0.0)
 

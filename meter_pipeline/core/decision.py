@@ -21,7 +21,7 @@ from meter_pipeline.settings import Settings
 UNKNOWN, DARK, ERROR = "UNKNOWN", "DARK", "ERROR"
 CONFIDENCE_DECIMALS = 6
 SIGNS, LOOKS = {FAMILIAR_COLOURS: "colours", FAMILIAR_PRINT: "print"}, "looks as a whole"
-"""In what a photo is unlike the known ones, by the score that says so."""
+"""In what a photo is unlike the known ones, by the score that says so; of several alike the last, the most telling."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def decide(
         printed=features.printed,
     )
     deviations = guard.deviations(seen, known)
-    scores, furthest = deviations.sum(axis=0), deviations.argmin(axis=0)
+    scores, furthest = deviations.sum(axis=0), len(deviations) - 1 - deviations[::-1].argmin(axis=0)
     nearest = nearest_known(seen.pretrained, known.pretrained)
     calibrated = at_temperature(probabilities, model.card.temperature).max(axis=1)
     rows = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,9 @@ from meter_pipeline.core.colours import COLOURS, photo_colours
 from meter_pipeline.core.compute import in_parallel
 from meter_pipeline.core.model_store import MeterModel
 from meter_pipeline.core.photos import PhotoError
-from meter_pipeline.core.plate_reading import nothing_read, plate_codes
+from meter_pipeline.core.plate_reading import nothing_read, plate_codes, reader_id, require_plate_reader
+
+_logger = logging.getLogger(__name__)
 
 PHOTOS_A_PASS = {"cpu": 4, "cuda": 64}
 """Photos a forward pass, by device; a short one is padded: a photo's numbers never depend on its neighbours."""
@@ -60,8 +64,17 @@ def extract_features(
     size = PHOTOS_A_PASS[model.device.type]
     passes = [photos[start : start + size] for start in range(0, len(photos), size)]
     a_batch = max(1, PHOTOS_A_BATCH // size)
+    ahead = a_batch
+    if model.reads_plates:
+        require_plate_reader()
+        ahead = max(a_batch, os.cpu_count() or 1)  # plates are read on the processor, a pass each, large as passes are
+        if model.card.guard.get("reader") != reader_id():
+            _logger.warning(
+                "Model %s was trained with plates read by %s; here they are read by %s. Train anew: meter train",
+                *(model.version, model.card.guard.get("reader"), reader_id()),
+            )
     gathered: list[Features] = []
-    for done in in_parallel(lambda some: _one_pass(model, some, size, plates), passes, ahead=a_batch):
+    for done in in_parallel(lambda some: _one_pass(model, some, size, plates), passes, ahead=ahead):
         gathered.append(done)
         if len(gathered) == a_batch:
             yield _together(gathered)
@@ -77,10 +90,10 @@ def _one_pass(
     for image_id, content in photos:
         try:
             image = model.preprocess.open(content)
-            if model.reads_plates:
-                printed.append(plate_codes(content, image_id=image_id, folder=plates))
+            codes = plate_codes(content, image_id=image_id, folder=plates) if model.reads_plates else nothing_read(1)[0]
             pixels.append(model.preprocess.pixels(image))
             colours.append(photo_colours(model.preprocess, image))
+            printed.append(codes)
             image_ids.append(image_id)
         except PhotoError as error:
             failures[image_id] = error.what
@@ -91,8 +104,8 @@ def _one_pass(
         logits, tuned, pretrained, shown = (np.zeros((0, width), np.float32) for width in widths)
     else:
         (logits, tuned, pretrained), shown = _forward(model, pixels, size), np.stack(colours)
-    codes = np.stack(printed) if printed else nothing_read(len(image_ids))
-    return Features(image_ids, logits, tuned, pretrained, shown, codes, failures)
+    read = np.stack(printed) if printed else nothing_read(0)
+    return Features(image_ids, logits, tuned, pretrained, shown, read, failures)
 
 
 def _forward(model: MeterModel, pixels: list[np.ndarray], size: int) -> tuple[np.ndarray, ...]:

@@ -1,7 +1,7 @@
 """The guard: does a photo look like the known ones? A sum of scores, and what it has to reach.
 
 Distances in the network's features, and the colours and print of the predicted class's own photos fail on different
-photos, so that their sum catches more than any of them (0010-recognition.md). `guard_fitting` chooses it.
+photos, so that their sum catches more than any of them (decisions 0010 and 0011). `guard_fitting` chooses it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from meter_pipeline.core.scores import SCORES, Known, Seen
+from meter_pipeline.core.scores import FAMILIAR_PRINT, SCORES, Known, Seen
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,11 @@ class Guard:
 
     def deviations(self, seen: Seen, known: Known) -> np.ndarray:
         """Return what is added up, terms x photos, in standard deviations from a typical known photo."""
-        values = ((term, SCORES[term.score](seen, known)) for term in self.terms)
-        return np.stack([standardised(of, term.median, term.spread, self.lowest) for term, of in values])
+        parts = []
+        for term in self.terms:
+            deviations = standardised(SCORES[term.score](seen, known), term.median, term.spread, self.lowest)
+            parts.append(without_silence(deviations) if term.score == FAMILIAR_PRINT else deviations)
+        return np.stack(parts)
 
     def uses(self, score: str) -> bool:
         """Return whether a score is part of the sum."""
@@ -75,6 +78,10 @@ class Guard:
 def standardised(
     values: np.ndarray, median: np.ndarray | float, spread: np.ndarray | float, lowest: float | None
 ) -> np.ndarray:
-    """Return scores as deviations from the median of known photos; below `lowest` they are that, NaN counts nothing."""
-    deviations = np.maximum((values - median) / spread, -np.inf if lowest is None else lowest)
+    """Return scores as deviations from the median of known photos; below `lowest` they are that."""
+    return np.maximum((values - median) / spread, -np.inf if lowest is None else lowest)
+
+
+def without_silence(deviations: np.ndarray) -> np.ndarray:
+    """Return deviations with 0, as of a typical known photo, where the score says nothing (NaN)."""
     return np.where(np.isnan(deviations), 0.0, deviations)

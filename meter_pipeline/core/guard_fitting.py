@@ -15,7 +15,7 @@ from scipy.special import softmax
 from scipy.stats import beta
 
 from meter_pipeline.core.colours import COLOURS
-from meter_pipeline.core.guard import Guard, Term, standardised
+from meter_pipeline.core.guard import Guard, Term, standardised, without_silence
 from meter_pipeline.core.plate_reading import nothing_read
 from meter_pipeline.core.scores import FAMILIAR_COLOURS, FAMILIAR_PRINT, SCORES, Known, Seen, class_similarity
 
@@ -209,7 +209,8 @@ class _Measures:
         """Return each photo's scores as deviations from those of its own model."""
         median, spread = (measure.loc[rows["fold"]].to_numpy() for measure in (self.medians, self.spreads))
         values = rows[list(SCORES)].to_numpy(np.float64)
-        return pd.DataFrame(standardised(values, median, spread, LOWEST), columns=list(SCORES))
+        found = pd.DataFrame(standardised(values, median, spread, LOWEST), columns=list(SCORES))
+        return found.assign(**{FAMILIAR_PRINT: without_silence(found[FAMILIAR_PRINT].to_numpy())})
 
     def terms(self, names: Sequence[str]) -> tuple[Term, ...]:
         """Return what new photos are measured by.

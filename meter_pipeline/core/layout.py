@@ -60,7 +60,7 @@ class Layout:
 
     @property
     def cache(self) -> Path:
-        """What can be computed again: the frozen trunk's outputs, thumbnails."""
+        """What can be computed again: the frozen trunk's outputs, what plates say, thumbnails."""
         return self.root / "cache"
 
     def evaluation(self, version: str) -> Path:

@@ -147,7 +147,7 @@ def save_model(
         layout: the data directory.
         card_fields: the card without `weights_sha256` and `created_at`.
         parts: trunk, pretrained_block, tuned_block, head.
-        reference: the train photos' embeddings.
+        reference: the train photos as the guard knows them.
         held_out: photos that were held out or hidden, with what the guard makes of them: `guard_fitting.held_out_rows`.
     """
     tensors = {

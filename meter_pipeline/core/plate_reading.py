@@ -1,6 +1,7 @@
 """What is printed on a photo's plate, as codes of three letters or digits; types that look alike differ in it.
 
-The text itself is kept nowhere, and runs of four digits and more (serial and account numbers) are in no code.
+The text itself is kept nowhere, and digits in a row, four and more (serial and account numbers), are in no code. Words
+could be put together from their codes again: what holds for the photos holds for them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from meter_pipeline.core.files import replacing
-from meter_pipeline.core.photos import open_photo
+from meter_pipeline.core.photos import PhotoError, open_photo
 from meter_pipeline.errors import MeterError
 
 _logger = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ SYMBOLS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789#"
 """What a code is made of; # stands for a long number."""
 CODES = len(SYMBOLS) ** 3
 """Number of different codes."""
+CODES_VERSION = 1
+"""Raised by hand with any change that makes other codes of the same lines."""
 CODES_A_PHOTO = 128
 """Codes kept of a photo: of more, those of the lines that were read most surely."""
 NOTHING = -1
@@ -38,23 +41,30 @@ LONGEST_SIDE = 800
 """Pixels that a photo is scaled down to before it is read; smaller ones stay as they are."""
 SMALLEST_SIDE = 600
 """See `open_photo`: a large JPEG is decoded at a half, a quarter, ..., as long as both sides keep that many pixels."""
+FIX = "pip install --force-reinstall 'meter-pipeline[plates]', or train a model with METER_READ_PLATES=false."
 _LONG_NUMBER = re.compile(r"\d{4,}")
 _loading = threading.Lock()
 
 
 def require_plate_reader() -> None:
-    """Raise if plates cannot be read on this machine.
+    """Load the reader, or raise if plates cannot be read on this machine.
 
     Raises:
-        MeterError: the packages are not installed; says how to.
+        MeterError: the packages are not installed, or do not start; says what to do.
     """
     missing = [name for name in ("rapidocr", "onnxruntime") if find_spec(name) is None]
     if missing:
         raise MeterError(
             f"Plates cannot be read: {' and '.join(missing)} not installed.",
             where="METER_READ_PLATES, or a model that was trained with it",
-            fix="pip install 'meter-pipeline[plates]', or train a model with METER_READ_PLATES=false.",
+            fix=FIX,
         )
+    try:
+        _reader()
+    except Exception as error:  # a library of the system that is missing, a file of the wheel that is damaged
+        raise MeterError(
+            f"The plate reader does not start: {type(error).__name__}: {error}.", where="rapidocr, onnxruntime", fix=FIX
+        ) from error
 
 
 def plate_codes(content: bytes | Path, *, image_id: str, folder: Path | None = None) -> np.ndarray:
@@ -70,32 +80,47 @@ def plate_codes(content: bytes | Path, *, image_id: str, folder: Path | None = N
 
     Raises:
         PhotoError: it is no photo that can be used.
-        MeterError: the packages are not installed.
+        MeterError: the packages are not installed, or do not start.
     """
     require_plate_reader()
-    kept = folder / _reader_id() / image_id[:2] / f"{image_id}.npy" if folder is not None else None
-    if kept is not None and kept.exists():
-        return np.asarray(np.load(kept))
-    codes = codes_of(read_lines(content))
+    kept = kept_codes(folder, image_id) if folder is not None else None
+    if kept is not None and (codes := _load(kept)) is not None:
+        return codes
+    try:
+        codes = codes_of(read_lines(content))
+    except (PhotoError, MemoryError):
+        raise
+    except Exception as error:  # OpenCV and ONNX Runtime raise nearly anything
+        _logger.warning("The plate of %s could not be read (%s); it is judged without.", image_id, type(error).__name__)
+        return nothing_read(1)[0]
     if kept is not None:
         with replacing(kept) as temporary, temporary.open("wb") as handle:
             np.save(handle, codes)
     return codes
 
 
+def kept_codes(folder: Path, image_id: str) -> Path:
+    """Return the file that keeps what this reader read on a photo."""
+    return folder / reader_id() / image_id[:2] / f"{image_id}.npy"
+
+
+def _load(kept: Path) -> np.ndarray | None:
+    try:
+        codes = np.asarray(np.load(kept))
+    except (OSError, EOFError, ValueError):  # not there yet, or damaged: read again
+        return None
+    return codes if codes.shape == (CODES_A_PHOTO,) else None
+
+
 def read_lines(content: bytes | Path) -> list[tuple[str, float]]:
-    """Return the lines of print on a photo and how surely each was read, 0 to 1; none where reading fails.
+    """Return the lines of print on a photo and how surely each was read, 0 to 1.
 
     Raises:
         PhotoError: it is no photo that can be used.
     """
     image = open_photo(content, smallest_side=SMALLEST_SIDE).image
     image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    try:
-        found = _reader()(np.asarray(image)[:, :, ::-1])
-    except Exception as error:  # OpenCV and ONNX Runtime raise nearly anything; a plate that is not read says nothing
-        _logger.warning("A plate could not be read (%s); the photo is judged without it.", type(error).__name__)
-        return []
+    found = _reader()(np.asarray(image)[:, :, ::-1])
     return list(zip(found.txts or (), map(float, found.scores or ()), strict=True))
 
 
@@ -131,8 +156,9 @@ def nothing_read(photos: int) -> np.ndarray:
 
 
 @cache
-def _reader_id() -> str:
-    return f"rapidocr-{library_version('rapidocr')}-{LONGEST_SIDE}-{SUREST}"
+def reader_id() -> str:
+    """Return what codes depend on beside the photo: those of another reader look strange to this one."""
+    return f"rapidocr-{library_version('rapidocr')}-{LONGEST_SIDE}-{SMALLEST_SIDE}-{SUREST}-{CODES_VERSION}"
 
 
 def _reader() -> Any:

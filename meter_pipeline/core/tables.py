@@ -117,7 +117,7 @@ FEATURE_VECTORS = frozenset(name for name, kind in FEATURE_COLUMNS.items() if ki
 
 LABELLED_FEATURES = TableSpec(
     "labelled_features",
-    "A row a labelled photo and model: embeddings and logits, from one forward pass, and the colours.",
+    "A row a labelled photo and model: embeddings and logits from one forward pass, colours and print.",
     FEATURE_COLUMNS,
     key=("image_id", "model_version"),
     volatile=FEATURE_VECTORS,
@@ -198,7 +198,7 @@ URL_IMAGES = TableSpec(
 
 IMAGE_FEATURES = TableSpec(
     "image_features",
-    "A row a photo and model: embeddings and logits, from one forward pass, and the colours.",
+    "A row a photo and model: embeddings and logits from one forward pass, colours and print.",
     FEATURE_COLUMNS,
     key=("image_id", "model_version"),
     volatile=FEATURE_VECTORS,

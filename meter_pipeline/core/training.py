@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version as library_version
@@ -31,11 +32,11 @@ from meter_pipeline.core.model_store import (
     next_version,
     save_model,
 )
-from meter_pipeline.core.plate_reading import nothing_read, plate_codes, require_plate_reader
+from meter_pipeline.core.plate_reading import kept_codes, nothing_read, plate_codes, reader_id, require_plate_reader
 from meter_pipeline.core.preprocess import Preprocess
-from meter_pipeline.core.scores import Known, Seen, normalised
+from meter_pipeline.core.scores import FAMILIAR_PRINT, Known, Seen, normalised
 from meter_pipeline.core.split import data_set_problems
-from meter_pipeline.core.trunk_cache import PHOTOS_AHEAD, TrunkCache
+from meter_pipeline.core.trunk_cache import PHOTOS_AHEAD, PROGRESS_INTERVAL_S, TrunkCache
 from meter_pipeline.core.two_phase import EpochRecord, Schedule, TrainingPhotos, TwoPhaseTraining, block_outputs
 from meter_pipeline.settings import Settings
 
@@ -108,7 +109,8 @@ def train_model(
     data_version = content_id(used[["image_id", "label", "split", "group_id"]].to_numpy().tolist())
     settings = {key: value for key, value in asdict(config).items() if key != "weights"}
     content = content_id(
-        data_version, settings, backbone.weights_id, preprocess.preprocess_id, AUGMENTATION_ID, TRAINING_VERSION
+        *(data_version, settings, backbone.weights_id, preprocess.preprocess_id, AUGMENTATION_ID, TRAINING_VERSION),
+        *([reader_id()] if config.read_plates else []),
     )
     version = next_version(layout, content)
     if version in list_models(layout):
@@ -152,10 +154,10 @@ class _Trainer:
             "Training on %d photos of %d classes, %d val photos, %s",
             *(len(self.train.image_ids), len(self.classes), len(self.val.image_ids), self.cache.device),
         )
-        set_training_threads()
         self.backbone.last_block.eval().requires_grad_(False).to(self.cache.device)
         train = self._training_photos(self.train, self.samples)
         val = self._training_photos(self.val, self.views) if self.val.image_ids else None
+        set_training_threads()  # reading the photos has left torch with one
         training = TwoPhaseTraining(
             train,
             val,
@@ -210,13 +212,22 @@ class _Trainer:
     def _printed(self, photos: _Photos) -> np.ndarray:
         if not self.config.read_plates:
             return nothing_read(len(photos.image_ids))
-        _logger.info("Reading the plates of %d photos, as far as they were not read before", len(photos.image_ids))
-        codes = in_parallel(
-            lambda photo: plate_codes(photo[1], image_id=photo[0], folder=self.layout.plates),
-            list(zip(photos.image_ids, photos.files, strict=True)),
+        folder, ids = self.layout.plates, photos.image_ids
+        _logger.info(
+            "Plates: %d of %d photos to read", sum(not kept_codes(folder, name).exists() for name in ids), len(ids)
+        )
+        work = in_parallel(
+            lambda photo: plate_codes(photo[1], image_id=photo[0], folder=folder),
+            list(zip(ids, photos.files, strict=True)),
             ahead=PHOTOS_AHEAD,
         )
-        return np.stack(list(codes))
+        found, reported = [], time.monotonic()
+        for codes in work:
+            found.append(codes)
+            if time.monotonic() - reported > PROGRESS_INTERVAL_S:
+                reported = time.monotonic()
+                _logger.info("Plates: %d of %d photos", len(found), len(ids))
+        return np.stack(found)
 
     def _told(self, record: EpochRecord) -> None:
         val = "no val set"
@@ -268,7 +279,13 @@ class _Trainer:
             card["known_flagged"] = fitted.known_flagged
         if fitted.hidden_caught is not None:
             card |= {"hidden_caught": fitted.hidden_caught, "tried": fitted.tried, "summary": fitted.summary}
-        return card | ({"note": fitted.note} if fitted.note else {})
+        note = fitted.note
+        if fitted.guard.uses(FAMILIAR_PRINT):
+            card["reader"] = reader_id()
+        elif self.config.read_plates:
+            note = f"{note} Too few plates of held-out photos could be read: the guard does without print.".strip()
+            _logger.warning("%s", note)
+        return card | ({"note": note} if note else {})
 
     def _described(self) -> dict[str, Any]:
         return {

@@ -116,7 +116,7 @@ def image_features(pipeline: Pipeline) -> dg.MaterializeResult:
 @dg.asset(
     group_name=GROUP,
     deps=[drop_rows, url_images, image_features, champion_model],
-    code_version="2",
+    code_version="3",
     pool="batches",
     kinds={"python", "parquet"},
     metadata=column_schema(BATCH_PREDICTIONS),

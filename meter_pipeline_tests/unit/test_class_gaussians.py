@@ -40,6 +40,16 @@ def test_few_photos_and_copies_of_one_give_finite_distances(count: int, classes:
     assert np.isfinite(distances).all()
 
 
+@pytest.mark.parametrize("count", [20, 90])
+def test_directions_that_never_vary_say_nothing_with_few_photos_and_with_many(count: int) -> None:
+    points, labels = photos(0, each=count // 3)
+    points[:, 30:] = 0.0
+    gaussians = ClassGaussians.fit(points[:, :40], labels)
+    moved = points[:, :40].copy()
+    moved[:, 35] += 0.3
+    assert gaussians.relative_distance(moved) == pytest.approx(gaussians.relative_distance(points[:, :40]))
+
+
 def test_copies_of_one_photo_alone_give_finite_distances() -> None:
     points = np.tile(normalised(np.ones((1, 8))), (5, 1))
     assert np.isfinite(ClassGaussians.fit(points, np.zeros(5, np.int64)).relative_distance(points)).all()

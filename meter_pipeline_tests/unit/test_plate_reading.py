@@ -27,6 +27,7 @@ from meter_pipeline.core.plate_reading import (
     NOTHING,
     SYMBOLS,
     codes_of,
+    kept_codes,
     nothing_read,
     plate_codes,
     read_lines,
@@ -115,22 +116,37 @@ def test_a_plate_is_read_once_and_what_was_read_is_kept(tmp_path: Path) -> None:
     assert {"THR", "HRE", "REE", "PHA", "HAS", "ETE", "TER"} <= spelled(codes)
     assert np.array_equal(plate_codes(b"not read again", image_id=image_id, folder=tmp_path), codes)
     assert np.array_equal(plate_codes(content, image_id=image_id), codes)
+    kept_codes(tmp_path, image_id).write_bytes(b"cut short")
+    assert np.array_equal(plate_codes(content, image_id=image_id, folder=tmp_path), codes)
+    assert np.array_equal(np.load(kept_codes(tmp_path, image_id)), codes)
 
 
-def test_a_photo_without_print_and_a_reader_that_breaks_say_nothing(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_photo_without_print_says_nothing() -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (300, 200), (90, 90, 90)).save(buffer, "JPEG")
     assert read_lines(buffer.getvalue()) == []
 
+
+def test_a_reader_that_breaks_on_a_photo_leaves_nothing_behind_and_names_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
     def broken(_: np.ndarray) -> None:
         raise RuntimeError("of the reader")
 
     monkeypatch.setattr(plate_reading, "_load_reader", lambda: broken)
     with caplog.at_level(logging.WARNING):
-        assert read_lines(plate(SINGLE)) == []
-    assert "could not be read (RuntimeError)" in caplog.text
+        assert (plate_codes(plate(SINGLE), image_id="ab12", folder=tmp_path) == NOTHING).all()
+    assert "The plate of ab12 could not be read (RuntimeError)" in caplog.text
+    assert not kept_codes(tmp_path, "ab12").exists()
+
+
+def test_a_reader_that_does_not_start_stops_the_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def missing() -> None:
+        raise ImportError("a library of the system")
+
+    monkeypatch.setattr(plate_reading, "_load_reader", missing)
+    with pytest.raises(MeterError, match="does not start: ImportError"):
+        plate_codes(plate(SINGLE), image_id="ab12", folder=tmp_path)
 
 
 def test_without_the_packages_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -156,6 +172,9 @@ def test_a_model_that_reads_plates_tells_a_type_that_differs_in_print_alone(
             image_id = hashlib.sha256(content).hexdigest()
             layout.raw.joinpath(label).mkdir(parents=True, exist_ok=True)
             layout.raw.joinpath(label, f"{number}.jpg").write_bytes(content)
+            kept = kept_codes(layout.plates, image_id)  # as read before: 88 photos would take long
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            np.save(kept, codes_of([(line, 1.0) for line in (*lines, "No. 12345678")]))
             rows.append(
                 {"path": f"{label}/{number}.jpg", "image_id": image_id, "group_id": image_id[:12], "label": label}
             )

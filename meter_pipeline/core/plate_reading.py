@@ -173,7 +173,7 @@ def _load_reader() -> Any:
     from rapidocr import RapidOCR
 
     onnxruntime.disable_telemetry_events()
-    return RapidOCR(
+    reader = RapidOCR(
         params={
             "Global.use_cls": False,  # meters hang upright; turning lines costs time and misreads numbers
             "Global.log_level": "error",
@@ -183,3 +183,8 @@ def _load_reader() -> Any:
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
         }
     )
+    # It loads its models at their first use: used here once, so that one that is missing is no unreadable plate.
+    blank = np.full((48, 96, 3), 255, np.uint8)
+    for find_lines in (False, True):
+        reader(blank, use_det=find_lines)
+    return reader

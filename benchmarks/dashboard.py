@@ -159,8 +159,8 @@ def write_features(
         "logits": vector_column(logits),
         "embedding": vector_column(random.normal(size=(count, DIMENSIONS)).astype(np.float32)),
         "pretrained_embedding": vector_column(random.normal(size=(count, DIMENSIONS)).astype(np.float32)),
-        "reason": pa.nulls(count, pa.string()),
     }
+    columns |= {name: pa.nulls(count, kind) for name, kind in IMAGE_FEATURES.columns.items() if name not in columns}
     lake.replace(IMAGE_FEATURES, pa.table(columns))
 
 

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -68,11 +69,7 @@ def extract_features(
     if model.reads_plates:
         require_plate_reader()
         ahead = max(a_batch, os.cpu_count() or 1)  # plates are read on the processor, a pass each, large as passes are
-        if model.card.guard.get("reader") != reader_id():
-            _logger.warning(
-                "Model %s was trained with plates read by %s; here they are read by %s. Train anew: meter train",
-                *(model.version, model.card.guard.get("reader"), reader_id()),
-            )
+        _warn_of_another_reader(model.version, model.card.guard.get("reader"))
     gathered: list[Features] = []
     for done in in_parallel(lambda some: _one_pass(model, some, size, plates), passes, ahead=ahead):
         gathered.append(done)
@@ -81,6 +78,15 @@ def extract_features(
             gathered = []
     if gathered:
         yield _together(gathered)
+
+
+@cache
+def _warn_of_another_reader(model_version: str, reader: str | None) -> None:
+    if reader != reader_id():
+        _logger.warning(
+            "Model %s was trained with plates read by %s; here they are read by %s. Train anew: meter train",
+            *(model_version, reader or "a reader that is not known", reader_id()),
+        )
 
 
 def _one_pass(

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Literal
 
 from meter_pipeline.core.layout import Layout
-from meter_pipeline.core.plate_reading import require_plate_reader
 from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import SETTINGS_FILE, Settings, load_settings
 
@@ -138,6 +137,7 @@ def _weights(settings: Settings) -> Finding:
 
 def _champion(settings: Settings) -> Finding:
     from meter_pipeline.core.model_store import load_model
+    from meter_pipeline.core.plate_reading import require_plate_reader
 
     layout = Layout(settings.data_dir)
     if not Path(layout.champion).exists():
@@ -150,6 +150,8 @@ def _champion(settings: Settings) -> Finding:
 
 
 def _plates(settings: Settings) -> Finding:
+    from meter_pipeline.core.plate_reading import require_plate_reader
+
     if settings.read_plates:
         require_plate_reader()
     found = "read by models trained from now on" if settings.read_plates else "not read by models trained from now on"

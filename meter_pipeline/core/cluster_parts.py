@@ -30,16 +30,17 @@ def cut_into_parts(unit: np.ndarray, labels: np.ndarray, smallest: int) -> np.nd
     if (labels == NOISE).all():
         return labels
     # What all the photos share hides what tells the parts apart.
-    points = normalize(unit - unit.mean(axis=0, dtype=np.float64))
+    centre = unit.mean(axis=0, dtype=np.float64)
     waiting = sorted(set(labels.tolist()) - {NOISE})
     while waiting:
         label = waiting.pop()
         rows = np.flatnonzero(labels == label)
         if not max(2 * smallest, 3) <= len(rows) <= MOST_LOOKED_AT:
             continue
-        part = AgglomerativeClustering(2, linkage="ward").fit_predict(points[rows])
+        points = normalize(unit[rows] - centre)
+        part = AgglomerativeClustering(2, linkage="ward").fit_predict(points)
         part = part if np.sum(part) * 2 <= len(part) else 1 - part
-        if part.sum() >= smallest and silhouette_score(points[rows], part, metric="cosine") > CLEARLY_APART:
+        if part.sum() >= smallest and silhouette_score(points, part, metric="cosine") > CLEARLY_APART:
             new = int(labels.max()) + 1
             labels[rows[part == 1]] = new
             waiting += [label, new]

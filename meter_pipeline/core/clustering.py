@@ -165,7 +165,7 @@ def different_photos(unit: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
     scale = 10.0**SAME_PHOTO_DECIMALS
     codes = pd.factorize(np.array([_digest(np.rint(row * scale)) for row in unit], np.int64))[0]
     _, first, copies = np.unique(codes, return_index=True, return_counts=True)
-    return unit[first], codes, copies
+    return unit if len(first) == len(unit) else unit[first], codes, copies  # a million photos are not copied in vain
 
 
 def _digest(row: np.ndarray) -> int:

@@ -39,6 +39,7 @@ METHOD_VERSION = "4"
 """Raised by hand when the clustering gives other clusters for the same embeddings: the next run clusters anew."""
 WEAK_SILHOUETTE = 0.12
 """Photos of one design fall apart at 0.03 to 0.14, those of several designs at 0.14 to 0.34 (0004-clusters.md)."""
+_BLOCK_ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -240,11 +241,17 @@ def compared(embedding: np.ndarray, pretrained: np.ndarray, known: Known | None)
         pretrained: before fine-tuning, photos x dimensions.
         known: the model's train photos; None: they are not there any more, and the tuned embedding is taken alone.
     """
-    tuned = normalised(embedding)
-    gaussians = known.joint_gaussians if known is not None and len(tuned) else None
+    gaussians = known.joint_gaussians if known is not None and len(embedding) else None
     if gaussians is None:
-        return tuned
-    return np.concatenate([tuned, gaussians.whitened(side_by_side(tuned, normalised(pretrained)))], axis=1)
+        return normalised(embedding)
+    dimensions = embedding.shape[1]
+    found = np.empty((len(embedding), dimensions + len(gaussians.components)), np.float32)
+    for start in range(0, len(found), _BLOCK_ROWS):  # whitening is in double precision, and a million photos come
+        rows = slice(start, start + _BLOCK_ROWS)
+        found[rows, :dimensions] = normalised(embedding[rows])
+        joint = side_by_side(found[rows, :dimensions], normalised(pretrained[rows]))
+        found[rows, dimensions:] = gaussians.whitened(joint)
+    return found
 
 
 def _compared(layout: Layout, table: pa.Table) -> np.ndarray:

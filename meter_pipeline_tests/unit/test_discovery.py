@@ -7,9 +7,10 @@ import pyarrow as pa
 import pytest
 from torch import nn
 
+from meter_pipeline.core import discovery
 from meter_pipeline.core.backbones import load_backbone
 from meter_pipeline.core.colours import COLOURS
-from meter_pipeline.core.discovery import cluster_problems, cluster_unknowns
+from meter_pipeline.core.discovery import cluster_problems, cluster_unknowns, compared
 from meter_pipeline.core.guard_fitting import no_held_out_rows
 from meter_pipeline.core.lake import Lake, vector_column, vectors
 from meter_pipeline.core.layout import Layout
@@ -221,6 +222,18 @@ def test_few_photos_or_too_large_a_smallest_cluster_are_said(tmp_path: Path, pho
     assert (found.photos, found.clusters, found.noise) == (photos, 0, photos)
     assert note in found.note
     assert layout.lake.count(UNKNOWN_CLUSTERS) == layout.lake.count(UNKNOWN_MAP) == photos
+
+
+def test_what_is_compared_is_the_same_in_blocks_as_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    tuned, pretrained = random.normal(size=(2, 25, 12)).astype(np.float32)
+    empty = np.zeros((25, 0), np.float32)
+    known = Known(np.arange(25) % 3, np.arange(25), normalised(pretrained), normalised(tuned), empty, empty)
+    whole = compared(tuned, pretrained, known)
+    np.testing.assert_array_equal(whole[:, :12], normalised(tuned))
+    np.testing.assert_allclose(np.linalg.norm(whole[:, 12:], axis=1), 1.0, rtol=1e-5)
+    monkeypatch.setattr(discovery, "_BLOCK_ROWS", 7)
+    np.testing.assert_allclose(compared(tuned, pretrained, known), whole, atol=1e-6)
 
 
 def test_embeddings_of_two_models_are_not_compared(tmp_path: Path) -> None:

@@ -25,8 +25,9 @@ NOISE = -1
 SMALLEST_REDUCED_SET = 15
 """Different photos below which a neighbour graph says nothing: these are clustered on their cosine distances."""
 DIMENSIONS = 10
-NEIGHBORS = 10
-SMALLEST_CHOSEN, LARGEST_CHOSEN = 4, 50
+FEWEST_NEIGHBORS, MOST_NEIGHBORS = 4, 10
+"""Bounds of the neighbours a photo is compared with: in a small set ten reach into other designs (0009)."""
+SMALLEST_CHOSEN, LARGEST_CHOSEN = 3, 50
 """Bounds of the smallest cluster that is chosen by set size."""
 TINY_CLUSTER_SIZE = 3
 SMALLEST_PART, SHARE_OF_PART = 3, 0.6
@@ -128,8 +129,13 @@ def cluster(embeddings: np.ndarray, *, min_cluster_size: int | None = None, seed
 
 
 def chosen_cluster_size(count: int) -> int:
-    """Return the smallest cluster for a set of `count` photos: a third of the root, 4 to 50."""
+    """Return the smallest cluster for a set of `count` photos: a third of the root, 3 to 50."""
     return min(max(SMALLEST_CHOSEN, round(math.sqrt(count) / 3)), LARGEST_CHOSEN)
+
+
+def chosen_neighbors(count: int) -> int:
+    """Return the neighbours that make up a photo's surroundings in a set of `count` photos, 4 to 10."""
+    return min(max(FEWEST_NEIGHBORS, round(0.7 * math.sqrt(count))), MOST_NEIGHBORS)
 
 
 def _unit(embeddings: np.ndarray) -> np.ndarray:
@@ -173,7 +179,7 @@ def _digest(row: np.ndarray) -> int:
 
 
 def _cluster_reduced(unit: np.ndarray, size: int, seed: int) -> tuple[_Found, Parameters, str]:
-    neighbors = min(NEIGHBORS, len(unit) - 1)
+    neighbors = chosen_neighbors(len(unit))
     samples = (size + 1) // 2
     reduced = reduce_umap(unit, dimensions=DIMENSIONS, neighbors=neighbors, seed=seed)
     parameters: Parameters = {

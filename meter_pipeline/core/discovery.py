@@ -35,7 +35,7 @@ from meter_pipeline.errors import MeterError
 
 log = logging.getLogger(__name__)
 
-METHOD_VERSION = "4"
+METHOD_VERSION = "5"
 """Raised by hand when the clustering gives other clusters for the same embeddings: the next run clusters anew."""
 WEAK_SILHOUETTE = 0.12
 """Photos of one design fall apart at 0.03 to 0.14, those of several designs at 0.14 to 0.34 (0004-clusters.md)."""

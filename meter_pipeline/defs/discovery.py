@@ -48,7 +48,7 @@ def unknown_embeddings(pipeline: Pipeline) -> dg.MaterializeResult:
 @dg.asset(
     group_name=GROUP,
     deps=[unknown_embeddings],
-    code_version="3",
+    code_version="4",
     pool="batches",
     kinds={"scikitlearn", "parquet"},
     metadata=column_schema(UNKNOWN_CLUSTERS),

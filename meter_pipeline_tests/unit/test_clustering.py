@@ -9,7 +9,7 @@ import pytest
 from meter_pipeline.core import clustering
 from meter_pipeline.core.cluster_metrics import cluster_scores, silhouette
 from meter_pipeline.core.cluster_stability import stability
-from meter_pipeline.core.clustering import NOISE, Clustering, chosen_cluster_size, cluster
+from meter_pipeline.core.clustering import NOISE, Clustering, chosen_cluster_size, chosen_neighbors, cluster
 from meter_pipeline.errors import MeterError
 
 DESIGNS, PHOTOS_A_DESIGN, DIMENSIONS = 6, 20, 64
@@ -115,7 +115,16 @@ def test_one_giant_cluster_is_kept_where_its_parts_are_no_better() -> None:
 
 def test_smallest_cluster_grows_slowly_with_the_set() -> None:
     sizes = [chosen_cluster_size(count) for count in (15, 200, 1_000, 10_000, 1_000_000)]
-    assert sizes == [4, 5, 11, 33, 50]
+    assert sizes == [3, 5, 11, 33, 50]
+    assert [chosen_neighbors(count) for count in (15, 40, 80, 140, 200, 1_000_000)] == [4, 4, 6, 8, 10, 10]
+
+
+def test_a_small_set_of_small_designs_comes_apart() -> None:
+    for seed in range(3):
+        random = np.random.default_rng(seed)
+        truth = np.repeat(np.arange(7), [8, 6, 5, 5, 4, 4, 3])
+        embeddings = random.normal(size=(7, 64))[truth] + 1.2 * random.normal(size=(len(truth), 64))
+        assert cluster_scores(truth.astype(str), cluster(embeddings).labels).ami > 0.9
 
 
 def test_of_a_large_set_samples_are_clustered_and_the_rest_joins(monkeypatch: pytest.MonkeyPatch) -> None:

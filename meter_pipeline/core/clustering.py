@@ -27,9 +27,10 @@ SMALLEST_REDUCED_SET = 15
 DIMENSIONS = 10
 FEWEST_NEIGHBORS, MOST_NEIGHBORS = 4, 10
 """Bounds of the neighbours a photo is compared with: in a small set ten reach into other designs (0009)."""
-SMALLEST_CHOSEN, LARGEST_CHOSEN = 3, 50
+SMALLEST_CHOSEN, LARGEST_CHOSEN = 4, 50
 """Bounds of the smallest cluster that is chosen by set size."""
-TINY_CLUSTER_SIZE = 3
+TINY_CLUSTER_SIZE, FEW_PHOTOS = 3, 64
+"""Smallest cluster of tiny sets, and of those with at most so many photos: a design has but a few among them."""
 SMALLEST_PART, SHARE_OF_PART = 3, 0.6
 """Smallest part that a cluster is cut into: so many photos, and that share of the smallest cluster."""
 REDUCED = "UMAP + HDBSCAN"
@@ -129,8 +130,9 @@ def cluster(embeddings: np.ndarray, *, min_cluster_size: int | None = None, seed
 
 
 def chosen_cluster_size(count: int) -> int:
-    """Return the smallest cluster for a set of `count` photos: a third of the root, 3 to 50."""
-    return min(max(SMALLEST_CHOSEN, round(math.sqrt(count) / 3)), LARGEST_CHOSEN)
+    """Return the smallest cluster for a set of `count` photos: a third of the root, 3 (4 above 64) to 50."""
+    smallest = TINY_CLUSTER_SIZE if count <= FEW_PHOTOS else SMALLEST_CHOSEN
+    return min(max(smallest, round(math.sqrt(count) / 3)), LARGEST_CHOSEN)
 
 
 def chosen_neighbors(count: int) -> int:

@@ -114,8 +114,8 @@ def test_one_giant_cluster_is_kept_where_its_parts_are_no_better() -> None:
 
 
 def test_smallest_cluster_grows_slowly_with_the_set() -> None:
-    sizes = [chosen_cluster_size(count) for count in (15, 200, 1_000, 10_000, 1_000_000)]
-    assert sizes == [3, 5, 11, 33, 50]
+    sizes = [chosen_cluster_size(count) for count in (15, 64, 65, 200, 1_000, 10_000, 1_000_000)]
+    assert sizes == [3, 3, 4, 5, 11, 33, 50]
     assert [chosen_neighbors(count) for count in (15, 40, 80, 140, 200, 1_000_000)] == [4, 4, 6, 8, 10, 10]
 
 

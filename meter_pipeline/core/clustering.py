@@ -26,11 +26,10 @@ SMALLEST_REDUCED_SET = 15
 """Different photos below which a neighbour graph says nothing: these are clustered on their cosine distances."""
 DIMENSIONS = 10
 FEWEST_NEIGHBORS, MOST_NEIGHBORS = 4, 10
-"""Bounds of the neighbours a photo is compared with: in a small set ten reach into other designs (0009)."""
+"""Bounds of the neighbours of a photo, itself included: in a small set ten reach into other designs (0009)."""
 SMALLEST_CHOSEN, LARGEST_CHOSEN = 4, 50
 """Bounds of the smallest cluster that is chosen by set size."""
-TINY_CLUSTER_SIZE, FEW_PHOTOS = 3, 64
-"""Smallest cluster of tiny sets, and of those with at most so many photos: a design has but a few among them."""
+TINY_CLUSTER_SIZE = 3
 SMALLEST_PART, SHARE_OF_PART = 3, 0.6
 """Smallest part that a cluster is cut into: so many photos, and that share of the smallest cluster."""
 REDUCED = "UMAP + HDBSCAN"
@@ -130,13 +129,12 @@ def cluster(embeddings: np.ndarray, *, min_cluster_size: int | None = None, seed
 
 
 def chosen_cluster_size(count: int) -> int:
-    """Return the smallest cluster for a set of `count` photos: a third of the root, 3 (4 above 64) to 50."""
-    smallest = TINY_CLUSTER_SIZE if count <= FEW_PHOTOS else SMALLEST_CHOSEN
-    return min(max(smallest, round(math.sqrt(count) / 3)), LARGEST_CHOSEN)
+    """Return the smallest cluster for a set of `count` photos: a third of the root, 4 to 50."""
+    return min(max(SMALLEST_CHOSEN, round(math.sqrt(count) / 3)), LARGEST_CHOSEN)
 
 
 def chosen_neighbors(count: int) -> int:
-    """Return the neighbours that make up a photo's surroundings in a set of `count` photos, 4 to 10."""
+    """Return how many neighbours UMAP looks at, the photo itself included, in a set of 15 photos or more: 4 to 10."""
     return min(max(FEWEST_NEIGHBORS, round(0.7 * math.sqrt(count))), MOST_NEIGHBORS)
 
 
@@ -168,7 +166,8 @@ def different_photos(unit: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
         unit: photos x dimensions, L2-normalised.
 
     Returns:
-        The different embeddings; which of them each photo is; how many photos each is.
+        The different embeddings (`unit` itself where all are: not to be changed); which of them each photo is; how many
+        photos each is.
     """
     scale = 10.0**SAME_PHOTO_DECIMALS
     codes = pd.factorize(np.array([_digest(np.rint(row * scale)) for row in unit], np.int64))[0]
@@ -181,7 +180,7 @@ def _digest(row: np.ndarray) -> int:
 
 
 def _cluster_reduced(unit: np.ndarray, size: int, seed: int) -> tuple[_Found, Parameters, str]:
-    neighbors = chosen_neighbors(len(unit))
+    neighbors = max(chosen_neighbors(len(unit)), min(size, MOST_NEIGHBORS))  # who asks for large clusters gets them
     samples = (size + 1) // 2
     reduced = reduce_umap(unit, dimensions=DIMENSIONS, neighbors=neighbors, seed=seed)
     parameters: Parameters = {

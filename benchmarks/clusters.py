@@ -263,12 +263,14 @@ def mixed_set(photos: pd.DataFrame, draw: int) -> np.ndarray:
 def embed(files: list[Path]) -> np.ndarray:
     """Embed the photos by the pretrained network."""
     backbone = load_backbone("efficientnet_lite0", "imagenet")
-    preprocess = Preprocess(backbone.mean, backbone.std)
+    preprocess = Preprocess(backbone.mean, backbone.std, views=("squeezed", "centre", "zoomed"))
     torch.set_num_threads(1)
     with torch.inference_mode():
         return np.stack(
             [
-                backbone.last_block(backbone.trunk(preprocess.normalise(preprocess.pixels(preprocess.open(file)))))
+                backbone.last_block(
+                    backbone.trunk(preprocess.normalise(preprocess.framed_pixels(preprocess.open(file))))
+                )
                 .mean(dim=0)
                 .numpy()
                 for file in files

@@ -12,6 +12,7 @@ import torch
 
 from meter_pipeline.core.backbones import Backbone
 from meter_pipeline.core.files import replacing
+from meter_pipeline.core.preprocess import Preprocess
 from meter_pipeline.core.scores import Known, Seen, normalised
 from meter_pipeline.core.trunk_cache import TrunkCache
 from meter_pipeline.core.two_phase import Schedule, TrainingPhotos, TwoPhaseTraining
@@ -136,7 +137,7 @@ def cross_fit(
                 np.savez(handle, allow_pickle=False, **arrays)
             shutil.rmtree(checkpoints / "fold", ignore_errors=True)
         with np.load(done) as arrays:
-            answers.append(_answers(photos, groups, fold, len(cache.preprocess.views), dict(arrays)))
+            answers.append(_answers(photos, groups, fold, cache.preprocess, dict(arrays)))
     return answers
 
 
@@ -165,13 +166,14 @@ def _fit(
 
 
 def _answers(
-    photos: TrainingPhotos, groups: np.ndarray, fold: Fold, views: int, arrays: dict[str, np.ndarray]
+    photos: TrainingPhotos, groups: np.ndarray, fold: Fold, preprocess: Preprocess, arrays: dict[str, np.ndarray]
 ) -> FoldAnswers:
     rows = np.concatenate([fold.held_out, fold.hidden])
     classes, known_labels = np.unique(photos.labels.numpy()[fold.train], return_inverse=True)
     places = {int(name): place for place, name in enumerate(classes)}
     labels = np.array([places.get(int(label), -1) for label in photos.labels.numpy()[rows]], np.int64)
-    pretrained = normalised(photos.embeddings[:, :views].mean(dim=1).numpy())
+    views = photos.embeddings[:, : len(preprocess.views)]
+    pretrained = normalised(preprocess.embedding(views).numpy())
     return FoldAnswers(
         seen=Seen(
             arrays["logits"], pretrained[rows], normalised(arrays["tuned"]), photos.colours[rows], photos.printed[rows]

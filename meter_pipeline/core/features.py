@@ -11,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from meter_pipeline.core.colours import COLOURS, photo_colours
 from meter_pipeline.core.compute import in_parallel
 from meter_pipeline.core.model_store import MeterModel
 from meter_pipeline.core.photos import PhotoError
 from meter_pipeline.core.plate_reading import nothing_read, plate_codes, reader_id, require_plate_reader
+from meter_pipeline.core.preprocess import LOCATED
 
 _logger = logging.getLogger(__name__)
 
@@ -33,8 +35,8 @@ class Features:
     Attributes:
         image_ids: the photos that have features.
         logits: photos x classes, float32, averaged over the views.
-        embedding: photos x dimensions, float32, after fine-tuning, averaged over the views.
-        pretrained_embedding: photos x dimensions, float32, before fine-tuning, averaged over the views.
+        embedding: photos x dimensions, float32, after fine-tuning, averaged over the views (`Preprocess.embedding`).
+        pretrained_embedding: photos x dimensions, float32, before fine-tuning, likewise.
         colours: photos x `colours.COLOURS`, float32, shares of the colours of the photo's middle.
         printed: photos x codes, int32, what was read on the plates; nothing where the model does not ask for it.
         failures: why a photo has none, by image_id.
@@ -92,36 +94,48 @@ def _warn_of_another_reader(model_version: str, reader: str | None) -> None:
 def _one_pass(
     model: MeterModel, photos: Sequence[tuple[str, Path | bytes]], size: int, plates: Path | None
 ) -> Features:
-    image_ids, pixels, colours, printed, failures = [], [], [], [], {}
+    image_ids, images, colours, printed, failures = [], [], [], [], {}
     for image_id, content in photos:
         try:
             image = model.preprocess.open(content)
             codes = plate_codes(content, image_id=image_id, folder=plates) if model.reads_plates else nothing_read(1)[0]
-            pixels.append(model.preprocess.pixels(image))
             colours.append(photo_colours(model.preprocess, image))
+            images.append(image)
             printed.append(codes)
             image_ids.append(image_id)
         except PhotoError as error:
             failures[image_id] = error.what
         except FileNotFoundError:
             failures[image_id] = "The photo is not in the store any more; fetch its URL again (retry failed)."
-    if not pixels:
+    if not images:
         widths = (len(model.classes), model.card.dimensions, model.card.dimensions, COLOURS)
         logits, tuned, pretrained, shown = (np.zeros((0, width), np.float32) for width in widths)
     else:
-        (logits, tuned, pretrained), shown = _forward(model, pixels, size), np.stack(colours)
+        (logits, tuned, pretrained), shown = _forward(model, images, size), np.stack(colours)
     read = np.stack(printed) if printed else nothing_read(0)
     return Features(image_ids, logits, tuned, pretrained, shown, read, failures)
 
 
-def _forward(model: MeterModel, pixels: list[np.ndarray], size: int) -> tuple[np.ndarray, ...]:
-    padded = np.concatenate([*pixels, *[pixels[0]] * (size - len(pixels))])
+def _forward(model: MeterModel, images: list[Image.Image], size: int) -> tuple[np.ndarray, ...]:
+    preprocess, views = model.preprocess, len(model.preprocess.views)
     with torch.inference_mode():
-        maps = model.trunk(model.preprocess.normalise(padded).to(model.device))
+        maps = _maps(model, [preprocess.framed_pixels(image) for image in images], size)
+        if any(name in LOCATED for name in preprocess.views):
+            wholes = maps[:, 0].cpu().numpy()
+            closer = [preprocess.located_pixels(image, whole) for image, whole in zip(images, wholes, strict=True)]
+            maps = torch.cat([maps, _maps(model, closer, size)], dim=1)
+        maps = torch.cat([maps, maps[:1].expand(size - len(images), *maps.shape[1:])]).flatten(0, 1)
         tuned, pretrained = model.tuned_block(maps), model.pretrained_block(maps)
-        outputs = (model.head(tuned), tuned, pretrained)
-        views = len(model.preprocess.views)
-        return tuple(values.view(size, views, -1).mean(dim=1)[: len(pixels)].cpu().numpy() for values in outputs)
+        logits, tuned, pretrained = (part.view(size, views, -1) for part in (model.head(tuned), tuned, pretrained))
+        outputs = (logits.mean(dim=1), preprocess.embedding(tuned), preprocess.embedding(pretrained))
+        return tuple(values[: len(images)].cpu().numpy() for values in outputs)
+
+
+def _maps(model: MeterModel, pixels: list[np.ndarray], size: int) -> torch.Tensor:
+    """Return what the trunk makes of the views of some photos: photos x views x whatever it gives a view."""
+    padded = np.concatenate([*pixels, *[pixels[0]] * (size - len(pixels))])
+    maps = model.trunk(model.preprocess.normalise(padded).to(model.device))
+    return maps.unflatten(0, (size, -1))[: len(pixels)]
 
 
 def _together(batches: Sequence[Features]) -> Features:

@@ -80,9 +80,10 @@ class ModelCard:
     weights_sha256: str
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the card without the long list of photos, for people."""
+        """Return the card without its long lists, for people."""
         card = asdict(self)
         del card["trained_on"], card["history"]
+        card["preprocess"] = {name: value for name, value in card["preprocess"].items() if name != "direction"}
         return card
 
 

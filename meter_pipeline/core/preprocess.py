@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
 
+from meter_pipeline.core.locating import Box, Place, locate, square_around
 from meter_pipeline.core.photos import open_photo
 
 SIZE = 224
@@ -18,9 +20,29 @@ DECODE_SIDE = 448
 """A JPEG may be decoded at a half, a quarter, ... as long as both sides keep at least this many pixels."""
 DECODER = "pillow"
 RESAMPLER = "bicubic"
-VIEWS = ("squeezed", "centre", "zoomed")
+VIEWS = ("squeezed", "meter", "plate")
 ZOOM = 0.72
 """Side of the zoomed view, as a share of the photo's shorter side."""
+
+
+class Located(NamedTuple):
+    """How a view around the place of the meter is cut, and what it counts.
+
+    Attributes:
+        reach: half its side, in standard deviations of the place.
+        smallest: its least side, as a share of the photo's shorter side.
+        in_the_middle: its side around the photo's middle, likewise, where no meter is to be found.
+        weight: in the embeddings; in the logits every view counts the same.
+    """
+
+    reach: float
+    smallest: float
+    in_the_middle: float
+    weight: float
+
+
+LOCATED = {"meter": Located(1.7, 0.45, 1.0, 1.0), "plate": Located(1.2, 0.35, ZOOM, 0.5)}
+"""Chosen in docs/decisions/0012-locating.md."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +53,14 @@ class Preprocess:
         mean: of each channel on values 0 to 1, as the backbone was trained with.
         std: likewise.
         size: side of a view in pixels.
-        views: `squeezed` (the whole photo, its aspect given up), `centre` (the largest square), `zoomed` (its middle,
-            where the plate is). The network's answers to the views are averaged.
+        views: the framed ones, `squeezed` (the whole photo, its aspect given up) first, `centre` (the largest square),
+            `zoomed` (its middle); and behind them the located ones, `meter` and `plate` (squares around the meter). The
+            logits of the views are averaged, and their embeddings by `Located.weight`.
         decode_side: see `DECODE_SIDE`.
         decoder: for the record.
         resampler: for the record.
+        direction: what meters are found by (`locating.fit_direction`), a number a channel of the trunk's maps; empty:
+            they are looked for in the photo's middle.
     """
 
     mean: tuple[float, float, float]
@@ -45,11 +70,22 @@ class Preprocess:
     decode_side: int = DECODE_SIDE
     decoder: str = DECODER
     resampler: str = RESAMPLER
+    direction: tuple[float, ...] = ()
 
     @property
     def preprocess_id(self) -> str:
         """A short hash of all of the above: models and caches made with another one do not fit."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+        parameters = asdict(self)
+        if located := {name: LOCATED[name] for name in self.views if name in LOCATED}:
+            parameters["located"] = located
+        else:
+            del parameters["direction"]  # the ids of models from before there was one stay
+        return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def framed_id(self) -> str:
+        """A short hash of all that the framed views follow from."""
+        return replace(self, direction=()).preprocess_id
 
     def open(self, content: bytes | Path) -> Image.Image:
         """Decode a photo, upright, RGB.
@@ -60,19 +96,48 @@ class Preprocess:
         return open_photo(content, smallest_side=self.decode_side).image
 
     def view(self, image: Image.Image, name: str) -> Image.Image:
-        """Return one square view of a photo, `size` x `size`."""
-        width, height = image.size
-        side = min(width, height) * (ZOOM if name == "zoomed" else 1.0)
-        left, top = (width - side) / 2, (height - side) / 2
-        box = (0, 0, width, height) if name == "squeezed" else (left, top, left + side, top + side)
+        """Return a framed view of a photo, `size` x `size`."""
+        box = (0, 0, *image.size) if name == "squeezed" else _middle(image.size, ZOOM if name == "zoomed" else 1.0)
         return image.resize((self.size, self.size), Image.Resampling.BICUBIC, box=box)
 
-    def pixels(self, image: Image.Image) -> np.ndarray:
-        """Return all views of a photo, views x size x size x 3, uint8."""
-        return np.stack([np.asarray(self.view(image, name)) for name in self.views])
+    def place(self, photo_map: np.ndarray) -> Place | None:
+        """Return where the meter is, from what the trunk makes of the `squeezed` view, channels x height x width."""
+        return locate(photo_map, self.direction) if self.direction else None
+
+    def located(self, image: Image.Image, name: str, place: Place | None) -> Image.Image:
+        """Return a located view of a photo, `size` x `size`."""
+        view = LOCATED[name]
+        box = (
+            square_around(place, image.size, view.reach, view.smallest)
+            if place
+            else _middle(image.size, view.in_the_middle)
+        )
+        return image.resize((self.size, self.size), Image.Resampling.BICUBIC, box=box)
+
+    def framed_pixels(self, image: Image.Image) -> np.ndarray:
+        """Return the framed views of a photo, views x size x size x 3, uint8."""
+        return np.stack([np.asarray(self.view(image, name)) for name in self.views if name not in LOCATED])
+
+    def located_pixels(self, image: Image.Image, photo_map: np.ndarray) -> np.ndarray:
+        """Return the located views of a photo, likewise, from what the trunk makes of its first view."""
+        place, names = self.place(photo_map), [name for name in self.views if name in LOCATED]
+        return np.stack([np.asarray(self.located(image, name, place)) for name in names])
+
+    def embedding(self, of_views: torch.Tensor) -> torch.Tensor:
+        """Return embeddings (photos x dimensions) from those of the views (photos x views x dimensions)."""
+        weights = torch.tensor([LOCATED[name].weight if name in LOCATED else 1.0 for name in self.views])
+        weights = (weights / weights.sum()).to(of_views)
+        return (of_views * weights[:, None]).sum(dim=1)
 
     def normalise(self, pixels: np.ndarray) -> torch.Tensor:
         """Return images (n x size x size x 3, uint8) as the network's input (n x 3 x size x size, float32)."""
         images = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float().div_(255)
         mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.std))
         return images.sub_(mean).div_(std).contiguous(memory_format=torch.channels_last)
+
+
+def _middle(size: tuple[int, int], share: float) -> Box:
+    width, height = size
+    side = min(size) * share
+    left, top = (width - side) / 2, (height - side) / 2
+    return (left, top, left + side, top + side)

@@ -6,7 +6,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version as library_version
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from meter_pipeline.core.compute import in_parallel, pick_device, set_training_t
 from meter_pipeline.core.cross_fitting import FoldAnswers, cross_fit, make_folds
 from meter_pipeline.core.guard_fitting import OWN, FittedGuard, fit_guard, held_out_rows, no_held_out_rows
 from meter_pipeline.core.layout import Layout
+from meter_pipeline.core.locating import fit_direction
 from meter_pipeline.core.model_store import (
     ModelCard,
     Reference,
@@ -42,9 +43,11 @@ from meter_pipeline.settings import Settings
 
 _logger = logging.getLogger(__name__)
 
-TRAINING_VERSION = 5
+TRAINING_VERSION = 6
 """Part of a model's identity; raise it with any change that makes other weights or another guard of the same photos."""
 FEWEST_FOR_TEMPERATURE = 40
+MOST_TO_LOCATE_BY = 1000
+"""Train photos, evenly taken, that the direction to find meters by is learned from."""
 LIBRARIES = ("torch", "torchvision", "timm", "pillow", "numpy")
 
 
@@ -136,13 +139,14 @@ class _Trainer:
         checkpoints: Path,
         on_epoch: Callable[[EpochRecord], None] | None,
     ) -> None:
-        self.layout, self.config, self.backbone, self.preprocess = layout, config, backbone, preprocess
+        self.layout, self.config, self.backbone = layout, config, backbone
         self.split, self.checkpoints, self.on_epoch = split, checkpoints, on_epoch
         self.classes = sorted(split.loc[split["split"] == "train", "label"].unique())
         self.train, self.val = self._photos("train"), self._photos("val")
         self.views = len(preprocess.views)
         self.samples = max(config.train_views, self.views)
-        self.cache = TrunkCache(layout.cache / "trunk", backbone, preprocess, config.seed, pick_device())
+        self.preprocess = self._with_meters_located(preprocess)
+        self.cache = self._trunk_cache(self.preprocess)
         names = Schedule.__dataclass_fields__
         self.schedule = Schedule(**{name: getattr(config, name) for name in names})
 
@@ -196,6 +200,17 @@ class _Trainer:
         parts |= {"tuned_block": training.tuned_block, "head": training.head}
         return save_model(self.layout, fields, parts, reference, fitted.held_out)
 
+    def _with_meters_located(self, preprocess: Preprocess) -> Preprocess:
+        """Learn from the train photos, whole, what meters are found by."""
+        cache = self._trunk_cache(preprocess)
+        cache.fill_framed(list(zip(self.train.image_ids, self.train.files, strict=True)), self.samples)
+        rows = np.unique(np.linspace(0, len(self.train.image_ids) - 1, MOST_TO_LOCATE_BY).round().astype(int))
+        wholes = [cache.sample(self.train.image_ids[row], self.samples, 0) for row in rows]
+        return replace(preprocess, direction=fit_direction(np.stack(wholes)))
+
+    def _trunk_cache(self, preprocess: Preprocess) -> TrunkCache:
+        return TrunkCache(self.layout.cache / "trunk", self.backbone, preprocess, self.config.seed, pick_device())
+
     def _photos(self, name: str) -> _Photos:
         rows = self.split[self.split["split"] == name].sort_values("image_id")
         rows = rows[rows["label"].isin(self.classes)]
@@ -242,7 +257,7 @@ class _Trainer:
 
     def _seen(self, training: TwoPhaseTraining, photos: TrainingPhotos) -> Seen:
         logits, tuned = training.answers(photos.image_ids, photos.samples)
-        pretrained = photos.embeddings[:, : self.views].mean(dim=1).numpy()
+        pretrained = self.preprocess.embedding(photos.embeddings[:, : self.views]).numpy()
         return Seen(logits, normalised(pretrained), normalised(tuned), photos.colours, photos.printed)
 
     def _held_out(self, known: Known, val: Seen | None, folds: Sequence[FoldAnswers]) -> pd.DataFrame:

@@ -155,7 +155,7 @@ class TwoPhaseTraining:
         embeddings = block_outputs(self.tuned_block, self._cache, image_ids, samples, use=self._views)
         with torch.inference_mode():
             logits = self.head(embeddings.to(self._device)).mean(dim=1).cpu()
-        return logits.numpy(), embeddings.mean(dim=1).numpy()
+        return logits.numpy(), self._cache.preprocess.embedding(embeddings).numpy()
 
     def _phase(self, phase: str, epochs: int, groups: list[dict[str, Any]]) -> None:
         optimiser = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
@@ -210,7 +210,7 @@ class TwoPhaseTraining:
                 inputs = self._train.embeddings[batch[:, 0], batch[:, 1]]
             else:
                 ids, samples = self._train.image_ids, self._train.samples
-                maps = [self._cache.maps(ids[row], samples)[sample] for row, sample in batch]
+                maps = [self._cache.sample(ids[row], samples, int(sample)) for row, sample in batch]
                 inputs = torch.from_numpy(np.stack(maps)).float()
             labels = self._train.labels[batch[:, 0]]
             share, other = float(random.beta(MIXUP, MIXUP)), torch.from_numpy(random.permutation(len(batch)))
@@ -292,7 +292,7 @@ def block_outputs(
     rows = []
     with torch.inference_mode():
         for image_id in image_ids:
-            maps = torch.from_numpy(np.array(cache.maps(image_id, samples)[:use]))
+            maps = torch.from_numpy(cache.maps(image_id, samples, use=use))
             rows.append(block(maps.float().to(cache.device)).cpu())
     return torch.stack(rows)
 

@@ -23,7 +23,7 @@ BLUR_SHARE, NOISE_SHARE, JPEG_SHARE = 0.25, 0.25, 0.25
 
 
 def at_working_size(image: Image.Image) -> Image.Image:
-    """Return a photo small enough to be augmented quickly and large enough for its zoomed view to stay sharp."""
+    """Return a photo small enough to be augmented quickly; views of its plate may have to be enlarged a little."""
     scale = WORKING_SIDE / min(image.size)
     if scale >= 1:
         return image

@@ -24,6 +24,8 @@ _logger = logging.getLogger(__name__)
 
 PHOTOS_A_PASS = {"cpu": 4, "cuda": 64}
 """Photos a forward pass, by device; a short one is padded: a photo's numbers never depend on its neighbours."""
+KEPT_PIXELS = 2_000_000
+"""A larger photo is decoded twice rather than held while its pass finds out where the meter is."""
 PHOTOS_A_BATCH = 64
 """Photos handed out at a time: what a killed run loses at most."""
 
@@ -94,48 +96,60 @@ def _warn_of_another_reader(model_version: str, reader: str | None) -> None:
 def _one_pass(
     model: MeterModel, photos: Sequence[tuple[str, Path | bytes]], size: int, plates: Path | None
 ) -> Features:
-    image_ids, images, colours, printed, failures = [], [], [], [], {}
+    image_ids, pixels, again, colours, printed, failures = [], [], [], [], [], {}
     for image_id, content in photos:
         try:
             image = model.preprocess.open(content)
             codes = plate_codes(content, image_id=image_id, folder=plates) if model.reads_plates else nothing_read(1)[0]
+            pixels.append(model.preprocess.framed_pixels(image))
+            small = image.width * image.height <= KEPT_PIXELS
+            again.append(image if small else content.read_bytes() if isinstance(content, Path) else content)
             colours.append(photo_colours(model.preprocess, image))
-            images.append(image)
             printed.append(codes)
             image_ids.append(image_id)
         except PhotoError as error:
             failures[image_id] = error.what
         except FileNotFoundError:
             failures[image_id] = "The photo is not in the store any more; fetch its URL again (retry failed)."
-    if not images:
+    if not pixels:
         widths = (len(model.classes), model.card.dimensions, model.card.dimensions, COLOURS)
         logits, tuned, pretrained, shown = (np.zeros((0, width), np.float32) for width in widths)
     else:
-        (logits, tuned, pretrained), shown = _forward(model, images, size), np.stack(colours)
+        (logits, tuned, pretrained), shown = _forward(model, pixels, again, size), np.stack(colours)
     read = np.stack(printed) if printed else nothing_read(0)
     return Features(image_ids, logits, tuned, pretrained, shown, read, failures)
 
 
-def _forward(model: MeterModel, images: list[Image.Image], size: int) -> tuple[np.ndarray, ...]:
+def _forward(
+    model: MeterModel, pixels: list[np.ndarray], again: list[Image.Image | bytes], size: int
+) -> tuple[np.ndarray, ...]:
+    """Return logits and both embeddings, from the framed views and, for the located ones, the photos again."""
     preprocess, views = model.preprocess, len(model.preprocess.views)
     with torch.inference_mode():
-        maps = _maps(model, [preprocess.framed_pixels(image) for image in images], size)
+        maps = _through_trunk(model, pixels, size)
         if any(name in LOCATED for name in preprocess.views):
-            wholes = maps[:, 0].cpu().numpy()
-            closer = [preprocess.located_pixels(image, whole) for image, whole in zip(images, wholes, strict=True)]
-            maps = torch.cat([maps, _maps(model, closer, size)], dim=1)
-        maps = torch.cat([maps, maps[:1].expand(size - len(images), *maps.shape[1:])]).flatten(0, 1)
+            framed = maps.unflatten(0, (size, -1))
+            wholes = framed[:, 0].cpu().numpy()
+            closer = [
+                preprocess.located_pixels(
+                    photo if isinstance(photo, Image.Image) else preprocess.open(photo), wholes[row]
+                )
+                for row, photo in enumerate(again)
+            ]
+            located = _through_trunk(model, closer, size).unflatten(0, (size, -1))
+            maps = torch.cat([framed, located], dim=1).flatten(0, 1)
+            if maps.ndim == 4:
+                maps = maps.contiguous(memory_format=torch.channels_last)
         tuned, pretrained = model.tuned_block(maps), model.pretrained_block(maps)
         logits, tuned, pretrained = (part.view(size, views, -1) for part in (model.head(tuned), tuned, pretrained))
         outputs = (logits.mean(dim=1), preprocess.embedding(tuned), preprocess.embedding(pretrained))
-        return tuple(values[: len(images)].cpu().numpy() for values in outputs)
+        return tuple(values[: len(pixels)].cpu().numpy() for values in outputs)
 
 
-def _maps(model: MeterModel, pixels: list[np.ndarray], size: int) -> torch.Tensor:
-    """Return what the trunk makes of the views of some photos: photos x views x whatever it gives a view."""
+def _through_trunk(model: MeterModel, pixels: list[np.ndarray], size: int) -> torch.Tensor:
+    """Return what the trunk makes of the views of `size` photos, one after the other; the first fills up."""
     padded = np.concatenate([*pixels, *[pixels[0]] * (size - len(pixels))])
-    maps = model.trunk(model.preprocess.normalise(padded).to(model.device))
-    return maps.unflatten(0, (size, -1))[: len(pixels)]
+    return model.trunk(model.preprocess.normalise(padded).to(model.device))
 
 
 def _together(batches: Sequence[Features]) -> Features:

@@ -8,7 +8,7 @@ DECIMALS = 4
 """Of the direction, which is kept on the model's card."""
 
 PLACE_DECIMALS = 2
-"""Of a place, so that a direction learned anew moves it on few photos."""
+"""Of a place, so that a direction learned anew from nearly the same photos leaves it on most of them."""
 
 Place = tuple[float, float, float, float]
 """Where a meter is: its middle, from left and from top, and the standard deviation along both; shares of the sides."""
@@ -26,9 +26,10 @@ def fit_direction(maps: np.ndarray) -> tuple[float, ...]:
         maps: feature maps of whole photos, photos x channels x height x width.
 
     Returns:
-        A direction, a number a channel; empty where there is none: maps without places, or that are all the same.
+        A direction, a number a channel; empty where there is none: outputs without places, maps with channels last
+        (as MambaOut gives), or maps that are all the same.
     """
-    if maps.ndim != 4 or min(maps.shape[2:]) < 3 or not len(maps):
+    if maps.ndim != 4 or not len(maps) or not 3 <= min(maps.shape[2:]) <= max(maps.shape[2:]) <= maps.shape[1]:
         return ()
     channels = maps.shape[1]
     total, products, places = np.zeros(channels), np.zeros((channels, channels)), 0

@@ -83,7 +83,8 @@ class ModelCard:
         """Return the card without its long lists, for people."""
         card = asdict(self)
         del card["trained_on"], card["history"]
-        card["preprocess"] = {name: value for name, value in card["preprocess"].items() if name != "direction"}
+        if "direction" in card["preprocess"]:
+            card["preprocess"] = card["preprocess"] | {"direction": f"{len(card['preprocess']['direction'])} numbers"}
         return card
 
 

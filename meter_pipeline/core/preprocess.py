@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,12 +17,13 @@ from meter_pipeline.core.photos import open_photo
 
 SIZE = 224
 DECODE_SIDE = 448
-"""A JPEG may be decoded at a half, a quarter, ... as long as both sides keep at least this many pixels."""
+"""A JPEG may be decoded at a half, a quarter, ... as long as both sides keep at least this many pixels. The view of the
+plate may then have to be enlarged, by up to 1.4."""
 DECODER = "pillow"
 RESAMPLER = "bicubic"
 VIEWS = ("squeezed", "meter", "plate")
-ZOOM = 0.72
-"""Side of the zoomed view, as a share of the photo's shorter side."""
+FRAMED = {"centre": 1.0, "zoomed": 0.72}
+"""Side of a view around the photo's middle, as a share of its shorter side."""
 
 
 class Located(NamedTuple):
@@ -41,7 +42,7 @@ class Located(NamedTuple):
     weight: float
 
 
-LOCATED = {"meter": Located(1.7, 0.45, 1.0, 1.0), "plate": Located(1.2, 0.35, ZOOM, 0.5)}
+LOCATED = {"meter": Located(1.7, 0.45, 1.0, 1.0), "plate": Located(1.2, 0.35, 0.72, 0.5)}
 """Chosen in docs/decisions/0012-locating.md."""
 
 
@@ -72,20 +73,22 @@ class Preprocess:
     resampler: str = RESAMPLER
     direction: tuple[float, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse views in an order that nothing else here expects."""
+        located = [name in LOCATED for name in self.views]
+        if located != sorted(located) or (any(located) and self.views[0] != "squeezed"):
+            raise ValueError(f"Located views come last, and the whole photo first: {self.views}")
+
     @property
     def preprocess_id(self) -> str:
         """A short hash of all of the above: models and caches made with another one do not fit."""
-        parameters = asdict(self)
-        if located := {name: LOCATED[name] for name in self.views if name in LOCATED}:
-            parameters["located"] = located
-        else:
-            del parameters["direction"]  # the ids of models from before there was one stay
-        return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:12]
+        located = {name: LOCATED[name] for name in self.views if name in LOCATED}
+        return _hash(asdict(self) | {"located": located}) if located else self.framed_id
 
     @property
     def framed_id(self) -> str:
-        """A short hash of all that the framed views follow from."""
-        return replace(self, direction=()).preprocess_id
+        """A short hash of what the framed views follow from, and of which views there are."""
+        return _hash({name: value for name, value in asdict(self).items() if name != "direction"})
 
     def open(self, content: bytes | Path) -> Image.Image:
         """Decode a photo, upright, RGB.
@@ -97,7 +100,7 @@ class Preprocess:
 
     def view(self, image: Image.Image, name: str) -> Image.Image:
         """Return a framed view of a photo, `size` x `size`."""
-        box = (0, 0, *image.size) if name == "squeezed" else _middle(image.size, ZOOM if name == "zoomed" else 1.0)
+        box = (0, 0, *image.size) if name == "squeezed" else _middle(image.size, FRAMED[name])
         return image.resize((self.size, self.size), Image.Resampling.BICUBIC, box=box)
 
     def place(self, photo_map: np.ndarray) -> Place | None:
@@ -126,14 +129,19 @@ class Preprocess:
     def embedding(self, of_views: torch.Tensor) -> torch.Tensor:
         """Return embeddings (photos x dimensions) from those of the views (photos x views x dimensions)."""
         weights = torch.tensor([LOCATED[name].weight if name in LOCATED else 1.0 for name in self.views])
-        weights = (weights / weights.sum()).to(of_views)
-        return (of_views * weights[:, None]).sum(dim=1)
+        if (weights == 1).all():
+            return of_views.mean(dim=1)  # to the bit as models from before have it
+        return (of_views * (weights / weights.sum()).to(of_views)[:, None]).sum(dim=1)
 
     def normalise(self, pixels: np.ndarray) -> torch.Tensor:
         """Return images (n x size x size x 3, uint8) as the network's input (n x 3 x size x size, float32)."""
         images = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float().div_(255)
         mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.std))
         return images.sub_(mean).div_(std).contiguous(memory_format=torch.channels_last)
+
+
+def _hash(parameters: dict[str, object]) -> str:
+    return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _middle(size: tuple[int, int], share: float) -> Box:

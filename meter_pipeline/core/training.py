@@ -145,13 +145,14 @@ class _Trainer:
         self.train, self.val = self._photos("train"), self._photos("val")
         self.views = len(preprocess.views)
         self.samples = max(config.train_views, self.views)
-        self.preprocess = self._with_meters_located(preprocess)
-        self.cache = self._trunk_cache(self.preprocess)
+        self.preprocess, self.cache = preprocess, self._trunk_cache(preprocess)
         names = Schedule.__dataclass_fields__
         self.schedule = Schedule(**{name: getattr(config, name) for name in names})
 
     def run(self, version: str, data_version: str) -> ModelCard:
-        """Train, calibrate, guard and store; each step goes on from what a killed one left."""
+        """Locate, train, calibrate, guard and store; each step goes on from what a killed one left."""
+        self.preprocess = self._with_meters_located()
+        self.cache = self._trunk_cache(self.preprocess)
         self.cache.fill(list(zip(self.train.image_ids, self.train.files, strict=True)), self.samples)
         self.cache.fill(list(zip(self.val.image_ids, self.val.files, strict=True)), self.views)
         _logger.info(
@@ -200,13 +201,20 @@ class _Trainer:
         parts |= {"tuned_block": training.tuned_block, "head": training.head}
         return save_model(self.layout, fields, parts, reference, fitted.held_out)
 
-    def _with_meters_located(self, preprocess: Preprocess) -> Preprocess:
+    def _with_meters_located(self) -> Preprocess:
         """Learn from the train photos, whole, what meters are found by."""
-        cache = self._trunk_cache(preprocess)
-        cache.fill_framed(list(zip(self.train.image_ids, self.train.files, strict=True)), self.samples)
+        self.cache.fill_framed(list(zip(self.train.image_ids, self.train.files, strict=True)), self.samples)
         rows = np.unique(np.linspace(0, len(self.train.image_ids) - 1, MOST_TO_LOCATE_BY).round().astype(int))
-        wholes = [cache.sample(self.train.image_ids[row], self.samples, 0) for row in rows]
-        return replace(preprocess, direction=fit_direction(np.stack(wholes)))
+        wholes = np.stack([self.cache.sample(self.train.image_ids[row], self.samples, 0) for row in rows])
+        found = replace(self.preprocess, direction=fit_direction(wholes))
+        located = sum(found.place(whole) is not None for whole in wholes)
+        if located < len(wholes):
+            _logger.warning(
+                "On %d of %d photos nothing tells the meter from what is around it (backbone %s): their views show the "
+                "middle of the photo.",
+                *(len(wholes) - located, len(wholes), self.backbone.name),
+            )
+        return found
 
     def _trunk_cache(self, preprocess: Preprocess) -> TrunkCache:
         return TrunkCache(self.layout.cache / "trunk", self.backbone, preprocess, self.config.seed, pick_device())

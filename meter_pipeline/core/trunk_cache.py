@@ -31,9 +31,9 @@ PROGRESS_INTERVAL_S = 10.0
 class TrunkCache:
     """Feature maps of photos, float16, samples x channels x height x width a photo.
 
-    Sample i is view i (modulo the views); the first round is the photo as it is, what follows is augmented. Two files a
-    photo: the framed views, and the located ones, named by where the meter is. So another direction to locate by
-    computes anew only what it moves.
+    Sample i is view i (modulo the views); the first round is the photo as it is, what follows is augmented: each framed
+    view in its own way, the located ones as the round's view of the whole. Two files a photo: the framed views, and the
+    located ones, named by where the meter is, so that another direction to locate by computes only photos it moves.
 
     Attributes:
         folder: where the files are.
@@ -58,7 +58,7 @@ class TrunkCache:
             samples: how many samples of each.
         """
         self.fill_framed(photos, samples)
-        if self._samples(samples, located=True):
+        if True in self._kinds(samples):
             self._fill(", meters located", photos, samples, self._located_file, self._located_images)
 
     def fill_framed(self, photos: Sequence[tuple[str, Path]], samples: int) -> None:
@@ -73,17 +73,31 @@ class TrunkCache:
             samples: as how many samples it is kept.
             use: how many of them, from the first; None: all.
         """
-        return np.stack([self.sample(image_id, samples, sample) for sample in range(samples if use is None else use)])
+        wanted = range(samples if use is None else use)
+        parts = {located: self._part(image_id, samples, located=located) for located in self._kinds(samples)}
+        return np.stack([parts[self._is_located(sample)][self._row(sample, samples)] for sample in wanted])
 
     def sample(self, image_id: str, samples: int, sample: int) -> np.ndarray:
-        """Return one sample of a photo, channels x height x width, float16, read as it is used."""
-        located = self.preprocess.views[sample % len(self.preprocess.views)] in LOCATED
-        file = (self._located_file if located else self._framed_file)(image_id, samples)
-        return np.load(file, mmap_mode="r")[self._samples(samples, located=located).index(sample)]
+        """Return one sample of a photo, channels x height x width, float16."""
+        part = self._part(image_id, samples, located=self._is_located(sample))
+        return np.array(part[self._row(sample, samples)])  # a copy: a view would hold the file open
+
+    def _part(self, image_id: str, samples: int, *, located: bool) -> np.ndarray:
+        file = self._located_file if located else self._framed_file
+        return np.load(file(image_id, samples), mmap_mode="r")
+
+    def _kinds(self, samples: int) -> set[bool]:
+        return {self._is_located(sample) for sample in range(samples)}
+
+    def _is_located(self, sample: int) -> bool:
+        return self.preprocess.views[sample % len(self.preprocess.views)] in LOCATED
+
+    def _row(self, sample: int, samples: int) -> int:
+        """Return the place of a sample among those of its file."""
+        return self._samples(samples, located=self._is_located(sample)).index(sample)
 
     def _samples(self, samples: int, *, located: bool) -> list[int]:
-        views = self.preprocess.views
-        return [sample for sample in range(samples) if (views[sample % len(views)] in LOCATED) == located]
+        return [sample for sample in range(samples) if self._is_located(sample) == located]
 
     def _first_of_round(self, sample: int) -> int:
         """Return the sample that shows the whole of the image that another one shows a part of."""
@@ -100,9 +114,7 @@ class TrunkCache:
         missing = [(image_id, path) for image_id, path in photos if not file(image_id, samples).exists()]
         if not missing:
             return
-        _logger.info(
-            "Frozen trunk%s: %d of %d photos to compute, %d samples each", of_what, len(missing), len(photos), samples
-        )
+        _logger.info("Frozen trunk%s: %d of %d photos to compute", of_what, len(missing), len(photos))
         self.backbone.trunk.eval().requires_grad_(False).to(self.device)
         reported = time.monotonic()
 
@@ -125,7 +137,8 @@ class TrunkCache:
         known = self._located_files.get((image_id, samples))
         if known is None:
             places = self._places(image_id, samples)
-            name = hashlib.sha256(repr(sorted(places.items())).encode()).hexdigest()[:12]
+            cut = [(name, LOCATED[name][:3]) for name in self.preprocess.views if name in LOCATED]
+            name = hashlib.sha256(repr((cut, sorted(places.items()))).encode()).hexdigest()[:12]
             known = self._framed_file(image_id, samples).with_name(f"{image_id}-{name}.npy")
             self._located_files[image_id, samples] = known
         return known
@@ -133,7 +146,8 @@ class TrunkCache:
     def _places(self, image_id: str, samples: int) -> dict[int, Place | None]:
         """Return where the meter is on each image that has located samples, by the sample that shows its whole."""
         wholes = sorted({self._first_of_round(sample) for sample in self._samples(samples, located=True)})
-        return {whole: self.preprocess.place(self.sample(image_id, samples, whole)) for whole in wholes}
+        framed = self._part(image_id, samples, located=False)
+        return {whole: self.preprocess.place(framed[self._row(whole, samples)]) for whole in wholes}
 
     def _framed_images(self, image_id: str, image: Image.Image, samples: int) -> list[Image.Image]:
         views, small = self.preprocess.views, at_working_size(image)

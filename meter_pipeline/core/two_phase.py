@@ -146,7 +146,7 @@ class TwoPhaseTraining:
             self._phase("tune", self._schedule.epochs_tune, groups)
 
     def answers(self, image_ids: list[str], samples: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return logits (photos x classes) and tuned embeddings (photos x dimensions), averaged over the views.
+        """Return logits (photos x classes) and tuned embeddings (photos x dimensions), from all views of each.
 
         Args:
             image_ids: photos whose trunk outputs are kept.

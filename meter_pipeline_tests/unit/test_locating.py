@@ -13,10 +13,16 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from meter_pipeline.core.backbones import Backbone, load_backbone
+from meter_pipeline.core.features import extract_features
+from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.locating import fit_direction, locate, square_around
-from meter_pipeline.core.photos import PhotoError
+from meter_pipeline.core.model_store import load_model
 from meter_pipeline.core.preprocess import LOCATED, Preprocess
+from meter_pipeline.core.scores import normalised
+from meter_pipeline.core.training import TrainingConfig, train_model
 from meter_pipeline.core.trunk_cache import TrunkCache
+from meter_pipeline.settings import load_settings
+from meter_pipeline_tests.patterns import split_of
 
 SHARE = st.floats(0, 1, allow_nan=False)
 
@@ -84,6 +90,9 @@ def test_a_square_lies_within_the_photo(x: float, y: float, wide: float, high: f
 
 def test_maps_without_places_or_without_differences_have_no_direction(preprocess: Preprocess) -> None:
     assert fit_direction(np.zeros((4, 192), np.float16)) == ()  # a backbone whose outputs are pooled
+    random = np.random.default_rng(0).normal(size=(4, 14, 14, 384))
+    assert fit_direction(random) == ()  # channels last
+    assert len(fit_direction(random.transpose(0, 3, 1, 2))) == 384
     assert fit_direction(np.ones((4, 8, 7, 7), np.float16)) == ()
     assert fit_direction(np.full((4, 8, 7, 7), np.nan)) == ()
     assert fit_direction(np.zeros((0, 8, 7, 7))) == ()
@@ -113,38 +122,61 @@ def test_another_direction_computes_only_what_it_moves(
         path = tmp_path / f"{seed}.png"
         plate_on_a_wall(seed)[0].save(path)
         photos.append((f"photo{seed}", path))
-    device = torch.device("cpu")
-    cache = TrunkCache(tmp_path / "cache", backbone, preprocess, 0, device)
-    cache.fill(photos, 4)
-    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npy")}
-    assert len(written) == 6
-    for path in tmp_path.glob("*.png"):
-        path.unlink()  # what is kept is not computed again, so the photos are not asked for
-    nearly = replace(preprocess, direction=tuple(value * 1.0001 for value in preprocess.direction))
-    assert nearly.preprocess_id != preprocess.preprocess_id
-    TrunkCache(tmp_path / "cache", backbone, nearly, 0, device).fill(photos, 4)
-    away = replace(preprocess, direction=tuple(-value for value in preprocess.direction))
-    with pytest.raises(PhotoError):
-        TrunkCache(tmp_path / "cache", backbone, away, 0, device).fill(photos, 4)
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npy")} == written
+
+    def filled(direction: tuple[float, ...]) -> dict[Path, int]:
+        other = replace(preprocess, direction=direction)
+        TrunkCache(tmp_path / "cache", backbone, other, 0, torch.device("cpu")).fill(photos, 5)
+        return {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npy")}
+
+    first = filled(preprocess.direction)
+    assert len(first) == 6  # the framed views of three photos, and the located ones
+    assert filled(tuple(value * 1.0001 for value in preprocess.direction)) == first
+    turned = filled(tuple(-value for value in preprocess.direction))
+    assert first.items() < turned.items()
+    assert len(turned) == 9
 
 
-def test_samples_are_the_views_in_turn(backbone: Backbone, preprocess: Preprocess, tmp_path: Path) -> None:
+def test_a_thousand_kept_photos_do_not_hold_their_files_open(
+    backbone: Backbone, preprocess: Preprocess, tmp_path: Path
+) -> None:
+    """Once each sample was a view of its mapped file: a direction was learned with a thousand files open."""
+    resource = pytest.importorskip("resource")
     image, _ = plate_on_a_wall(5)
     path = tmp_path / "a.png"
     image.save(path)
     cache = TrunkCache(tmp_path / "cache", backbone, preprocess, 0, torch.device("cpu"))
-    cache.fill([("a", path)], 7)
-    maps = cache.maps("a", 7)
-    assert maps.shape[0] == 7
+    cache.fill([("a", path)], 3)
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, limit[1]))
+    try:
+        kept = [cache.sample("a", 3, number % 3) for number in range(300)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+    assert len(kept) == 300
+
+
+@pytest.mark.parametrize("samples", [3, 5, 8])
+def test_samples_are_the_views_in_turn(
+    backbone: Backbone, preprocess: Preprocess, tmp_path: Path, samples: int
+) -> None:
+    image, _ = plate_on_a_wall(5)
+    path = tmp_path / "a.png"
+    image.save(path)
+    cache = TrunkCache(tmp_path / "cache", backbone, preprocess, 0, torch.device("cpu"))
+    cache.fill([("a", path)], samples)
+    maps = cache.maps("a", samples)
+    assert maps.shape[0] == samples
     pixels = np.concatenate(
         [preprocess.framed_pixels(image), preprocess.located_pixels(image, maps[0].astype(np.float32))]
     )
     with torch.inference_mode():
         expected = backbone.trunk(preprocess.normalise(pixels)).numpy()
     assert np.allclose(maps[:3].astype(np.float32), expected, atol=0.02)
-    assert not np.allclose(maps[3].astype(np.float32), expected[0], atol=0.02)  # augmented
-    assert np.array_equal(cache.sample("a", 7, 5), maps[5])
+    for number in range(samples):
+        assert np.array_equal(cache.sample("a", samples, number), maps[number])
+        if number >= 3:  # augmented
+            assert not np.allclose(maps[number].astype(np.float32), expected[number % 3], atol=0.02)
+    assert np.array_equal(cache.maps("a", samples, use=3), maps[:3])
 
 
 def test_the_plate_counts_half_in_the_embedding(preprocess: Preprocess) -> None:
@@ -152,3 +184,52 @@ def test_the_plate_counts_half_in_the_embedding(preprocess: Preprocess) -> None:
     assert preprocess.embedding(of_views).tolist() == [[pytest.approx(1.4), pytest.approx(1.4)]]
     framed = replace(preprocess, views=("squeezed", "centre", "zoomed"), direction=())
     assert framed.embedding(of_views).tolist() == [[pytest.approx(2.0), pytest.approx(2.0)]]
+
+
+@pytest.mark.parametrize("views", [("meter", "squeezed"), ("squeezed", "plate", "zoomed"), ("centre", "meter")])
+def test_views_in_another_order_are_refused(views: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="Located views come last"):
+        Preprocess((0.5,) * 3, (0.5,) * 3, views=views)
+
+
+def test_a_view_that_is_none_is_refused(preprocess: Preprocess) -> None:
+    with pytest.raises(KeyError, match="meter"):
+        preprocess.view(plate_on_a_wall(1)[0], "meter")
+
+
+def test_a_backbone_without_feature_maps_looks_at_the_middle_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    layout = Layout(tmp_path)
+    split = split_of(layout.raw, {"BLUE_A": (3, 0, 1), "GREY_A": (3, 0, 1)})
+    small = {"backbone": "vit_tiny_patch16_224", "weights": "none", "epochs_head": 1, "epochs_tune": 0}
+    config = TrainingConfig.from_settings(load_settings(data_dir=tmp_path, train_views=4, guard_folds=0, **small))
+    card = train_model(split, layout, config)
+    assert card.preprocess["direction"] == ()
+    assert card.as_dict()["preprocess"]["direction"] == "0 numbers"
+    assert "On 6 of 6 photos nothing tells the meter from what is around it" in caplog.text
+    model = load_model(layout, card.version)
+    features = next(extract_features(model, [("a", layout.raw / split["path"][0])]))
+    assert np.isfinite(features.logits).all()
+
+
+def test_a_photo_is_seen_alike_alone_beside_others_and_in_training(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    split = split_of(layout.raw, {"BLUE_A": (4, 0, 1), "GREY_A": (4, 0, 1)})
+    small = {"backbone": "efficientnet_lite0", "epochs_head": 1, "epochs_tune": 1, "train_views": 5, "guard_folds": 0}
+    card = train_model(split, layout, TrainingConfig.from_settings(load_settings(data_dir=tmp_path, **small)))
+    model = load_model(layout, card.version)
+    assert len(model.preprocess.direction) == 192
+    photos = [(name, layout.raw / path) for name, path in zip(split["image_id"], split["path"], strict=True)]
+    together = next(extract_features(model, photos))
+    for row, photo in enumerate(photos[:3]):
+        alone = next(extract_features(model, [photo]))
+        assert np.array_equal(alone.logits[0], together.logits[row])
+    large = tmp_path / "large.png"
+    plate_on_a_wall(3)[0].resize((1500, 2000)).save(large)  # decoded twice
+    small_one, large_one = next(extract_features(model, [photos[0], ("large", large)])).logits
+    assert np.array_equal(small_one, together.logits[0])
+    assert np.array_equal(large_one, next(extract_features(model, [("large", large.read_bytes())])).logits[0])
+    known = model.reference.image_ids.index(photos[0][0])
+    seen = normalised(together.embedding[:1])[0]
+    assert float(seen @ model.reference.known.tuned[known]) > 0.999

@@ -45,7 +45,7 @@ COUNTS = {"BLUE_A": (12, 3, 3), "GREY_A": (8, 0, 3), "WHITE_A": (5, 0, 0)}
 
 
 def config_for(data_dir: Path, **overrides: object) -> TrainingConfig:
-    small = {"backbone": "efficientnet_lite0", "epochs_head": 3, "epochs_tune": 2, "train_views": 3, "batch_size": 8}
+    small = {"backbone": "efficientnet_lite0", "epochs_head": 3, "epochs_tune": 2, "train_views": 5, "batch_size": 8}
     return TrainingConfig.from_settings(load_settings(data_dir=data_dir, **{**small, **overrides}))
 
 

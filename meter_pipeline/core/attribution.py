@@ -1,15 +1,18 @@
-"""Where the model looked: Grad-CAM of a class over the whole photo (Selvaraju et al., 2017), by captum."""
+"""Where the model looked: Grad-CAM of a class over the whole photo (Selvaraju et al., 2017), and its closer views."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from torch import nn
 
+from meter_pipeline.core.locating import Box
 from meter_pipeline.core.model_store import MeterModel
+from meter_pipeline.core.preprocess import LOCATED
 from meter_pipeline.errors import MeterError
 
 OVERLAY_SIDE = 480
@@ -19,6 +22,8 @@ OPACITY = 0.6
 """Of the colour where the class got most of its score."""
 DIMMED = 0.8
 """Brightness of the photo where it got nothing."""
+FRAME = (255, 255, 255)
+FRAME_WIDTH = 2
 JPEG_QUALITY = 85
 
 
@@ -64,12 +69,29 @@ def grad_cam(model: MeterModel, content: bytes, class_name: str) -> np.ndarray:
     return heat / highest if highest > 0 else np.zeros_like(heat)
 
 
-def overlay(content: bytes, heat: np.ndarray) -> bytes:
+def closer_views(model: MeterModel, content: bytes) -> list[Box]:
+    """Return the squares of a photo that the model looks at closer, as shares of its width and height.
+
+    Raises:
+        PhotoError: the bytes are no photo.
+    """
+    preprocess = model.preprocess
+    image = preprocess.open(content)
+    with torch.inference_mode():
+        pixels = preprocess.normalise(np.array(preprocess.view(image, "squeezed"))[None]).to(model.device)
+        place = preprocess.place(model.trunk(pixels)[0].cpu().numpy())
+    boxes = [preprocess.located_box(name, place, image.size) for name in preprocess.views if name in LOCATED]
+    (width, height) = image.size
+    return [(left / width, top / height, right / width, bottom / height) for left, top, right, bottom in boxes]
+
+
+def overlay(content: bytes, heat: np.ndarray, squares: Sequence[Box] = ()) -> bytes:
     """Return the photo as a JPEG with its heat on it: orange where the class got its score, dim elsewhere.
 
     Args:
         content: the photo's bytes.
         heat: from `grad_cam`.
+        squares: from `closer_views`; drawn as white frames.
 
     Raises:
         PhotoError: the bytes are no photo.
@@ -83,6 +105,10 @@ def overlay(content: bytes, heat: np.ndarray) -> bytes:
     pixels = np.asarray(image, np.float32)
     lit = pixels * (DIMMED + (1 - DIMMED) * share)
     mixed = lit * (1 - OPACITY * share) + np.array(HOT, np.float32) * OPACITY * share
+    picture = Image.fromarray(mixed.round().clip(0, 255).astype(np.uint8))
+    for square in squares:
+        corners = [share * (side - 1) for share, side in zip(square, picture.size * 2, strict=True)]
+        ImageDraw.Draw(picture).rectangle(corners, outline=FRAME, width=FRAME_WIDTH)
     buffer = io.BytesIO()
-    Image.fromarray(mixed.round().clip(0, 255).astype(np.uint8)).save(buffer, format="JPEG", quality=JPEG_QUALITY)
+    picture.save(buffer, format="JPEG", quality=JPEG_QUALITY)
     return buffer.getvalue()

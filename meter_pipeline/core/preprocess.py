@@ -107,14 +107,14 @@ class Preprocess:
         """Return where the meter is, from what the trunk makes of the `squeezed` view, channels x height x width."""
         return locate(photo_map, self.direction) if self.direction else None
 
+    def located_box(self, name: str, place: Place | None, size: tuple[int, int]) -> Box:
+        """Return the square that a located view shows of a photo of this width and height."""
+        view = LOCATED[name]
+        return square_around(place, size, view.reach, view.smallest) if place else _middle(size, view.in_the_middle)
+
     def located(self, image: Image.Image, name: str, place: Place | None) -> Image.Image:
         """Return a located view of a photo, `size` x `size`."""
-        view = LOCATED[name]
-        box = (
-            square_around(place, image.size, view.reach, view.smallest)
-            if place
-            else _middle(image.size, view.in_the_middle)
-        )
+        box = self.located_box(name, place, image.size)
         return image.resize((self.size, self.size), Image.Resampling.BICUBIC, box=box)
 
     def framed_pixels(self, image: Image.Image) -> np.ndarray:

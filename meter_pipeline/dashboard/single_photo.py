@@ -126,7 +126,10 @@ def _show_photo(now: Now, content: bytes, answer: asking.Answer, key: tuple[str,
             picture = None
         if picture:
             st.image(picture, alt=f"The photo; orange where it spoke for {name}", width="stretch")
-            st.caption(f"Orange: what spoke for {plain(name)} and against the other classes (Grad\\-CAM, whole photo).")
+            st.caption(
+                f"Orange: what spoke for {plain(name)} and against the other classes (Grad\\-CAM, whole photo). "
+                "White frames: what the model looked at closer."
+            )
             return
         st.caption(f"No part of the photo spoke for {plain(name)} more than for the other classes.")
     st.image(small_jpeg(content, side=PREVIEW_SIDE), alt=f"The photo: {prediction.final_prediction}", width="stretch")
@@ -158,7 +161,8 @@ def _answer(_now: Now, _content: bytes, _name: str, key: tuple[str, str, str]) -
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def _looked(_now: Now, _content: bytes, class_name: str, key: tuple[str, str, str]) -> bytes | None:
-    from meter_pipeline.core.attribution import grad_cam, overlay
+    from meter_pipeline.core.attribution import closer_views, grad_cam, overlay
 
-    heat = grad_cam(_model(_now, key[1]), _content, class_name)
-    return overlay(_content, heat) if heat.any() else None
+    model = _model(_now, key[1])
+    heat = grad_cam(model, _content, class_name)
+    return overlay(_content, heat, closer_views(model, _content)) if heat.any() else None

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from meter_pipeline.core.attribution import OVERLAY_SIDE, grad_cam, overlay
+from meter_pipeline.core.attribution import OVERLAY_SIDE, closer_views, grad_cam, overlay
 from meter_pipeline.core.decision import DecisionRules
 from meter_pipeline.core.image_store import store
 from meter_pipeline.core.layout import Layout
@@ -139,6 +139,12 @@ def test_grad_cam_finds_the_part_that_tells_the_classes_apart(model: MeterModel)
     hottest = np.unravel_index(heat.argmax(), heat.shape)
     red, _green, blue = picture.getpixel((int(hottest[1] * 480 / 224), int(hottest[0] * 480 / 224)))  # type: ignore[misc]
     assert red > blue + 40
+    squares = closer_views(model, buffer.getvalue())
+    assert len(squares) == 2
+    assert all(0 <= left < 0.42 > top >= 0 and right <= 1 >= bottom for left, top, right, bottom in squares)
+    framed = Image.open(io.BytesIO(overlay(buffer.getvalue(), heat, squares)))
+    corner = tuple(round(share * (OVERLAY_SIDE - 1)) for share in squares[1][:2])
+    assert min(framed.getpixel(corner)) > 180  # type: ignore[type-var, arg-type]
 
 
 def test_gradients_are_left_off_and_the_answer_is_the_same_after_grad_cam(

@@ -40,7 +40,7 @@ LOW_QUANTILE, DEVIATIONS_BELOW = 0.05, 1.645
 """Of a normal distribution this quantile lies that many standard deviations below the median."""
 LOWEST = -8.0
 """See `Guard.lowest`: one odd reflection must not outweigh all that speaks for a class."""
-SURENESS = 0.80
+SURENESS = 0.90
 """Chance that no more known photos are flagged than asked for, as far as the held-out ones speak for new ones."""
 FEWEST_HELD_OUT = 40
 """Held-out known photos below which they set no threshold."""

@@ -48,7 +48,7 @@ def backbone() -> Backbone:
 @pytest.fixture(scope="module")
 def preprocess(backbone: Backbone) -> Preprocess:
     found = Preprocess(backbone.mean, backbone.std)
-    maps = np.concatenate([whole_map(backbone, found, plate_on_a_wall(seed)[0]) for seed in range(12)])
+    maps = np.concatenate([whole_map(backbone, found, plate_on_a_wall(seed)[0]) for seed in range(8)])
     return replace(found, direction=fit_direction(maps))
 
 
@@ -60,14 +60,14 @@ def whole_map(backbone: Backbone, preprocess: Preprocess, image: Image.Image) ->
 
 def test_the_plate_is_found_wherever_it_is(backbone: Backbone, preprocess: Preprocess) -> None:
     off, inside = [], 0
-    for seed in range(100, 120):
+    for seed in range(100, 112):
         image, (x, y) = plate_on_a_wall(seed)
         place = preprocess.place(whole_map(backbone, preprocess, image)[0])
         assert place is not None
         off.append(np.hypot(place[0] * image.width - x, place[1] * image.height - y))
         left, top, right, bottom = square_around(place, image.size, LOCATED["meter"].reach, LOCATED["meter"].smallest)
         inside += left < x < right and top < y < bottom
-    assert inside == 20
+    assert inside == 12
     assert np.median(off) < 40  # of a plate of 160 x 140
 
 

@@ -2,10 +2,10 @@
 
     python benchmarks/clusters.py ../shared/field-photos [--seeds 5] [--only methods|growth|meters|scale]
 
-Embeddings are those of the pretrained `efficientnet_lite0`, the mean over three framed views, as before
-0012. Two kinds of sets: `field`, the
-unseen and junk photos with 5 % of the known ones (which a model would flag wrongly; not scored); and `mix`, five draws
-of 12 of all 28 designs with lopsided counts and some junk, so that what is chosen is not fitted to one set.
+Embeddings are those of the pretrained `efficientnet_lite0`, the mean over the views of before 0012. Two kinds of sets:
+`field`, the unseen and junk photos with 5 % of the known ones (which a model would flag wrongly; not scored); and
+`mix`, five draws of 12 of all 28 designs with lopsided counts and some junk, so that what is chosen is not fitted to
+one set.
 `growth`: ids kept and quality as a set grows by 20 %. `meters`: junk told from meters. `scale`: CPU seconds, memory.
 """
 

@@ -12,7 +12,6 @@ from torch import nn
 
 from meter_pipeline.core.locating import Box
 from meter_pipeline.core.model_store import MeterModel
-from meter_pipeline.core.preprocess import LOCATED
 from meter_pipeline.errors import MeterError
 
 OVERLAY_SIDE = 480
@@ -54,10 +53,8 @@ def grad_cam(model: MeterModel, content: bytes, class_name: str) -> np.ndarray:
     from captum.attr import LayerAttribution, LayerGradCam
 
     parts = list(model.tuned_block.children())
-    view = model.preprocess.view(model.preprocess.open(content), "squeezed")
-    pixels = model.preprocess.normalise(np.array(view)[None]).to(model.device)
+    _, maps = _whole(model, content)
     with torch.no_grad():
-        maps = model.trunk(pixels)
         last_maps = nn.Sequential(*parts[:-1])(maps)  # the last part pools
     if len(parts) < 2 or last_maps.ndim != 4 or last_maps.shape[1] < last_maps.shape[2]:
         raise MeterError(f"Where {model.card.backbone} looked cannot be shown: its last block gives no feature maps.")
@@ -75,14 +72,19 @@ def closer_views(model: MeterModel, content: bytes) -> list[Box]:
     Raises:
         PhotoError: the bytes are no photo.
     """
-    preprocess = model.preprocess
-    image = preprocess.open(content)
-    with torch.inference_mode():
-        pixels = preprocess.normalise(np.array(preprocess.view(image, "squeezed"))[None]).to(model.device)
-        place = preprocess.place(model.trunk(pixels)[0].cpu().numpy())
-    boxes = [preprocess.located_box(name, place, image.size) for name in preprocess.views if name in LOCATED]
-    (width, height) = image.size
+    (width, height), maps = _whole(model, content)
+    place = model.preprocess.place(maps[0].cpu().numpy())
+    names = model.preprocess.located_views
+    boxes = [model.preprocess.located_box(name, place, (width, height)) for name in names]
     return [(left / width, top / height, right / width, bottom / height) for left, top, right, bottom in boxes]
+
+
+def _whole(model: MeterModel, content: bytes) -> tuple[tuple[int, int], torch.Tensor]:
+    """Return a photo's size in pixels, and what the trunk makes of the view of the whole."""
+    image = model.preprocess.open(content)
+    pixels = model.preprocess.normalise(np.array(model.preprocess.view(image, "squeezed"))[None])
+    with torch.no_grad():
+        return image.size, model.trunk(pixels.to(model.device))
 
 
 def overlay(content: bytes, heat: np.ndarray, squares: Sequence[Box] = ()) -> bytes:

@@ -18,7 +18,6 @@ from meter_pipeline.core.compute import in_parallel
 from meter_pipeline.core.model_store import MeterModel
 from meter_pipeline.core.photos import PhotoError
 from meter_pipeline.core.plate_reading import nothing_read, plate_codes, reader_id, require_plate_reader
-from meter_pipeline.core.preprocess import LOCATED
 
 _logger = logging.getLogger(__name__)
 
@@ -127,7 +126,7 @@ def _forward(
     preprocess, views = model.preprocess, len(model.preprocess.views)
     with torch.inference_mode():
         maps = _through_trunk(model, pixels, size)
-        if any(name in LOCATED for name in preprocess.views):
+        if preprocess.located_views:
             framed = maps.unflatten(0, (size, -1))
             wholes = framed[:, 0].cpu().numpy()
             closer = [

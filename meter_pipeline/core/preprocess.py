@@ -82,8 +82,13 @@ class Preprocess:
     @property
     def preprocess_id(self) -> str:
         """A short hash of all of the above: models and caches made with another one do not fit."""
-        located = {name: LOCATED[name] for name in self.views if name in LOCATED}
+        located = {name: LOCATED[name] for name in self.located_views}
         return _hash(asdict(self) | {"located": located}) if located else self.framed_id
+
+    @property
+    def located_views(self) -> tuple[str, ...]:
+        """The views around where the meter is; none in models from before."""
+        return tuple(name for name in self.views if name in LOCATED)
 
     @property
     def framed_id(self) -> str:
@@ -123,8 +128,8 @@ class Preprocess:
 
     def located_pixels(self, image: Image.Image, photo_map: np.ndarray) -> np.ndarray:
         """Return the located views of a photo, likewise, from what the trunk makes of its first view."""
-        place, names = self.place(photo_map), [name for name in self.views if name in LOCATED]
-        return np.stack([np.asarray(self.located(image, name, place)) for name in names])
+        place = self.place(photo_map)
+        return np.stack([np.asarray(self.located(image, name, place)) for name in self.located_views])
 
     def embedding(self, of_views: torch.Tensor) -> torch.Tensor:
         """Return embeddings (photos x dimensions) from those of the views (photos x views x dimensions)."""

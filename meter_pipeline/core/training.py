@@ -145,14 +145,15 @@ class _Trainer:
         self.train, self.val = self._photos("train"), self._photos("val")
         self.views = len(preprocess.views)
         self.samples = max(config.train_views, self.views)
-        self.preprocess, self.cache = preprocess, self._trunk_cache(preprocess)
+        self.preprocess = preprocess
+        self.cache = TrunkCache(layout.cache / "trunk", backbone, preprocess, config.seed, pick_device())
         names = Schedule.__dataclass_fields__
         self.schedule = Schedule(**{name: getattr(config, name) for name in names})
 
     def run(self, version: str, data_version: str) -> ModelCard:
         """Locate, train, calibrate, guard and store; each step goes on from what a killed one left."""
         self.preprocess = self._with_meters_located()
-        self.cache = self._trunk_cache(self.preprocess)
+        self.cache = replace(self.cache, preprocess=self.preprocess)
         self.cache.fill(list(zip(self.train.image_ids, self.train.files, strict=True)), self.samples)
         self.cache.fill(list(zip(self.val.image_ids, self.val.files, strict=True)), self.views)
         _logger.info(
@@ -215,9 +216,6 @@ class _Trainer:
                 *(len(wholes) - located, len(wholes), self.backbone.name),
             )
         return found
-
-    def _trunk_cache(self, preprocess: Preprocess) -> TrunkCache:
-        return TrunkCache(self.layout.cache / "trunk", self.backbone, preprocess, self.config.seed, pick_device())
 
     def _photos(self, name: str) -> _Photos:
         rows = self.split[self.split["split"] == name].sort_values("image_id")

@@ -137,7 +137,7 @@ class TrunkCache:
         known = self._located_files.get((image_id, samples))
         if known is None:
             places = self._places(image_id, samples)
-            cut = [(name, LOCATED[name][:3]) for name in self.preprocess.views if name in LOCATED]
+            cut = [(name, LOCATED[name][:3]) for name in self.preprocess.located_views]
             name = hashlib.sha256(repr((cut, sorted(places.items()))).encode()).hexdigest()[:12]
             known = self._framed_file(image_id, samples).with_name(f"{image_id}-{name}.npy")
             self._located_files[image_id, samples] = known

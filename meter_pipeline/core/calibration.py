@@ -20,6 +20,9 @@ LOG_TEMPERATURE_BOUNDS = (-3.0, 3.0)
 """Natural logarithm of the temperatures that are tried: 0.05 to 20."""
 SMALLEST_PROBABILITY = 1e-12
 """Stands for a probability of exactly 0 where its logarithm is taken."""
+LOG_TEMPERATURE_SPREAD = 3.0
+"""Standard deviation of what the logarithm is taken to be before any photo is seen: where all held-out photos are right
+the likelihood alone has no end, and every confidence would be 1.0."""
 
 
 def reliability_table(
@@ -89,13 +92,15 @@ def expected_calibration_error(
 def fit_temperature(logits: np.ndarray, labels: Sequence[int] | np.ndarray) -> float:
     """Find the temperature that makes softmax(logits / temperature) fit held-out labels best (Guo et al., 2017).
 
+    A weak prior (`LOG_TEMPERATURE_SPREAD`) keeps it from its bounds where no photo is wrong.
+
     Args:
         logits: photos x classes, of photos the model was not trained on; log-probabilities do as well.
         labels: index of the true class, a photo.
 
     Returns:
-        The temperature of least negative log-likelihood, 0.05 to 20; above 1 the model was too sure of itself. It does
-        not change which class is first.
+        The most likely temperature, 0.05 to 20; above 1 the model was too sure of itself. It does not change which
+        class is first.
 
     Raises:
         ValueError: there are no photos, the shapes do not fit, or a label is no class.
@@ -111,7 +116,8 @@ def fit_temperature(logits: np.ndarray, labels: Sequence[int] | np.ndarray) -> f
 
     def loss(log_temperature: float) -> float:
         scaled = logits / np.exp(log_temperature)
-        return float(np.mean(logsumexp(scaled, axis=1) - scaled[rows, labels]))
+        prior = (log_temperature / LOG_TEMPERATURE_SPREAD) ** 2 / 2
+        return float(np.sum(logsumexp(scaled, axis=1) - scaled[rows, labels]) + prior)
 
     found = minimize_scalar(loss, bounds=LOG_TEMPERATURE_BOUNDS, method="bounded", options={"xatol": 1e-6})
     return float(np.exp(found.x))

@@ -14,6 +14,9 @@ import numpy as np
 
 from meter_pipeline.core.scores import FAMILIAR_PRINT, SCORES, Known, Seen
 
+MOST_WHEN_DOUBTFUL = 0.90
+"""Calibrated confidence of a photo that is named, but doubtful: at most this (0013)."""
+
 
 @dataclass(frozen=True)
 class Term:
@@ -37,16 +40,22 @@ class Guard:
         threshold: the sum below which a photo is flagged; None: nothing is (too few photos to choose one).
         lowest: standardised scores below are taken for this, so that none decides alone; None: they are as they are.
         class_thresholds: higher thresholds, by the class that a photo is named; of classes with enough held-out photos.
+        doubtful: the sum below which a photo that is not flagged is doubtful; None: none is.
     """
 
     terms: tuple[Term, ...]
     threshold: float | None
     lowest: float | None = None
     class_thresholds: Mapping[str, float] = field(default_factory=dict)
+    doubtful: float | None = None
 
     def threshold_of(self, name: str) -> float | None:
         """Return the sum that a photo named so must reach; None where the guard is off."""
         return self.class_thresholds.get(name, self.threshold)
+
+    def doubts(self, score: float) -> bool:
+        """Return whether a photo with this sum, if it is named, looks too little like known ones to be sure of it."""
+        return self.doubtful is not None and score < self.doubtful
 
     def score(self, seen: Seen, known: Known) -> np.ndarray:
         """Return the sum, a photo; higher is more like the known ones."""
@@ -72,7 +81,13 @@ class Guard:
     def from_card(cls, card: Mapping[str, Any]) -> Guard:
         """Read it from a model card; one without terms is of a model that compared pretrained embeddings alone."""
         terms = tuple(Term(**term) for term in card.get("terms", [])) or (Term("pretrained similarity", 0.0, 1.0),)
-        return cls(terms, card.get("threshold"), card.get("lowest"), card.get("class_thresholds", {}))
+        return cls(
+            terms,
+            card.get("threshold"),
+            card.get("lowest"),
+            card.get("class_thresholds", {}),
+            card.get("doubtful"),
+        )
 
 
 def standardised(

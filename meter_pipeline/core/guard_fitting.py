@@ -42,6 +42,8 @@ LOWEST = -8.0
 """See `Guard.lowest`: one odd reflection must not outweigh all that speaks for a class."""
 SURENESS = 0.90
 """Chance that no more known photos are flagged than asked for, as far as the held-out ones speak for new ones."""
+DOUBTFUL_SHARE = 0.20
+"""Share of the held-out known photos that score lower than photos of which the guard has no doubt (0013)."""
 FEWEST_HELD_OUT = 40
 """Held-out known photos below which they set no threshold."""
 FEWEST_OF_A_FOLD = 10
@@ -63,6 +65,8 @@ class FittedGuard:
         held_out: the photos it was fitted on, with their sum as `guard_score`.
         hidden_caught: share of the photos of hidden classes that it flags, 0 to 1; None where none was hidden.
         known_flagged: the same of the known photos held out.
+        hidden_doubted: share of the photos of hidden classes that it does not flag, but doubts.
+        known_doubted: the same of the known photos held out.
         tried: sum of scores (joined by +), and each score alone, to the share of hidden classes it catches.
         note: what a person should know; empty where nothing is special.
     """
@@ -71,8 +75,17 @@ class FittedGuard:
     held_out: pd.DataFrame
     hidden_caught: float | None = None
     known_flagged: float | None = None
+    hidden_doubted: float | None = None
+    known_doubted: float | None = None
     tried: dict[str, float] = field(default_factory=dict)
     note: str = ""
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The shares that were measured, by name."""
+        names = ("hidden_caught", "known_flagged", "hidden_doubted", "known_doubted")
+        shares = {name: getattr(self, name) for name in names}
+        return {name: share for name, share in shares.items() if share is not None}
 
     @property
     def summary(self) -> str:
@@ -80,9 +93,13 @@ class FittedGuard:
         if self.hidden_caught is None or self.known_flagged is None:
             return ""
         return (
-            f"Of types it was never shown, it caught {self.hidden_caught:.0%}; "
-            f"of known photos it sent {self.known_flagged:.0%} to review."
+            f"Of types it was never shown, it caught {self.hidden_caught:.0%}{_more_doubted(self.hidden_doubted)}; "
+            f"of known photos it sent {self.known_flagged:.0%} to review{_more_doubted(self.known_doubted)}."
         )
+
+
+def _more_doubted(share: float | None) -> str:
+    return "" if share is None else f" and doubted {share:.0%} more"
 
 
 def held_out_rows(
@@ -169,6 +186,8 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
     class_thresholds = _class_thresholds(held_out[~hidden], score[~hidden], threshold, known_flagged)
     limits = held_out["predicted"].map(class_thresholds).fillna(threshold).to_numpy(np.float64)
     flagged = unsure | (score < limits)
+    doubtful = float(np.quantile(score[~hidden], DOUBTFUL_SHARE))
+    doubted = ~flagged & (score < doubtful)
     notes = []
     if not hidden.any():
         notes.append("No classes were hidden: what it catches of unknown types is not measured.")
@@ -180,10 +199,13 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
             threshold=threshold if np.isfinite(threshold) else None,
             lowest=LOWEST,
             class_thresholds=class_thresholds,
+            doubtful=doubtful,
         ),
         held_out=held_out.assign(guard_score=score),
         hidden_caught=float(flagged[hidden].mean()) if hidden.any() else None,
         known_flagged=float(flagged[~hidden].mean()),
+        hidden_doubted=float(doubted[hidden].mean()) if hidden.any() else None,
+        known_doubted=float(doubted[~hidden].mean()),
         tried={" + ".join(candidate): caught for candidate, caught in tried.items()},
         note=" ".join(notes),
     )
@@ -275,8 +297,15 @@ def _similarity_alone(known: Known, held_out: pd.DataFrame, known_flagged: float
         note = "Off: too few photos have another one of their class to be compared with."
         return FittedGuard(Guard(term, None), held_out, note=note)
     threshold = float(np.quantile(scores, known_flagged, method="lower"))
+    doubtful = float(np.quantile(scores, DOUBTFUL_SHARE))
     note = "Too few photos were held out: it compares with the train photos alone, and is not measured."
-    return FittedGuard(Guard(term, threshold), held_out, known_flagged=float(np.mean(scores < threshold)), note=note)
+    return FittedGuard(
+        Guard(term, threshold, doubtful=doubtful),
+        held_out,
+        known_flagged=float(np.mean(scores < threshold)),
+        known_doubted=float(np.mean((scores >= threshold) & (scores < doubtful))),
+        note=note,
+    )
 
 
 def leave_group_out_similarity(known: Known) -> np.ndarray:

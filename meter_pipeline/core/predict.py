@@ -30,7 +30,8 @@ class Prediction:
         nearest_known: image_id of the most similar labelled photo.
         nearest_known_class: its class.
         guard_score: likeness to the known photos, 0 is a typical one; see `guard`.
-        calibrated_confidence: chance that the top 1 is right if the photo is of a known type, 0 to 1.
+        calibrated_confidence: chance that the top 1 is right if the photo is of a known type, 0 to 1; at most 0.9 where
+            the guard names it but has doubts.
         quality: brightness, contrast, sharpness, glare, green_ratio.
         model_version: which model said so.
     """

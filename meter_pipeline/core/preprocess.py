@@ -21,7 +21,7 @@ DECODE_SIDE = 448
 plate may then have to be enlarged, by up to 1.4."""
 DECODER = "pillow"
 RESAMPLER = "bicubic"
-VIEWS = ("squeezed", "meter", "plate")
+VIEWS = ("squeezed", "meter", "nameplate")
 FRAMED = {"centre": 1.0, "zoomed": 0.72}
 """Side of a view around the photo's middle, as a share of its shorter side."""
 
@@ -42,8 +42,13 @@ class Located(NamedTuple):
     weight: float
 
 
-LOCATED = {"meter": Located(1.7, 0.45, 1.0, 1.0), "plate": Located(1.2, 0.35, 0.72, 0.5)}
-"""Chosen in docs/decisions/0012-locating.md."""
+LOCATED = {
+    "meter": Located(1.7, 0.45, 1.0, 1.0),
+    "plate": Located(1.2, 0.35, 0.72, 0.5),
+    "nameplate": Located(1.2, 0.35, 0.72, 0.25),
+}
+"""Chosen in docs/decisions (0012, 0013). Models keep the names, so that none ever changes what it means: `plate` is the
+nameplate as the first models that located it weigh it."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,8 @@ class Preprocess:
         std: likewise.
         size: side of a view in pixels.
         views: the framed ones, `squeezed` (the whole photo, its aspect given up) first, `centre` (the largest square),
-            `zoomed` (its middle); and behind them the located ones, `meter` and `plate` (squares around the meter). The
-            logits of the views are averaged, and their embeddings by `Located.weight`.
+            `zoomed` (its middle); and behind them the located ones, `meter` and `nameplate` (squares around the meter).
+            The logits of the views are averaged, and their embeddings by `Located.weight`.
         decode_side: see `DECODE_SIDE`.
         decoder: for the record.
         resampler: for the record.

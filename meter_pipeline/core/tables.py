@@ -93,7 +93,7 @@ EVALUATION_AUDIT = TableSpec(
         "true_class": STRING,
         "predicted_class": STRING,
         "confidence": FLOAT,  # raw softmax, 0 to 1
-        "calibrated_confidence": FLOAT,  # chance that the prediction is right, 0 to 1
+        "calibrated_confidence": FLOAT,  # as in batch_predictions
         "guard_score": FLOAT,  # likeness to the known photos
         "correct": BOOL,
         "final_prediction": STRING,
@@ -221,7 +221,8 @@ BATCH_PREDICTIONS = TableSpec(
         "contrast": FLOAT,
         "green_ratio": FLOAT,
         "photo_notes": STRING,  # what was unusual about the file: animated, turned by EXIF, CMYK, ...
-        "calibrated_confidence": FLOAT,  # chance that the top 1 is right if the photo is of a known type, 0 to 1
+        # Chance that the top 1 is right if the photo is of a known type, 0 to 1; where named in doubt at most 0.9.
+        "calibrated_confidence": FLOAT,
         "guard_score": FLOAT,  # likeness to the known photos: a sum of scores, 0 is a typical known photo
         "nearest_known": STRING,  # image_id of the most similar labelled photo
         "nearest_known_class": STRING,

@@ -43,7 +43,7 @@ from meter_pipeline.settings import Settings
 
 _logger = logging.getLogger(__name__)
 
-TRAINING_VERSION = 6
+TRAINING_VERSION = 7
 """Part of a model's identity; raise it with any change that makes other weights or another guard of the same photos."""
 FEWEST_FOR_TEMPERATURE = 40
 MOST_TO_LOCATE_BY = 1000
@@ -296,10 +296,9 @@ class _Trainer:
 
     def _guard_card(self, fitted: FittedGuard) -> dict[str, Any]:
         card = fitted.guard.as_card() | {"known_flagged_limit": self.config.guard_known_flagged}
-        if fitted.known_flagged is not None:
-            card["known_flagged"] = fitted.known_flagged
+        card |= fitted.figures
         if fitted.hidden_caught is not None:
-            card |= {"hidden_caught": fitted.hidden_caught, "tried": fitted.tried, "summary": fitted.summary}
+            card |= {"tried": fitted.tried, "summary": fitted.summary}
         note = fitted.note
         if fitted.guard.uses(FAMILIAR_PRINT):
             card["reader"] = reader_id()

@@ -179,9 +179,11 @@ def test_samples_are_the_views_in_turn(
     assert np.array_equal(cache.maps("a", samples, use=3), maps[:3])
 
 
-def test_the_plate_counts_half_in_the_embedding(preprocess: Preprocess) -> None:
+def test_the_nameplate_counts_a_quarter_in_the_embedding_and_half_in_models_from_before(preprocess: Preprocess) -> None:
     of_views = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [5.0, 5.0]]])
-    assert preprocess.embedding(of_views).tolist() == [[pytest.approx(1.4), pytest.approx(1.4)]]
+    assert preprocess.embedding(of_views).tolist() == [[pytest.approx(1.0), pytest.approx(1.0)]]
+    before = replace(preprocess, views=("squeezed", "meter", "plate"))
+    assert before.embedding(of_views).tolist() == [[pytest.approx(1.4), pytest.approx(1.4)]]
     framed = replace(preprocess, views=("squeezed", "centre", "zoomed"), direction=())
     assert framed.embedding(of_views).tolist() == [[pytest.approx(2.0), pytest.approx(2.0)]]
 

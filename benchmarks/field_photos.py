@@ -175,8 +175,7 @@ def without_print(data_dir: Path, rows: pd.DataFrame) -> tuple[MeterModel, pd.Da
     held_out = load_held_out(layout, model.version).drop(columns="guard_score").assign(**{FAMILIAR_PRINT: np.nan})
     limit = model.card.guard["known_flagged_limit"]
     fitted = fit_guard(model.reference.known, held_out, known_flagged=limit)
-    figures = {"hidden_caught": fitted.hidden_caught, "known_flagged": fitted.known_flagged}
-    model = replace(model, card=replace(model.card, guard=fitted.guard.as_card() | figures))
+    model = replace(model, card=replace(model.card, guard=fitted.guard.as_card() | fitted.figures))
     features = features_of(layout.lake, IMAGE_FEATURES, model.version, rows["image_id"].unique().tolist())
     brightness = rows.drop_duplicates("image_id").set_index("image_id")["brightness"].to_dict()
     decided = decide(model, features, DecisionRules(), brightness).set_index("image_id")
@@ -202,6 +201,8 @@ def guard_figures(card: ModelCard, rows: pd.DataFrame) -> dict[str, float]:
         found[f"guard: unseen caught, threshold at {limit:.0%} of these known"] = caught
     found["card: hidden classes caught"] = card.guard.get("hidden_caught", float("nan"))
     found["card: known flagged"] = card.guard.get("known_flagged", float("nan"))
+    found["card: hidden classes passed, not sure"] = card.guard.get("hidden_not_sure", float("nan"))
+    found["card: known passed, not sure"] = card.guard.get("known_not_sure", float("nan"))
     return found
 
 

@@ -11,7 +11,7 @@ from scipy.special import softmax
 
 from meter_pipeline.core.calibration import at_temperature
 from meter_pipeline.core.features import Features
-from meter_pipeline.core.guard import MOST_WHEN_DOUBTFUL, Guard
+from meter_pipeline.core.guard import MOST_WHEN_NOT_SURE, Guard
 from meter_pipeline.core.model_store import MeterModel
 from meter_pipeline.core.quality import is_dark
 from meter_pipeline.core.scores import FAMILIAR_COLOURS, FAMILIAR_PRINT, Seen, nearest_known, normalised
@@ -83,17 +83,17 @@ def decide(
             row[f"top{k + 1}_confidence"] = (
                 round(float(probabilities[i, order[i, k]]), CONFIDENCE_DECIMALS) if has else None
             )
-        row["guard_score"] = round(float(scores[i]), CONFIDENCE_DECIMALS)
+        score = row["guard_score"] = round(float(scores[i]), CONFIDENCE_DECIMALS)
         row["nearest_known"] = model.reference.image_ids[nearest[i]] if nearest[i] >= 0 else None
         row["nearest_known_class"] = model.classes[known.labels[nearest[i]]] if nearest[i] >= 0 else None
         luma = (brightness or {}).get(image_id)
         threshold = guard.threshold_of(str(row["top1_class"])) if rules.guard else None
         sign = SIGNS.get(guard.terms[furthest[i]].score, LOOKS)
         row["final_prediction"], row["rule"], row["reason"] = _judge(row, rules, threshold, luma, sign)
-        chance = float(calibrated[i])
-        if rules.guard and row["rule"] == "accepted" and guard.doubts(float(scores[i])):
-            row["reason"] = f"{row['reason']} It looks less like its known photos than most do."
-            chance = min(chance, MOST_WHEN_DOUBTFUL)
+        chance, is_sure = float(calibrated[i]), guard.is_sure(str(row["top1_class"]), score)
+        if rules.guard and row["rule"] == "accepted" and not is_sure:
+            row["reason"] = f"{row['reason']} Not quite like the known ones: never over {MOST_WHEN_NOT_SURE:.0%} sure."
+            chance = min(chance, MOST_WHEN_NOT_SURE)
         row["calibrated_confidence"] = round(chance, CONFIDENCE_DECIMALS)
         rows.append(row)
     return pd.DataFrame(rows, columns=DECISION_COLUMNS)

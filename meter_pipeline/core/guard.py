@@ -14,8 +14,8 @@ import numpy as np
 
 from meter_pipeline.core.scores import FAMILIAR_PRINT, SCORES, Known, Seen
 
-MOST_WHEN_DOUBTFUL = 0.90
-"""Calibrated confidence of a photo that is named, but doubtful: at most this (0013)."""
+MOST_WHEN_NOT_SURE = 0.90
+"""Calibrated confidence that a photo named below `Guard.sure_from` has at most (0013)."""
 
 
 @dataclass(frozen=True)
@@ -40,22 +40,25 @@ class Guard:
         threshold: the sum below which a photo is flagged; None: nothing is (too few photos to choose one).
         lowest: standardised scores below are taken for this, so that none decides alone; None: they are as they are.
         class_thresholds: higher thresholds, by the class that a photo is named; of classes with enough held-out photos.
-        doubtful: the sum below which a photo that is not flagged is doubtful; None: none is.
+        sure_from: the sum from which on a name may be called sure (over `MOST_WHEN_NOT_SURE`); None: any may.
+        class_sure_from: higher ones, by the class that a photo is named; of classes with enough held-out photos.
     """
 
     terms: tuple[Term, ...]
     threshold: float | None
     lowest: float | None = None
     class_thresholds: Mapping[str, float] = field(default_factory=dict)
-    doubtful: float | None = None
+    sure_from: float | None = None
+    class_sure_from: Mapping[str, float] = field(default_factory=dict)
 
     def threshold_of(self, name: str) -> float | None:
         """Return the sum that a photo named so must reach; None where the guard is off."""
         return self.class_thresholds.get(name, self.threshold)
 
-    def doubts(self, score: float) -> bool:
-        """Return whether a photo with this sum, if it is named, looks too little like known ones to be sure of it."""
-        return self.doubtful is not None and score < self.doubtful
+    def is_sure(self, name: str, score: float) -> bool:
+        """Return whether a photo with this sum looks so much like known ones that a name for it may be called sure."""
+        limit = self.class_sure_from.get(name, self.sure_from)
+        return limit is None or score >= limit
 
     def score(self, seen: Seen, known: Known) -> np.ndarray:
         """Return the sum, a photo; higher is more like the known ones."""
@@ -86,7 +89,8 @@ class Guard:
             card.get("threshold"),
             card.get("lowest"),
             card.get("class_thresholds", {}),
-            card.get("doubtful"),
+            card.get("sure_from"),
+            card.get("class_sure_from", {}),
         )
 
 

@@ -6,7 +6,7 @@ known photos that were held out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -42,8 +42,8 @@ LOWEST = -8.0
 """See `Guard.lowest`: one odd reflection must not outweigh all that speaks for a class."""
 SURENESS = 0.90
 """Chance that no more known photos are flagged than asked for, as far as the held-out ones speak for new ones."""
-DOUBTFUL_SHARE = 0.20
-"""Share of the held-out known photos that score lower than photos of which the guard has no doubt (0013)."""
+NOT_SURE = 2.0
+"""Share of held-out known photos that are not called sure, in shares that may be flagged: as many again (0013)."""
 FEWEST_HELD_OUT = 40
 """Held-out known photos below which they set no threshold."""
 FEWEST_OF_A_FOLD = 10
@@ -65,8 +65,8 @@ class FittedGuard:
         held_out: the photos it was fitted on, with their sum as `guard_score`.
         hidden_caught: share of the photos of hidden classes that it flags, 0 to 1; None where none was hidden.
         known_flagged: the same of the known photos held out.
-        hidden_doubted: share of the photos of hidden classes that it does not flag, but doubts.
-        known_doubted: the same of the known photos held out.
+        hidden_not_sure: share of the photos of hidden classes that it does not flag, but is not sure of.
+        known_not_sure: the same of the known photos held out, from which that limit was taken.
         tried: sum of scores (joined by +), and each score alone, to the share of hidden classes it catches.
         note: what a person should know; empty where nothing is special.
     """
@@ -75,15 +75,15 @@ class FittedGuard:
     held_out: pd.DataFrame
     hidden_caught: float | None = None
     known_flagged: float | None = None
-    hidden_doubted: float | None = None
-    known_doubted: float | None = None
+    hidden_not_sure: float | None = None
+    known_not_sure: float | None = None
     tried: dict[str, float] = field(default_factory=dict)
     note: str = ""
 
     @property
     def figures(self) -> dict[str, float]:
-        """The shares that were measured, by name."""
-        names = ("hidden_caught", "known_flagged", "hidden_doubted", "known_doubted")
+        """The shares among the held-out photos, by name; those of known photos are what the limits were set by."""
+        names = ("hidden_caught", "known_flagged", "hidden_not_sure", "known_not_sure")
         shares = {name: getattr(self, name) for name in names}
         return {name: share for name, share in shares.items() if share is not None}
 
@@ -93,13 +93,13 @@ class FittedGuard:
         if self.hidden_caught is None or self.known_flagged is None:
             return ""
         return (
-            f"Of types it was never shown, it caught {self.hidden_caught:.0%}{_more_doubted(self.hidden_doubted)}; "
-            f"of known photos it sent {self.known_flagged:.0%} to review{_more_doubted(self.known_doubted)}."
+            f"Of types it was never shown, it caught {self.hidden_caught:.0%}{_and_not_sure(self.hidden_not_sure)}; "
+            f"of known photos it sent {self.known_flagged:.0%} to review{_and_not_sure(self.known_not_sure)}."
         )
 
 
-def _more_doubted(share: float | None) -> str:
-    return "" if share is None else f" and doubted {share:.0%} more"
+def _and_not_sure(share: float | None) -> str:
+    return "" if share is None else f" and was not sure of {share:.0%} more"
 
 
 def held_out_rows(
@@ -186,8 +186,12 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
     class_thresholds = _class_thresholds(held_out[~hidden], score[~hidden], threshold, known_flagged)
     limits = held_out["predicted"].map(class_thresholds).fillna(threshold).to_numpy(np.float64)
     flagged = unsure | (score < limits)
-    doubtful = float(np.quantile(score[~hidden], DOUBTFUL_SHARE))
-    doubted = ~flagged & (score < doubtful)
+    sure_from: float | None = None
+    class_sure_from: dict[str, float] = {}
+    if np.isfinite(threshold):
+        sure_from, class_sure_from = _sure_from(held_out[~hidden], score[~hidden], known_flagged)
+    lowest_sure = held_out["predicted"].map(class_sure_from).fillna(-np.inf if sure_from is None else sure_from)
+    not_sure = ~flagged & (score < lowest_sure.to_numpy(np.float64))
     notes = []
     if not hidden.any():
         notes.append("No classes were hidden: what it catches of unknown types is not measured.")
@@ -199,13 +203,14 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
             threshold=threshold if np.isfinite(threshold) else None,
             lowest=LOWEST,
             class_thresholds=class_thresholds,
-            doubtful=doubtful,
+            sure_from=sure_from,
+            class_sure_from=class_sure_from,
         ),
         held_out=held_out.assign(guard_score=score),
         hidden_caught=float(flagged[hidden].mean()) if hidden.any() else None,
         known_flagged=float(flagged[~hidden].mean()),
-        hidden_doubted=float(doubted[hidden].mean()) if hidden.any() else None,
-        known_doubted=float(doubted[~hidden].mean()),
+        hidden_not_sure=float(not_sure[hidden].mean()) if hidden.any() else None,
+        known_not_sure=float(not_sure[~hidden].mean()),
         tried={" + ".join(candidate): caught for candidate, caught in tried.items()},
         note=" ".join(notes),
     )
@@ -283,11 +288,28 @@ def _class_thresholds(
     """Return the thresholds of classes whose photos score so high that the common one would let strangers pass."""
     found = {}
     for name, rows in known.reset_index(drop=True).groupby("predicted").groups.items():
-        if np.isfinite(threshold) and _surely_below(len(rows), known_flagged):
+        if np.isfinite(threshold) and _has_own_limits(rows, known_flagged):
             own = _threshold(score[rows], np.zeros(len(rows), bool), known_flagged)
             if own > threshold:
                 found[str(name)] = own
     return found
+
+
+def _sure_from(known: pd.DataFrame, score: np.ndarray, known_flagged: float) -> tuple[float, dict[str, float]]:
+    """Return the sum from which on names are sure, and that of the classes where it is higher."""
+    share = min(NOT_SURE * known_flagged, 1.0)
+    common = float(np.quantile(score, share))
+    by_class = {
+        str(name): float(np.quantile(score[rows], share))
+        for name, rows in known.reset_index(drop=True).groupby("predicted").groups.items()
+        if _has_own_limits(rows, known_flagged)
+    }
+    return common, {name: own for name, own in by_class.items() if own > common}
+
+
+def _has_own_limits(rows: Sized, known_flagged: float) -> bool:
+    """Return whether a class has so many held-out photos that the lowest of them says where few new ones are."""
+    return _surely_below(len(rows), known_flagged) > 0
 
 
 def _similarity_alone(known: Known, held_out: pd.DataFrame, known_flagged: float) -> FittedGuard:
@@ -297,13 +319,13 @@ def _similarity_alone(known: Known, held_out: pd.DataFrame, known_flagged: float
         note = "Off: too few photos have another one of their class to be compared with."
         return FittedGuard(Guard(term, None), held_out, note=note)
     threshold = float(np.quantile(scores, known_flagged, method="lower"))
-    doubtful = float(np.quantile(scores, DOUBTFUL_SHARE))
+    sure_from = float(np.quantile(scores, min(NOT_SURE * known_flagged, 1.0)))
     note = "Too few photos were held out: it compares with the train photos alone, and is not measured."
     return FittedGuard(
-        Guard(term, threshold, doubtful=doubtful),
+        Guard(term, threshold, sure_from=sure_from),
         held_out,
         known_flagged=float(np.mean(scores < threshold)),
-        known_doubted=float(np.mean((scores >= threshold) & (scores < doubtful))),
+        known_not_sure=float(np.mean((scores >= threshold) & (scores < sure_from))),
         note=note,
     )
 

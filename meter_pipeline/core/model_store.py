@@ -54,7 +54,7 @@ class ModelCard:
         trained_on: image ids of the train and val photos.
         history: a row an epoch.
         metrics: figures by name, shares 0 to 1.
-        guard: what the guard was fitted to: threshold, what it flags of known and catches of hidden classes.
+        guard: what the guard was fitted to: its limits, what it flags of known and catches of hidden classes.
         temperature: fitted on held-out photos; 1 where there were none.
         libraries: versions.
         weights_sha256: of the weights file.

@@ -31,7 +31,7 @@ class Prediction:
         nearest_known_class: its class.
         guard_score: likeness to the known photos, 0 is a typical one; see `guard`.
         calibrated_confidence: chance that the top 1 is right if the photo is of a known type, 0 to 1; at most 0.9 where
-            the guard names it but has doubts.
+            it is named but not quite like the known ones.
         quality: brightness, contrast, sharpness, glare, green_ratio.
         model_version: which model said so.
     """

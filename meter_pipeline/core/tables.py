@@ -221,7 +221,7 @@ BATCH_PREDICTIONS = TableSpec(
         "contrast": FLOAT,
         "green_ratio": FLOAT,
         "photo_notes": STRING,  # what was unusual about the file: animated, turned by EXIF, CMYK, ...
-        # Chance that the top 1 is right if the photo is of a known type, 0 to 1; where named in doubt at most 0.9.
+        # Chance that the top 1 is right if the photo is of a known type, 0 to 1; at most 0.9 where named but not sure.
         "calibrated_confidence": FLOAT,
         "guard_score": FLOAT,  # likeness to the known photos: a sum of scores, 0 is a typical known photo
         "nearest_known": STRING,  # image_id of the most similar labelled photo

@@ -83,6 +83,10 @@ def test_numbers_that_are_none_stop_with_a_message_for_people():
         reliability_table(np.array([93.0]), np.array([True]))
 
 
-def test_separable_logits_stay_within_bounds():
-    assert 0.04 < fit_temperature(np.array([[5.0, 0.0], [0.0, 5.0]]), [0, 1]) < 0.2  # all right: nothing is too sure
-    assert 19 < fit_temperature(np.array([[5.0, 0.0], [0.0, 5.0]]), [1, 0]) < 21
+def test_photos_that_are_all_right_do_not_send_the_temperature_to_its_bound():
+    """The likelihood alone went to the lowest temperature there is, where every confidence is 1.0."""
+    of_photos = {count: fit_temperature(np.tile([[3.0, 0.0]], (count, 1)), [0] * count) for count in (5, 50, 500)}
+    assert 1 > of_photos[5] > of_photos[50] > of_photos[500] > 0.3
+    barely = np.array([[0.55, 0.45]])
+    assert at_temperature(barely, of_photos[50]).max() < 0.65
+    assert 19 < fit_temperature(np.tile([[5.0, 0.0]], (20, 1)), [1] * 20) < 21  # all wrong: as unsure as can be

@@ -120,6 +120,27 @@ def test_what_it_catches_of_hidden_classes_is_measured_with_the_softmax_rule() -
     assert scores[of_hidden].median() < scores[~of_hidden].quantile(0.05)
 
 
+def test_a_tenth_of_known_photos_is_not_sure_and_strangers_that_pass_are_not() -> None:
+    known = train_photos()
+    fitted = fit_guard(known, pd.concat([FOLDS, val_rows(known)]), known_flagged=0.05)
+    guard = fitted.guard
+    assert guard.threshold is not None
+    assert guard.sure_from is not None
+    assert guard.threshold < guard.sure_from
+    new = guard.score(seen(photos(KNOWN_CENTRES, 40, 3)[0]), known)
+    not_sure = np.mean([not guard.is_sure("any", score) for score in new])
+    assert 0.03 < not_sure < 0.16
+    near, _ = photos(KNOWN_CENTRES, 40, 4, spread=0.18)  # like no known one, and not so far that all are flagged
+    passed = [score for score in guard.score(seen(near), known) if score >= guard.threshold]
+    assert len(passed) > 10
+    assert np.mean([not guard.is_sure("any", score) for score in passed]) > 2 * not_sure
+    assert fitted.known_not_sure is not None
+    assert fitted.hidden_not_sure is not None
+    assert fitted.known_flagged + fitted.known_not_sure == pytest.approx(0.1, abs=0.03)
+    assert f"to review and was not sure of {fitted.known_not_sure:.0%} more" in fitted.summary
+    assert not guard.is_sure("any", float("nan"))
+
+
 def test_without_folds_val_photos_set_the_threshold_and_nothing_is_said_of_unknown_types() -> None:
     known = train_photos()
     fitted = fit_guard(known, val_rows(known), known_flagged=0.05)
@@ -133,6 +154,8 @@ def test_without_anything_held_out_it_compares_with_the_train_photos_alone() -> 
     assert fitted.guard.terms == (Term("pretrained similarity", 0.0, 1.0),)
     assert fitted.guard.threshold is not None
     assert 0 < fitted.guard.threshold < 1
+    assert fitted.guard.sure_from is not None
+    assert fitted.guard.threshold < fitted.guard.sure_from < 1
 
 
 def test_no_more_known_photos_are_flagged_than_asked_for_in_four_of_five_draws() -> None:
@@ -172,6 +195,12 @@ def test_a_class_whose_photos_all_look_alike_has_a_higher_threshold_where_enough
     assert set(guard.class_thresholds) == {f"OF_{OWN}_0"}
     assert guard.threshold_of(f"OF_{OWN}_0") > guard.threshold
     assert guard.threshold_of(f"OF_{OWN}_1") == guard.threshold
+    # What passes as such a class would else always be called sure.
+    assert set(guard.class_sure_from) == {f"OF_{OWN}_0"}
+    assert guard.class_sure_from[f"OF_{OWN}_0"] > guard.threshold_of(f"OF_{OWN}_0")
+    just_passes = guard.threshold_of(f"OF_{OWN}_0") + 1e-6
+    assert not guard.is_sure(f"OF_{OWN}_0", just_passes)
+    assert guard.is_sure(f"OF_{OWN}_1", just_passes)
     assert Guard.from_card(json.loads(json.dumps(guard.as_card()))) == guard
 
 
@@ -186,6 +215,9 @@ def test_where_the_softmax_rule_flags_enough_the_guard_adds_nothing() -> None:
     fitted = fit_guard(known, val_rows(known, sureness=0.12), known_flagged=0.05)
     assert fitted.guard.threshold is None
     assert "softmax" in fitted.note
+    assert (fitted.guard.sure_from, fitted.guard.class_sure_from) == (None, {})
+    assert fitted.known_not_sure == 0
+    assert fitted.guard.is_sure("any", -100.0)
 
 
 def test_near_duplicates_do_not_raise_the_threshold() -> None:
@@ -206,6 +238,7 @@ def test_a_guard_comes_back_from_its_card_and_an_old_card_is_understood() -> Non
     assert Guard.from_card(json.loads(json.dumps(guard.as_card()))) == guard
     old = Guard.from_card({"score": "similarity of pretrained embeddings to the predicted class", "threshold": 0.61})
     assert old == Guard((Term("pretrained similarity", 0.0, 1.0),), 0.61)
+    assert old.is_sure("any", -100.0)
     assert Guard.from_card({}).threshold is None
 
 

@@ -112,6 +112,9 @@ def test_models_from_before_keep_their_views_and_their_id() -> None:
     before = Preprocess((0.5, 0.5, 0.5), (0.5, 0.5, 0.5), views=("squeezed", "centre", "zoomed"))
     assert before.preprocess_id == "4523540f6e81"
     assert before.framed_pixels(plate_on_a_wall(1)[0]).shape[0] == 3
+    first_located = replace(before, views=("squeezed", "meter", "plate"))
+    assert first_located.preprocess_id == "4406eef31a53"
+    assert replace(first_located, direction=(0.5, -0.5)).preprocess_id == "489623c41aaa"
 
 
 def test_another_direction_computes_only_what_it_moves(

@@ -213,6 +213,34 @@ def test_the_guard_speaks_where_a_confident_photo_looks_like_none_of_its_class(m
     assert decide(guarded, features, DecisionRules(guard=False)).iloc[0]["final_prediction"] == model.classes[0]
 
 
+def test_a_name_that_is_not_sure_has_90_percent_at_most(model: MeterModel) -> None:
+    features = features_with([[9.0, 0.0, 0.0], [0.9, 0.0, 0.0]], model)
+    sure = decide(model, features, DecisionRules(unknown_threshold=0.4, guard=False))
+    guard = {"threshold": -9.0, "sure_from": 9.0}
+    careful = replace(model, card=replace(model.card, guard=guard))
+    rows = decide(careful, features, DecisionRules(unknown_threshold=0.4))
+    assert (rows["rule"] == "accepted").all()
+    assert rows["final_prediction"].tolist() == sure["final_prediction"].tolist() == [model.classes[0]] * 2
+    assert rows["calibrated_confidence"].tolist() == [0.9, sure.loc[1, "calibrated_confidence"]]
+    assert sure.loc[0, "calibrated_confidence"] > 0.9 > sure.loc[1, "calibrated_confidence"]
+    assert rows["top1_confidence"].equals(sure["top1_confidence"])
+    assert rows["reason"].str.contains("never over 90% sure").all()
+    own = {**guard, "sure_from": -9.0, "class_sure_from": {model.classes[0]: 9.0}}
+    by_class = decide(
+        replace(model, card=replace(model.card, guard=own)), features, DecisionRules(unknown_threshold=0.4)
+    )
+    pd.testing.assert_frame_equal(by_class, rows)
+    dark = decide(careful, features, DecisionRules(unknown_threshold=0.4), {"p0": 12.0})
+    assert dark.loc[0, "rule"] == "dark"
+    assert dark.loc[0, "calibrated_confidence"] == sure.loc[0, "calibrated_confidence"]
+    without = decide(careful, features, DecisionRules(unknown_threshold=0.4, guard=False))
+    pd.testing.assert_frame_equal(without.drop(columns="guard_score"), sure.drop(columns="guard_score"))
+    flagged = replace(model, card=replace(model.card, guard={"threshold": 9.0, "sure_from": 10.0}))
+    unknown = decide(flagged, features, DecisionRules(unknown_threshold=0.4))
+    assert unknown["rule"].tolist() == ["guard", "guard"]  # of what is not named, the chance is that among known types
+    assert unknown["calibrated_confidence"].equals(sure["calibrated_confidence"])
+
+
 def test_dark_is_a_flag_that_blinds_nothing(model: MeterModel) -> None:
     features = features_with([[9.0, 0.0, 0.0]], model)
     row = decide(model, features, DecisionRules(dark_brightness=30), {"p0": 12.0}).iloc[0]

@@ -125,7 +125,8 @@ def evaluate(
         classes: class a column.
         unknown_threshold: top-1 softmax below this is UNKNOWN.
         train_counts: training photos a class, shown beside the recall.
-        calibrated: calibrated confidence of the top 1, a photo; its ECE is reported beside that of the softmax.
+        calibrated: calibrated confidence of the top 1, a photo, as predictions have it (limited where a name is not
+            sure); its ECE is reported beside that of the softmax.
 
     Raises:
         ValueError: the shapes do not fit or a class comes twice.

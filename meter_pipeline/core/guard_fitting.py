@@ -67,7 +67,8 @@ class FittedGuard:
         known_flagged: the same of the known photos held out.
         hidden_not_sure: share of the photos of hidden classes that it does not flag, but is not sure of.
         known_not_sure: the same of the known photos held out, from which that limit was taken.
-        tried: sum of scores (joined by +), and each score alone, to the share of hidden classes it catches.
+        tried: sum of scores (joined by +), and each score alone, to the share of a hidden class that it catches, in the
+            mean over the classes: each stands for a type, however many photos there are of it.
         note: what a person should know; empty where nothing is special.
     """
 
@@ -180,7 +181,8 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
     tried = {}
     for candidate in (*candidates, *alone) if hidden.any() else ():
         score, threshold = score_and_threshold(candidate)
-        tried[candidate] = float(np.mean((score < threshold)[hidden] | unsure[hidden]))
+        caught = pd.Series((score < threshold)[hidden] | unsure[hidden])
+        tried[candidate] = float(caught.groupby(held_out["class"].to_numpy()[hidden]).mean().mean())
     chosen = _chosen(candidates, tried)
     score, threshold = score_and_threshold(chosen)
     class_thresholds = _class_thresholds(held_out[~hidden], score[~hidden], threshold, known_flagged)

@@ -120,6 +120,15 @@ def test_what_it_catches_of_hidden_classes_is_measured_with_the_softmax_rule() -
     assert scores[of_hidden].median() < scores[~of_hidden].quantile(0.05)
 
 
+def test_sums_are_compared_by_classes_however_many_photos_there_are_of_one() -> None:
+    named = FOLDS.assign(**{"class": FOLDS["class"].where(~FOLDS["hidden"], "OF_" + FOLDS["image_id"].str[-1])})
+    large = named[named["class"] == "OF_3"]
+    lopsided = pd.concat([named, *[large] * 9], ignore_index=True)
+    usual, with_a_large_class = (fit_guard(train_photos(), rows, known_flagged=0.05) for rows in (named, lopsided))
+    assert with_a_large_class.tried == pytest.approx(usual.tried)
+    assert with_a_large_class.hidden_caught != pytest.approx(usual.hidden_caught)  # by photos it would be another
+
+
 def test_a_tenth_of_known_photos_is_not_sure_and_strangers_that_pass_are_not() -> None:
     known = train_photos()
     fitted = fit_guard(known, pd.concat([FOLDS, val_rows(known)]), known_flagged=0.05)

@@ -92,7 +92,7 @@ def decide(
         row["final_prediction"], row["rule"], row["reason"] = _judge(row, rules, threshold, luma, sign)
         chance, is_sure = float(calibrated[i]), guard.is_sure(str(row["top1_class"]), score)
         if rules.guard and row["rule"] == "accepted" and not is_sure:
-            row["reason"] = f"{row['reason']} Not quite like the known ones: never over {MOST_WHEN_NOT_SURE:.0%} sure."
+            row["reason"] = f"{row['reason']} Not quite like the known ones, so {MOST_WHEN_NOT_SURE:.0%} sure at most."
             chance = min(chance, MOST_WHEN_NOT_SURE)
         row["calibrated_confidence"] = round(chance, CONFIDENCE_DECIMALS)
         rows.append(row)

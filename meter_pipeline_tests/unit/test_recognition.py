@@ -224,7 +224,7 @@ def test_a_name_that_is_not_sure_has_90_percent_at_most(model: MeterModel) -> No
     assert rows["calibrated_confidence"].tolist() == [0.9, sure.loc[1, "calibrated_confidence"]]
     assert sure.loc[0, "calibrated_confidence"] > 0.9 > sure.loc[1, "calibrated_confidence"]
     assert rows["top1_confidence"].equals(sure["top1_confidence"])
-    assert rows["reason"].str.contains("never over 90% sure").all()
+    assert rows["reason"].str.contains("so 90% sure at most").all()
     own = {**guard, "sure_from": -9.0, "class_sure_from": {model.classes[0]: 9.0}}
     by_class = decide(
         replace(model, card=replace(model.card, guard=own)), features, DecisionRules(unknown_threshold=0.4)

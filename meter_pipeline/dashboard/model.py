@@ -71,8 +71,8 @@ def _show_card(card: dict[str, Any]) -> None:
         "Made": card.get("created_at"),
         "Temperature": f"{card['temperature']:.3f}" if "temperature" in card else None,
         "Guard threshold": "off: too few photos" if threshold is None else f"{threshold:.3f}",
-        "Names are sure from": f"{guard['sure_from']:.3f}" if guard.get("sure_from") is not None else None,
         "Classes with a higher one": ", ".join(guard.get("class_thresholds", {})) or "none",
+        "Names are sure from": f"{guard['sure_from']:.3f}" if guard.get("sure_from") is not None else None,
         "Data version": card.get("data_version"),
     }
     left, right = st.columns([3, 2])

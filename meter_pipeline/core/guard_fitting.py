@@ -299,14 +299,17 @@ def _class_thresholds(
 
 def _sure_from(known: pd.DataFrame, score: np.ndarray, known_flagged: float) -> tuple[float, dict[str, float]]:
     """Return the sum from which on names are sure, and that of the classes where it is higher."""
-    share = min(NOT_SURE * known_flagged, 1.0)
-    common = float(np.quantile(score, share))
+    common = _lowest_sure(score, known_flagged)
     by_class = {
-        str(name): float(np.quantile(score[rows], share))
+        str(name): _lowest_sure(score[rows], known_flagged)
         for name, rows in known.reset_index(drop=True).groupby("predicted").groups.items()
         if _has_own_limits(rows, known_flagged)
     }
     return common, {name: own for name, own in by_class.items() if own > common}
+
+
+def _lowest_sure(score: np.ndarray, known_flagged: float) -> float:
+    return float(np.quantile(score, min(NOT_SURE * known_flagged, 1.0)))
 
 
 def _has_own_limits(rows: Sized, known_flagged: float) -> bool:
@@ -321,7 +324,7 @@ def _similarity_alone(known: Known, held_out: pd.DataFrame, known_flagged: float
         note = "Off: too few photos have another one of their class to be compared with."
         return FittedGuard(Guard(term, None), held_out, note=note)
     threshold = float(np.quantile(scores, known_flagged, method="lower"))
-    sure_from = float(np.quantile(scores, min(NOT_SURE * known_flagged, 1.0)))
+    sure_from = _lowest_sure(scores, known_flagged)
     note = "Too few photos were held out: it compares with the train photos alone, and is not measured."
     return FittedGuard(
         Guard(term, threshold, sure_from=sure_from),

@@ -78,8 +78,8 @@ def test_upload_command_and_batch_give_one_answer(
     for content, of_batch, of_command in zip(contents, batch, command, strict=True):
         found = ask(layout, model, content, of_command.image, settings).prediction
         assert found == of_command
-        names = ("final_prediction", "rule", "reason", "nearest_known", "guard_score", "model_version")
-        names += ("calibrated_confidence",)
+        names = ("final_prediction", "rule", "reason", "nearest_known", "model_version")
+        names = (*names, "guard_score", "calibrated_confidence")
         assert [getattr(found, name) for name in names] == [of_batch[name] for name in names]
         top3 = [(of_batch[f"top{k}_class"], of_batch[f"top{k}_confidence"]) for k in (1, 2, 3)]
         assert found.top3 == top3

@@ -115,6 +115,7 @@ class _AttemptError(Exception):
         super().__init__(reason)
         self.outcome, self.reason = outcome, reason
         self.again, self.host_silent, self.wait_s = again, host_silent, wait_s
+        self.host_suspected = False
 
 
 class Fetcher:
@@ -179,7 +180,7 @@ class Fetcher:
         Raises:
             CancelledError: `cancel` was called.
         """
-        start, attempts = time.monotonic(), 0
+        start, attempts, probes = time.monotonic(), 0, 0
         host = host_of(url)
         while True:
             if not self._breaker.admit(host):
@@ -191,17 +192,23 @@ class Fetcher:
                 return Fetched(Outcome.OK, content, attempts, time.monotonic() - start, validators=validators)
             except _AttemptError as error:
                 self._raise_if_cancelled()
-                wait_s = self._wait_before(attempts, error)
+                probes += error.host_suspected
+                wait_s = self._wait_before(attempts - probes, error)
                 if wait_s is None:
                     return Fetched(error.outcome, b"", attempts, time.monotonic() - start, error.reason)
                 self._cancelled.wait(wait_s)
             self._raise_if_cancelled()
 
     def _wait_before(self, attempts: int, error: _AttemptError) -> float | None:
-        """Seconds before the next attempt; None where there is none. Full jitter (AWS Architecture Blog, 2015)."""
+        """Seconds before the next attempt; None where there is none. Full jitter (AWS Architecture Blog, 2015).
+
+        Args:
+            attempts: made so far, without probes of a host that may be down.
+            error: of the last.
+        """
         if not error.again or attempts >= self.limits.attempts:
             return None
-        backoff = self._random.uniform(0, self.limits.backoff_s * 2 ** (attempts - 1))
+        backoff = self._random.uniform(0, self.limits.backoff_s * 2 ** max(0, attempts - 1))
         if error.wait_s is None:
             return backoff
         return None if error.wait_s > self.limits.retry_after_cap_s else error.wait_s + backoff
@@ -214,13 +221,14 @@ class Fetcher:
         """One try, redirects included; tells the breaker whether the first host answered."""
         deadline = time.monotonic() + self.limits.total_s
         self._watch.begin(deadline)
-        answered = False
+        told = False
         try:
             for _ in range(MAX_REDIRECTS + 1):
                 response = self._request(url, deadline, headers)
                 with response:
-                    answered = True
-                    self._breaker.succeeded(host)
+                    if not told:
+                        told = True
+                        self._breaker.succeeded(host)
                     target = response.headers.get("Location")
                     if response.status_code in (301, 302, 303, 307, 308) and target:
                         _drain(response)
@@ -232,14 +240,17 @@ class Fetcher:
                     return self._body(response, deadline), _validators(response)
             raise _AttemptError(Outcome.BAD_REDIRECT, f"More than {MAX_REDIRECTS} redirects, the last to {url}.")
         except _AttemptError as error:
-            if not answered:
+            if not told:
+                told = True
                 if error.host_silent:
-                    self._breaker.failed(host)
+                    error.host_suspected = self._breaker.failed(host)
                 else:
                     self._breaker.succeeded(host)
             raise
         finally:
             self._watch.end()
+            if not told:
+                self._breaker.withdrawn(host)
 
     def _request(self, url: str, deadline: float, headers: dict[str, str]) -> requests.Response:
         remaining = max(0.05, deadline - time.monotonic())

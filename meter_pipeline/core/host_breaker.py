@@ -1,13 +1,16 @@
 """A circuit breaker a host: when a host does not answer, requests wait for one probe at a time, and give up together.
 
 Without it, 3,000 URLs of a dead host would each wait for their own time-out. With giving up at once, a server restart
-of some seconds would cost a whole drop; so the others wait a while for the probes before the host counts as down.
+of some seconds would cost a whole drop; so the others wait a while for the probes before the host counts as down, and
+a probe that fails costs its URL none of its tries.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 FAILURES_TO_SUSPECT = 8
@@ -19,11 +22,21 @@ PATIENCE_S = 20.0
 
 @dataclass
 class _Host:
+    under_way: int = 0  # requests that were let in and have not ended
     failures: int = 0
     failing_since: float = 0.0
     next_probe: float = 0.0
     probing: bool = False
     down: bool = False
+
+    @property
+    def suspected(self) -> bool:
+        return self.failures >= FAILURES_TO_SUSPECT
+
+    @property
+    def has_room(self) -> bool:
+        """Whether no more could fail, of those under way too, than are needed to suspect the host."""
+        return not self.failures or self.failures + self.under_way < FAILURES_TO_SUSPECT
 
 
 class HostBreaker:
@@ -48,38 +61,53 @@ class HostBreaker:
         self._changed = threading.Condition()
 
     def admit(self, host: str) -> bool:
-        """Wait for this request's turn and return True, or False where the host is down."""
+        """Wait for this request's turn and return True, or False where the host is down.
+
+        Whoever is let in says once how it went: `succeeded`, `failed` or `withdrawn`.
+        """
         with self._changed:
             state = self._hosts.setdefault(host, _Host())
-            while True:
+            while not (state.down or self._cancelled.is_set()):
                 now = time.monotonic()
-                if state.down or self._cancelled.is_set():
-                    return False
-                if state.failures < FAILURES_TO_SUSPECT:
-                    return True
-                if now - state.failing_since > self._patience_s and not state.probing:
+                if state.suspected and not state.probing and now - state.failing_since > self._patience_s:
                     state.down = True
                     self._changed.notify_all()
-                    return False
-                if not state.probing and now >= state.next_probe:
-                    state.probing = True
+                    break
+                if state.has_room or (now >= state.next_probe and not state.probing):
+                    state.probing = state.suspected
+                    state.next_probe = now + self._probe_interval_s
+                    state.under_way += 1
                     return True
                 self._changed.wait(0.1)
+            return False
 
     def succeeded(self, host: str) -> None:
         """The host answered, whatever it said."""
-        with self._changed:
-            state = self._hosts.setdefault(host, _Host())  # changed in place: waiting threads hold it
-            state.failures, state.probing, state.down = 0, False, False
-            self._changed.notify_all()
+        with self._ended(host) as state:
+            state.failures, state.down = 0, False
 
-    def failed(self, host: str) -> None:
-        """The host could not be connected to, or said nothing."""
-        with self._changed:
-            state = self._hosts.setdefault(host, _Host())
+    def failed(self, host: str) -> bool:
+        """The host could not be connected to, or said nothing; True where it is suspected to be down.
+
+        Then the failure says nothing about the one URL that was asked for.
+        """
+        with self._ended(host) as state:
             now = time.monotonic()
             state.failing_since = state.failing_since if state.failures else now
             state.failures += 1
-            state.probing = False
             state.next_probe = now + self._probe_interval_s
+            return state.suspected
+
+    def withdrawn(self, host: str) -> None:
+        """The request ended without a word about the host, as by an error of this program."""
+        with self._ended(host):
+            pass
+
+    @contextlib.contextmanager
+    def _ended(self, host: str) -> Iterator[_Host]:
+        with self._changed:
+            state = self._hosts[host]  # changed in place: waiting threads hold it
+            yield state
+            state.under_way -= 1
+            state.probing = False
             self._changed.notify_all()

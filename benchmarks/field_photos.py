@@ -240,7 +240,8 @@ def cluster_everything(data_dir: Path, rows: pd.DataFrame, *, plain: bool = Fals
             StandardScaler().fit_transform(features.embedding)
         )
     else:
-        labels = cluster(compared(features.embedding, features.pretrained_embedding, model.reference.known)).labels
+        both = compared(features.embedding, features.pretrained_embedding, model.reference.known)
+        labels = cluster(both, views=[features.whole_embedding, features.close_embedding]).labels
     return rows.set_index("image_id").loc[features.image_ids].assign(cluster_id=labels).reset_index()
 
 

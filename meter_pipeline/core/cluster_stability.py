@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from sklearn.metrics import adjusted_mutual_info_score
 
@@ -12,7 +14,14 @@ LARGEST_MEASURED = 2000
 """Photos above which it is left out: it costs five clusterings."""
 
 
-def stability(embeddings: np.ndarray, labels: np.ndarray, *, min_cluster_size: int | None, seed: int) -> float | None:
+def stability(
+    embeddings: np.ndarray,
+    labels: np.ndarray,
+    *,
+    views: Sequence[np.ndarray] = (),
+    min_cluster_size: int | None,
+    seed: int,
+) -> float | None:
     """Return how well clusterings of random 80 % of the photos agree with `labels`: mean AMI, 0 by chance, 1 the same.
 
     (Hennig 2007, with the adjusted mutual information in the place of Jaccard's index; noise counts as one group.)
@@ -20,6 +29,7 @@ def stability(embeddings: np.ndarray, labels: np.ndarray, *, min_cluster_size: i
     Args:
         embeddings: photos x dimensions, as they were clustered.
         labels: photos; cluster, -1 noise.
+        views: as it was clustered with.
         min_cluster_size: as it was clustered with.
         seed: of the subsamples and the reduction.
 
@@ -32,6 +42,7 @@ def stability(embeddings: np.ndarray, labels: np.ndarray, *, min_cluster_size: i
     agreements = []
     for _ in range(SUBSAMPLES):
         chosen = np.sort(random.choice(len(labels), max(2, round(SUBSAMPLE_SHARE * len(labels))), replace=False))
-        again = cluster(embeddings[chosen], min_cluster_size=min_cluster_size, seed=seed).labels
+        seen = [view[chosen] for view in views]
+        again = cluster(embeddings[chosen], views=seen, min_cluster_size=min_cluster_size, seed=seed).labels
         agreements.append(adjusted_mutual_info_score(labels[chosen], again))
     return float(np.mean(agreements))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import hdbscan
@@ -30,8 +31,11 @@ FEWEST_NEIGHBORS, MOST_NEIGHBORS = 4, 10
 SMALLEST_CHOSEN, LARGEST_CHOSEN = 4, 50
 """Bounds of the smallest cluster that is chosen by set size."""
 TINY_CLUSTER_SIZE = 3
-SMALLEST_PART, SHARE_OF_PART = 3, 0.6
-"""Smallest part that a cluster is cut into: so many photos, and that share of the smallest cluster."""
+APART, SMALLEST_PART, SHARE_OF_PART = 0.35, 3, 0.6
+"""A cluster is cut into parts so far apart (silhouette; photos of one design reach 0.14, see 0004), the smaller one of
+so many photos, and that share of the smallest cluster."""
+APART_IN_VIEWS, SMALLEST_PART_IN_VIEWS, SHARE_OF_PART_IN_VIEWS = 0.18, 2, 0.4
+"""The same where parts are looked at in two views, both of which have to show them (0014)."""
 REDUCED = "UMAP + HDBSCAN"
 """Method of all but tiny sets."""
 GIANT_SHARE = 0.8
@@ -84,11 +88,19 @@ class Clustering:
         return len(set(self.labels.tolist()) - {NOISE})
 
 
-def cluster(embeddings: np.ndarray, *, min_cluster_size: int | None = None, seed: int = 0) -> Clustering:
+def cluster(
+    embeddings: np.ndarray,
+    *,
+    views: Sequence[np.ndarray] = (),
+    min_cluster_size: int | None = None,
+    seed: int = 0,
+) -> Clustering:
     """Group embeddings; the same rows in the same order give the same output, bit for bit.
 
     Args:
         embeddings: photos x dimensions.
+        views: embeddings of single views of the photos, each photos x dimensions: the whole photo, and close up. Where
+            they are given, clusters are cut by them, which tells designs apart that the embeddings do not.
         min_cluster_size: smallest cluster, 2 or more; None: chosen by set size.
         seed: of the reduction.
 
@@ -113,9 +125,10 @@ def cluster(embeddings: np.ndarray, *, min_cluster_size: int | None = None, seed
         else:
             found, parameters, note = _cluster_large(different, size, seed)
         if parameters["method"] == REDUCED:
-            smallest = min_cluster_size or max(SMALLEST_PART, round(SHARE_OF_PART * size))
-            parts = cut_into_parts(different, found.labels, smallest)
+            first = np.unique(copy_of, return_index=True)[1]
+            parts = _parts(different, [_unit(view[first]) for view in views], found.labels, size, min_cluster_size)
             parameters["cut"] = len(set(parts.tolist())) - len(set(found.labels.tolist()))
+            parameters["cut_by"] = "two views" if len(views) else "embedding"
             found = replace(found, labels=parts)
         labels = _with_many_copies(found.labels, copies, int(parameters["min_cluster_size"]))
     membership = found.membership
@@ -126,6 +139,16 @@ def cluster(embeddings: np.ndarray, *, min_cluster_size: int | None = None, seed
     if note:
         log.info("%s", note)
     return Clustering(labels, membership, parameters, note, found.validity)
+
+
+def _parts(
+    unit: np.ndarray, views: Sequence[np.ndarray], labels: np.ndarray, size: int, asked_for: int | None
+) -> np.ndarray:
+    if len(views):
+        smallest = asked_for or max(SMALLEST_PART_IN_VIEWS, round(SHARE_OF_PART_IN_VIEWS * size))
+        return cut_into_parts(views, labels, smallest=smallest, apart=APART_IN_VIEWS)
+    smallest = asked_for or max(SMALLEST_PART, round(SHARE_OF_PART * size))
+    return cut_into_parts([unit], labels, smallest=smallest, apart=APART)
 
 
 def chosen_cluster_size(count: int) -> int:

@@ -15,7 +15,7 @@ from meter_pipeline.core.cluster_map import map_positions
 from meter_pipeline.core.cluster_metrics import silhouette
 from meter_pipeline.core.cluster_stability import stability
 from meter_pipeline.core.cluster_summary import summarise
-from meter_pipeline.core.clustering import NOISE, Clustering, cluster
+from meter_pipeline.core.clustering import LARGEST_REDUCED, NOISE, Clustering, cluster
 from meter_pipeline.core.files import read_json, write_json
 from meter_pipeline.core.lake import Lake, vectors
 from meter_pipeline.core.layout import Layout
@@ -35,10 +35,12 @@ from meter_pipeline.errors import MeterError
 
 log = logging.getLogger(__name__)
 
-METHOD_VERSION = "5"
+METHOD_VERSION = "6"
 """Raised by hand when the clustering gives other clusters for the same embeddings: the next run clusters anew."""
 WEAK_SILHOUETTE = 0.12
 """Photos of one design fall apart at 0.03 to 0.14, those of several designs at 0.14 to 0.34 (0004-clusters.md)."""
+VIEW_COLUMNS = ("whole_embedding", "close_embedding")
+"""Of `unknown_embeddings`: the single views that clusters are cut by."""
 _BLOCK_ROWS = 10_000
 
 
@@ -133,8 +135,8 @@ def _output_versions(lake: Lake) -> dict[str, str]:
 
 def _cluster(layout: Layout, min_cluster_size: int | None, seed: int, anew: bool) -> Discovery:
     lake = layout.lake
-    table = lake.read(UNKNOWN_EMBEDDINGS).sort_by("image_id")
-    unit, image_ids = _compared(layout, table), table["image_id"].to_pylist()
+    table = _unknown_embeddings(lake).sort_by("image_id")
+    unit, views, image_ids = _compared(layout, table), _views(table), table["image_id"].to_pylist()
     model_version = table["model_version"][0].as_py() if image_ids else None
     found_with = f"{METHOD_VERSION} {model_version} {min_cluster_size or 'auto'} {seed}"
     stored, events = lake.frame(UNKNOWN_CLUSTERS), lake.frame(CLUSTER_EVENTS)
@@ -146,7 +148,7 @@ def _cluster(layout: Layout, min_cluster_size: int | None, seed: int, anew: bool
     same_set = stored["image_id"].sort_values().to_list() == image_ids and (stored["found_with"] == found_with).all()
     if anew or not image_ids or not same_set:
         log.info("Clustering %d UNKNOWN photos", len(image_ids))
-        found = cluster(unit, min_cluster_size=min_cluster_size, seed=seed)
+        found = cluster(unit, views=views, min_cluster_size=min_cluster_size, seed=seed)
         before = stored.set_index("image_id").reindex(image_ids)
         comparable = not anew and bool((stored["found_with"] == found_with).all())
         labels, settled = _labels(found, before) if comparable else (found.labels, np.ones(len(image_ids), bool))
@@ -177,7 +179,7 @@ def _cluster(layout: Layout, min_cluster_size: int | None, seed: int, anew: bool
 
     labels = clusters["cluster_id"].to_numpy(np.int64)
     metrics = {"DBCV": found.validity} if found.validity is not None else {}
-    steadiness = stability(unit, labels, min_cluster_size=min_cluster_size, seed=seed)
+    steadiness = stability(unit, labels, views=views, min_cluster_size=min_cluster_size, seed=seed)
     metrics |= {"stability": steadiness} if steadiness is not None else {}
     count, noise = len(set(labels.tolist()) - {NOISE}), int((labels == NOISE).sum())
     separation = silhouette(unit, labels)
@@ -264,6 +266,20 @@ def _compared(layout: Layout, table: pa.Table) -> np.ndarray:
         )
     known = load_model(layout, models[0]).reference.known if models and models[0] in list_models(layout) else None
     return compared(vectors(table, "embedding"), vectors(table, "pretrained_embedding"), known)
+
+
+def _unknown_embeddings(lake: Lake) -> pa.Table:
+    """Read the table; without the single views where there are more photos than memory may have room for."""
+    columns = list(UNKNOWN_EMBEDDINGS.columns)
+    if lake.count(UNKNOWN_EMBEDDINGS) > LARGEST_REDUCED:
+        columns = [name for name in columns if name not in VIEW_COLUMNS]
+    return lake.read(UNKNOWN_EMBEDDINGS, columns)
+
+
+def _views(table: pa.Table) -> list[np.ndarray]:
+    """Return the embeddings of the single views; none where a photo has none, as all are compared or none."""
+    kept = [name for name in VIEW_COLUMNS if name in table.column_names and not table[name].null_count]
+    return [vectors(table, name) for name in kept] if len(kept) == len(VIEW_COLUMNS) and len(table) else []
 
 
 def _finished_revision(clusters: pd.DataFrame, events: pd.DataFrame) -> int:

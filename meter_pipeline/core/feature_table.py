@@ -52,18 +52,25 @@ def update_features(
 
 
 def features_of(lake: Lake, spec: TableSpec, model_version: str, image_ids: Sequence[str]) -> Features:
-    """Read the features of photos under a model, in the order asked for; photos without a row are left out."""
+    """Read the features of photos under a model, in the order asked for; photos without a row are left out.
+
+    Rows from before some feature was kept have zeros for it.
+    """
     table = lake.read(spec, where=pc.field("model_version") == model_version)
     row_of = {image_id: row for row, image_id in enumerate(table["image_id"].to_pylist())}
     wanted = [image_id for image_id in image_ids if image_id in row_of]
     table = table.take(pa.array([row_of[image_id] for image_id in wanted], pa.int64()))
     failed = table.filter(pc.is_valid(table["reason"]))
     good = table.filter(pc.is_null(table["reason"]))
+    embedding = vectors(good, "embedding")
+    nothing = np.zeros_like(embedding)
     return Features(
         image_ids=good["image_id"].to_pylist(),
         logits=vectors(good, "logits"),
-        embedding=vectors(good, "embedding"),
+        embedding=embedding,
         pretrained_embedding=vectors(good, "pretrained_embedding"),
+        whole_embedding=_with_default(good, "whole_embedding", nothing),
+        close_embedding=_with_default(good, "close_embedding", nothing.copy()),
         colours=_with_default(good, "colours", np.zeros((len(good), COLOURS), np.float32)),
         printed=_with_default(good, "printed", nothing_read(len(good))),
         failures=dict(zip(failed["image_id"].to_pylist(), failed["reason"].to_pylist(), strict=True)),
@@ -95,6 +102,8 @@ def _as_rows(spec: TableSpec, model: MeterModel, batch: Features) -> pa.Table:
             "logits": padded(batch.logits),
             "embedding": padded(batch.embedding),
             "pretrained_embedding": padded(batch.pretrained_embedding),
+            "whole_embedding": padded(batch.whole_embedding),
+            "close_embedding": padded(batch.close_embedding),
             "colours": padded(batch.colours),
             "printed": padded(batch.printed) if model.reads_plates else pa.nulls(len(ids), pa.list_(pa.float32())),
             "reason": pa.array(reasons, pa.string()),

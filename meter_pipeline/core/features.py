@@ -38,6 +38,8 @@ class Features:
         logits: photos x classes, float32, averaged over the views.
         embedding: photos x dimensions, float32, after fine-tuning, averaged over the views (`Preprocess.embedding`).
         pretrained_embedding: photos x dimensions, float32, before fine-tuning, likewise.
+        whole_embedding: photos x dimensions, float32, before fine-tuning, of the first view alone: the whole photo.
+        close_embedding: photos x dimensions, float32, after fine-tuning, of the last view alone: the closest.
         colours: photos x `colours.COLOURS`, float32, shares of the colours of the photo's middle.
         printed: photos x codes, int32, what was read on the plates; nothing where the model does not ask for it.
         failures: why a photo has none, by image_id.
@@ -47,6 +49,8 @@ class Features:
     logits: np.ndarray
     embedding: np.ndarray
     pretrained_embedding: np.ndarray
+    whole_embedding: np.ndarray
+    close_embedding: np.ndarray
     colours: np.ndarray
     printed: np.ndarray
     failures: dict[str, str]
@@ -111,18 +115,18 @@ def _one_pass(
         except FileNotFoundError:
             failures[image_id] = "The photo is not in the store any more; fetch its URL again (retry failed)."
     if not pixels:
-        widths = (len(model.classes), model.card.dimensions, model.card.dimensions, COLOURS)
-        logits, tuned, pretrained, shown = (np.zeros((0, width), np.float32) for width in widths)
+        widths = (len(model.classes), *[model.card.dimensions] * 4, COLOURS)
+        logits, tuned, pretrained, whole, close, shown = (np.zeros((0, width), np.float32) for width in widths)
     else:
-        (logits, tuned, pretrained), shown = _forward(model, pixels, again, size), np.stack(colours)
+        (logits, tuned, pretrained, whole, close), shown = _forward(model, pixels, again, size), np.stack(colours)
     read = np.stack(printed) if printed else nothing_read(0)
-    return Features(image_ids, logits, tuned, pretrained, shown, read, failures)
+    return Features(image_ids, logits, tuned, pretrained, whole, close, shown, read, failures)
 
 
 def _forward(
     model: MeterModel, pixels: list[np.ndarray], again: list[Image.Image | bytes], size: int
-) -> tuple[np.ndarray, ...]:
-    """Return logits and both embeddings, from the framed views and, for the located ones, the photos again."""
+) -> list[np.ndarray]:
+    """Return logits and embeddings as `Features` has them; for the located views the photos are looked at again."""
     preprocess, views = model.preprocess, len(model.preprocess.views)
     with torch.inference_mode():
         maps = _through_trunk(model, pixels, size)
@@ -141,8 +145,8 @@ def _forward(
                 maps = maps.contiguous(memory_format=torch.channels_last)
         tuned, pretrained = model.tuned_block(maps), model.pretrained_block(maps)
         logits, tuned, pretrained = (part.view(size, views, -1) for part in (model.head(tuned), tuned, pretrained))
-        outputs = (logits.mean(dim=1), preprocess.embedding(tuned), preprocess.embedding(pretrained))
-        return tuple(values[: len(pixels)].cpu().numpy() for values in outputs)
+        together = (logits.mean(dim=1), preprocess.embedding(tuned), preprocess.embedding(pretrained))
+        return [values[: len(pixels)].cpu().numpy() for values in (*together, pretrained[:, 0], tuned[:, -1])]
 
 
 def _through_trunk(model: MeterModel, pixels: list[np.ndarray], size: int) -> torch.Tensor:
@@ -157,6 +161,8 @@ def _together(batches: Sequence[Features]) -> Features:
         logits=np.concatenate([batch.logits for batch in batches]),
         embedding=np.concatenate([batch.embedding for batch in batches]),
         pretrained_embedding=np.concatenate([batch.pretrained_embedding for batch in batches]),
+        whole_embedding=np.concatenate([batch.whole_embedding for batch in batches]),
+        close_embedding=np.concatenate([batch.close_embedding for batch in batches]),
         colours=np.concatenate([batch.colours for batch in batches]),
         printed=np.concatenate([batch.printed for batch in batches]),
         failures={image_id: reason for batch in batches for image_id, reason in batch.failures.items()},

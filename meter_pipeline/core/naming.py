@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -68,9 +69,16 @@ def _embeddings(layout: Layout, version: str, photos: pd.DataFrame) -> pa.Table:
             "model_version": pa.array([version] * len(features.image_ids), pa.string()),
             "embedding": vector_column(features.embedding),
             "pretrained_embedding": vector_column(features.pretrained_embedding),
+            "whole_embedding": _if_kept(features.whole_embedding),
+            "close_embedding": _if_kept(features.close_embedding),
         },
         schema=UNKNOWN_EMBEDDINGS.schema,
     )
+
+
+def _if_kept(matrix: np.ndarray) -> pa.Array:
+    """Return a column of vectors; null in all rows where one photo has none: clusters compare all photos or none."""
+    return vector_column(matrix) if matrix.any(axis=1).all() else pa.nulls(len(matrix), pa.list_(pa.float32()))
 
 
 def _downloaded(layout: Layout) -> list[str]:

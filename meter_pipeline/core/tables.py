@@ -109,6 +109,8 @@ FEATURE_COLUMNS = {
     "logits": VECTOR,
     "embedding": VECTOR,  # backbone after fine-tuning, before the classifier
     "pretrained_embedding": VECTOR,  # the same place, before fine-tuning
+    "whole_embedding": VECTOR,  # likewise, of the whole photo alone; null in rows from before it was kept
+    "close_embedding": VECTOR,  # as `embedding`, of the closest view alone; likewise
     "colours": VECTOR,  # share of each colour in the photo's middle; null in rows from before they were kept
     "printed": VECTOR,  # codes of what was read on the plate; null where the model does not ask for it
     "reason": STRING,  # why there are none; null where there are
@@ -240,9 +242,11 @@ UNKNOWN_EMBEDDINGS = TableSpec(
         "model_version": STRING,
         "embedding": VECTOR,
         "pretrained_embedding": VECTOR,
+        "whole_embedding": VECTOR,  # null where a photo's features were computed before it was kept
+        "close_embedding": VECTOR,  # likewise
     },
     key=("image_id",),
-    volatile=frozenset({"embedding", "pretrained_embedding"}),
+    volatile=frozenset({"embedding", "pretrained_embedding", "whole_embedding", "close_embedding"}),
 )
 
 UNKNOWN_METADATA = TableSpec(

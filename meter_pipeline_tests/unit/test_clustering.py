@@ -135,6 +135,20 @@ def test_a_small_set_of_small_designs_comes_apart() -> None:
         assert cluster_scores(truth.astype(str), cluster(embeddings).labels).ami > 0.97
 
 
+def test_two_views_tell_apart_what_the_embeddings_do_not() -> None:
+    random = np.random.default_rng(7)
+    truth, seen_as = np.repeat(np.arange(4), [20, 6, 15, 15]), np.repeat(np.arange(3), [26, 15, 15])
+    embeddings = random.normal(size=(3, 64))[seen_as] + 0.4 * random.normal(size=(len(truth), 64))
+    views = [random.normal(size=(4, 32))[truth] + 0.3 * random.normal(size=(len(truth), 32)) for _ in range(2)]
+    without, found = cluster(embeddings), cluster(embeddings, views=views)
+    assert (without.count, found.count) == (3, 4)
+    assert cluster_scores(truth.astype(str), found.labels).ami == 1.0
+    assert (without.parameters["cut_by"], found.parameters["cut_by"]) == ("embedding", "two views")
+    twice = np.concatenate([np.arange(len(truth)), [3, 22, 22]])  # copies: views follow the photos
+    again = cluster(embeddings[twice], views=[view[twice] for view in views])
+    assert cluster_scores(truth[twice].astype(str), again.labels).ami == 1.0
+
+
 def test_of_a_large_set_samples_are_clustered_and_the_rest_joins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clustering, "LARGEST_REDUCED", 150)
     monkeypatch.setattr(clustering, "JOINING_DIMENSIONS", 16)

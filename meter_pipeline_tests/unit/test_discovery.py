@@ -236,10 +236,31 @@ def test_what_is_compared_is_the_same_in_blocks_as_in_one_piece(monkeypatch: pyt
     np.testing.assert_allclose(compared(tuned, pretrained, known), whole, atol=1e-6)
 
 
+def test_single_views_are_compared_where_every_photo_has_them_and_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = Layout(tmp_path)
+
+    def cut_by() -> str:
+        return str(cluster_unknowns(layout, min_cluster_size=None, seed=0, anew=True).parameters["cut_by"])
+
+    put_unknown(layout, {"alpha": 12, "beta": 9})
+    assert cut_by() == "two views"
+    monkeypatch.setattr(discovery, "LARGEST_REDUCED", 20)
+    assert cut_by() == "embedding"
+    monkeypatch.undo()
+    table = layout.lake.read(UNKNOWN_EMBEDDINGS)
+    kept = table["close_embedding"].to_pylist()
+    place = table.column_names.index("close_embedding")
+    column = pa.array([None, *kept[1:]], pa.list_(pa.float32()))
+    layout.lake.replace(UNKNOWN_EMBEDDINGS, table.set_column(place, "close_embedding", column))
+    assert cut_by() == "embedding"
+
+
 def test_embeddings_of_two_models_are_not_compared(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     matrix = vector_column(np.ones((2, 4)))
-    columns = [pa.array(["a", "b"]), pa.array(["m1", "m2"]), matrix, matrix]
+    columns = [pa.array(["a", "b"]), pa.array(["m1", "m2"]), *[matrix] * 4]
     layout.lake.replace(UNKNOWN_EMBEDDINGS, pa.table(columns, schema=UNKNOWN_EMBEDDINGS.schema))
     with pytest.raises(MeterError, match=r"from 2 models \(m1, m2\)"):
         run(layout)

@@ -30,6 +30,7 @@ from meter_pipeline.core.tables import (
     BATCH_PREDICTIONS,
     DROP_ROWS,
     DROPS,
+    FEATURE_VECTORS,
     IMAGE_FEATURES,
     UNKNOWN_CLUSTERS,
     URL_IMAGES,
@@ -77,7 +78,7 @@ def layout(tmp_path: Path) -> Layout:
     )
     lake.replace(UNKNOWN_CLUSTERS, frame(UNKNOWN_CLUSTERS, [{"image_id": "id2", "cluster_id": 7, "revision": 1}]))
     features = {"model_version": "0001-x", "logits": [2.0, 1.0]}
-    features |= dict.fromkeys(("embedding", "pretrained_embedding", "colours", "printed"))
+    features |= dict.fromkeys(name for name in FEATURE_VECTORS if name not in features)
     lake.replace(IMAGE_FEATURES, frame(IMAGE_FEATURES, [{"image_id": "id2", **features}]))
     write_json(layout.models / "0001-x" / "model.json", {"classes": ["GREY", "BLUE"]})
     return layout

@@ -128,7 +128,9 @@ def test_vectors_round_trip_bit_for_bit(tmp_path_factory: pytest.TempPathFactory
         UNKNOWN_EMBEDDINGS,
         pa.table({"image_id": pa.array(names, pa.string()), "model_version": pa.array(["m"] * rows, pa.string())})
         .append_column("embedding", column)
-        .append_column("pretrained_embedding", column),
+        .append_column("pretrained_embedding", column)
+        .append_column("whole_embedding", column)
+        .append_column("close_embedding", column),
     )
     back = vectors(lake.read(UNKNOWN_EMBEDDINGS), "embedding")
     assert back.shape == (matrix.shape if rows else (0, 0))

@@ -154,9 +154,8 @@ def test_a_photos_numbers_do_not_depend_on_who_is_beside_it(model: MeterModel, t
         found: dict[str, bytes] = {}
         for batch in extract_features(model, some):
             for i, image_id in enumerate(batch.image_ids):
-                found[image_id] = (
-                    batch.logits[i].tobytes() + batch.embedding[i].tobytes() + batch.pretrained_embedding[i].tobytes()
-                )
+                embeddings = (batch.embedding, batch.pretrained_embedding, batch.whole_embedding, batch.close_embedding)
+                found[image_id] = b"".join(part[i].tobytes() for part in (batch.logits, *embeddings))
         return found
 
     together = features(photos)
@@ -186,8 +185,7 @@ def features_with(logits: list[list[float]], model: MeterModel, similar_to: int 
     return Features(
         [f"p{i}" for i in range(count)],
         np.array(logits, np.float32),
-        embedding,
-        embedding,
+        *[embedding] * 4,
         colours,
         nothing_read(count),
         {},

@@ -29,6 +29,8 @@ def test_a_table_without_rows_is_an_empty_typed_view(layout: Layout) -> None:
         "model_version": "VARCHAR",
         "embedding": "FLOAT[]",
         "pretrained_embedding": "FLOAT[]",
+        "whole_embedding": "FLOAT[]",
+        "close_embedding": "FLOAT[]",
     }
     for name in counts:
         assert query(layout, f'SELECT * FROM "{name}"').empty

@@ -25,9 +25,12 @@ def put_unknown(layout: Layout, designs: dict[str, int], *, model_version: str =
     for design, count in designs.items():
         random = np.random.default_rng(list(design.encode()))
         centre, colour = random.normal(size=DIMENSIONS), random.integers(40, 220, 3)
+        of_views = np.random.default_rng([1, *design.encode()])
+        view_centres = of_views.normal(size=(2, DIMENSIONS))
         for number in range(count):
             image_id = _store_photo(layout, colour, random)
-            vectors.append(centre + 0.15 * random.normal(size=DIMENSIONS))
+            both = centre + 0.15 * random.normal(size=DIMENSIONS)
+            vectors.append([both, *(view_centres + 0.15 * of_views.normal(size=(2, DIMENSIONS)))])
             ids.setdefault(design, []).append(image_id)
             guesses = {f"top{k}_class": f"{design}{k}" for k in (1, 2, 3)}
             confidences = {f"top{k}_confidence": 0.4 / k for k in (1, 2, 3)}
@@ -43,12 +46,15 @@ def put_unknown(layout: Layout, designs: dict[str, int], *, model_version: str =
                 }
             )
     layout.lake.replace(UNKNOWN_METADATA, pd.DataFrame(rows, columns=list(UNKNOWN_METADATA.columns)))
-    matrix = vector_column(np.array(vectors).reshape(-1, DIMENSIONS))
+    matrices = np.array(vectors).reshape(-1, 3, DIMENSIONS)
+    embedding, whole, close = (vector_column(matrices[:, number]) for number in range(3))
     columns = [
         pa.array([row["image_id"] for row in rows], pa.string()),
         pa.array([model_version] * len(rows), pa.string()),
     ]
-    layout.lake.replace(UNKNOWN_EMBEDDINGS, pa.table([*columns, matrix, matrix], schema=UNKNOWN_EMBEDDINGS.schema))
+    layout.lake.replace(
+        UNKNOWN_EMBEDDINGS, pa.table([*columns, embedding, embedding, whole, close], schema=UNKNOWN_EMBEDDINGS.schema)
+    )
     return ids
 
 

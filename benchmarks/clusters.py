@@ -1,8 +1,11 @@
 """Which way of clustering puts the designs of meters that no model was shown together: methods side by side.
 
     python benchmarks/clusters.py ../shared/field-photos [--seeds 5] [--only methods|growth|meters|scale]
+    python benchmarks/clusters.py ../shared/field-photos --only growth --models DIR/seed-0 DIR/seed-1
 
-Embeddings are those of the pretrained `efficientnet_lite0`, the mean over the views of before 0012. Two kinds of sets:
+Embeddings are those of the pretrained `efficientnet_lite0`, the mean over the views of before 0012; with `--models`,
+what the pipeline compares under the models in use in these data directories (`field_photos.py --work` leaves some) and
+the single views that it cuts clusters by. Mixes then hold no photo that the model was trained on. Two kinds of sets:
 `field`, the unseen and junk photos with 5 % of the known ones (which a model would flag wrongly; not scored); and
 `mix`, five draws of 12 of all 28 designs with lopsided counts and some junk, so that what is chosen is not fitted to
 one set.
@@ -12,10 +15,12 @@ one set.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import resource
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -43,11 +48,21 @@ Method = Callable[[np.ndarray, int], np.ndarray]
 Sets = dict[str, list[np.ndarray]]
 
 
+@dataclass(frozen=True)
+class Seen:
+    """All photos as a model sees them: what is compared, single views, and the sets that are clustered."""
+
+    embeddings: np.ndarray
+    views: list[np.ndarray]
+    sets: Sets
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", type=Path)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--only", choices=["methods", "growth", "meters", "scale"])
+    parser.add_argument("--models", type=Path, nargs="+", default=[], help="data directories, for growth")
     parser.add_argument("--sizes", type=int, nargs="+", default=[250, 2_500, 25_000, 100_000], help="of scale")
     parser.add_argument("--dimensions", type=int, default=1280, help="of scale; 640 is the default backbone's")
     arguments = parser.parse_args()
@@ -57,12 +72,16 @@ def main() -> None:
         show_scale(arguments.sizes, arguments.dimensions)
         return
     photos = pd.read_csv(arguments.photos / "photos.csv").sort_values("id", ignore_index=True)
-    embeddings = embed([arguments.photos / "photos" / f"{name}.jpg" for name in photos["id"]])
+    files = [arguments.photos / "photos" / f"{name}.jpg" for name in photos["id"]]
     sets = {"field": [field_set(photos)], "mix": [mixed_set(photos, draw) for draw in range(MIXES)]}
+    if arguments.models:
+        show_growth(photos, [under_model(folder, files, photos) for folder in arguments.models], arguments.seeds)
+        return
+    embeddings = embed(files)
     if "methods" in wanted:
         show_methods(photos, embeddings, sets, arguments.seeds)
     if "growth" in wanted:
-        show_growth(photos, embeddings, sets, arguments.seeds)
+        show_growth(photos, [Seen(embeddings, [], sets)], arguments.seeds)
     if "meters" in wanted:
         show_meters(photos, embeddings)
 
@@ -97,7 +116,7 @@ def show_methods(photos: pd.DataFrame, embeddings: np.ndarray, sets: Sets, seeds
     print(f"The same input twice: {'bit-identical' if same else 'NOT the same'}.")
 
 
-def show_growth(photos: pd.DataFrame, embeddings: np.ndarray, sets: Sets, draws: int) -> None:
+def show_growth(photos: pd.DataFrame, seen: list[Seen], draws: int) -> None:
     """Print ids kept and quality as each set grows to its size by 20 %, once and in five steps, by ways of growing."""
     print(
         "| way, growth | ids kept, mean / lowest step | AMI | purity | ids kept on mixes | AMI on mixes | purity |\n"
@@ -108,12 +127,13 @@ def show_growth(photos: pd.DataFrame, embeddings: np.ndarray, sets: Sets, draws:
             found = {
                 kind: pd.DataFrame(
                     [
-                        grown(photos, embeddings, chosen, kind, steps, keep, draw)
-                        for chosen in members
+                        grown(photos, one, chosen, kind, steps, keep, draw)
+                        for one in seen
+                        for chosen in one.sets[kind]
                         for draw in range(draws)
                     ]
                 )
-                for kind, members in sets.items()
+                for kind in ("field", "mix")
             }
             field, mix = found["field"], found["mix"]
             print(
@@ -125,14 +145,15 @@ def show_growth(photos: pd.DataFrame, embeddings: np.ndarray, sets: Sets, draws:
 
 
 def grown(
-    photos: pd.DataFrame, embeddings: np.ndarray, chosen: np.ndarray, kind: str, steps: int, keep: bool, draw: int
+    photos: pd.DataFrame, seen: Seen, chosen: np.ndarray, kind: str, steps: int, keep: bool, draw: int
 ) -> dict[str, float]:
     """Let a set grow to its size at random, and return the share of clustered photos that kept their id, and scores."""
     order = np.random.default_rng(1000 + draw).permutation(chosen)
     ids, settled, next_id, kept = {}, {}, 0, []
     for step in range(steps + 1):
         members = np.sort(order[: round(len(order) / 1.2 ** (steps - step))])
-        labels, firm = cluster(embeddings[members]).labels, np.ones(len(members), bool)
+        views = [view[members] for view in seen.views]
+        labels, firm = cluster(seen.embeddings[members], views=views).labels, np.ones(len(members), bool)
         if keep and ids:
             before = np.array([ids.get(str(member), -1) for member in members])
             labels, firm = keep_places(labels, before, np.array([settled.get(member, False) for member in members]))
@@ -251,6 +272,7 @@ def field_set(photos: pd.DataFrame) -> np.ndarray:
 
 
 def mixed_set(photos: pd.DataFrame, draw: int) -> np.ndarray:
+    """Return places in `photos`, whose index may have gaps."""
     random = np.random.default_rng(100 + draw)
     is_junk = photos["role"] == "junk"
     chosen = []
@@ -277,6 +299,26 @@ def embed(files: list[Path]) -> np.ndarray:
                 for file in files
             ]
         )
+
+
+def under_model(folder: Path, files: list[Path], photos: pd.DataFrame) -> Seen:
+    """Put the photos through the model in use in a data directory."""
+    from meter_pipeline.core.discovery import compared
+    from meter_pipeline.core.features import extract_features
+    from meter_pipeline.core.layout import Layout
+    from meter_pipeline.core.model_store import load_model
+
+    model = load_model(Layout(folder))
+    ids = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    plates = folder / "cache" / "plates"
+    batches = list(extract_features(model, list(zip(ids, files, strict=True)), plates=plates))
+    embedding, pretrained, whole, close = (
+        np.concatenate([getattr(batch, name) for batch in batches])
+        for name in ("embedding", "pretrained_embedding", "whole_embedding", "close_embedding")
+    )
+    not_seen = photos[~np.isin(ids, model.reference.image_ids)]
+    sets = {"field": [field_set(not_seen)], "mix": [mixed_set(not_seen, draw) for draw in range(MIXES)]}
+    return Seen(compared(embedding, pretrained, model.reference.known), [whole, close], sets)
 
 
 if __name__ == "__main__":

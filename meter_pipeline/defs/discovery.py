@@ -23,7 +23,7 @@ class ClusterConfig(dg.Config):
 @dg.asset(
     group_name=GROUP,
     deps=[batch_predictions, image_features],
-    code_version="1",
+    code_version="2",
     pool="batches",
     kinds={"python", "parquet"},
     metadata=column_schema(UNKNOWN_EMBEDDINGS),
@@ -48,7 +48,7 @@ def unknown_embeddings(pipeline: Pipeline) -> dg.MaterializeResult:
 @dg.asset(
     group_name=GROUP,
     deps=[unknown_embeddings],
-    code_version="4",
+    code_version="5",
     pool="batches",
     kinds={"scikitlearn", "parquet"},
     metadata=column_schema(UNKNOWN_CLUSTERS),

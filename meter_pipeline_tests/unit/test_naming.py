@@ -1,0 +1,57 @@
+"""From features to the table of UNKNOWN photos: single views are there for all photos or for none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from meter_pipeline.core.lake import vectors
+from meter_pipeline.core.layout import Layout
+from meter_pipeline.core.naming import collect_unknown
+from meter_pipeline.core.tables import BATCH_PREDICTIONS, IMAGE_FEATURES, UNKNOWN_EMBEDDINGS
+
+VIEWS = {"whole_embedding": [0.0, 3.0], "close_embedding": [4.0, 0.0]}
+
+
+def put_features(layout: Layout, *image_ids: str, views: bool = True) -> None:
+    kept = VIEWS if views else dict.fromkeys(VIEWS)
+    both = {"logits": [1.0], "embedding": [1.0, 2.0], "pretrained_embedding": [2.0, 1.0]}
+    rows = [{"image_id": name, "model_version": "m", "preprocess_id": "p", **both, **kept} for name in image_ids]
+    layout.lake.append(IMAGE_FEATURES, pa.Table.from_pylist(rows, schema=IMAGE_FEATURES.schema))
+
+
+def collected(layout: Layout, *image_ids: str) -> pa.Table:
+    rows = [
+        {"drop": "d", "position": place, "image_id": name, "model_version": "m", "final_prediction": "UNKNOWN"}
+        for place, name in enumerate(image_ids)
+    ]
+    columns = list(BATCH_PREDICTIONS.columns)
+    layout.lake.replace(BATCH_PREDICTIONS, pd.DataFrame(rows, columns=columns))
+    assert collect_unknown(layout) == len(image_ids)
+    return layout.lake.read(UNKNOWN_EMBEDDINGS)
+
+
+def test_single_views_follow_their_photos(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    put_features(layout, "b", "a")
+    table = collected(layout, "a", "b")
+    for name, vector in VIEWS.items():
+        assert np.array_equal(vectors(table, name), [vector] * 2)
+
+
+def test_where_one_photo_has_no_single_views_none_has(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    put_features(layout, "old", views=False)
+    put_features(layout, "new")
+    table = collected(layout, "new", "old")
+    assert [table[name].null_count for name in VIEWS] == [2, 2]
+    assert np.array_equal(vectors(table, "embedding"), [[1.0, 2.0]] * 2)
+    alone = collected(layout, "new")
+    assert [alone[name].null_count for name in VIEWS] == [0, 0]
+
+
+def test_no_unknown_photos_are_an_empty_table(tmp_path: Path) -> None:
+    assert collected(Layout(tmp_path)).num_rows == 0

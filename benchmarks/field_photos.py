@@ -227,12 +227,13 @@ def cluster_everything(data_dir: Path, rows: pd.DataFrame, *, plain: bool = Fals
     from meter_pipeline.core.feature_table import features_of
     from meter_pipeline.core.layout import Layout
     from meter_pipeline.core.model_store import load_model
+    from meter_pipeline.core.same_meter import hash_photos, same_meter_groups
     from meter_pipeline.core.tables import IMAGE_FEATURES
 
     layout = Layout(data_dir)
     rows = rows.drop_duplicates("image_id").sort_values("image_id")
     model = load_model(layout)
-    features = features_of(layout.lake, IMAGE_FEATURES, model.version, rows["image_id"].tolist())
+    features = features_of(layout.lake, IMAGE_FEATURES, model.version, rows["image_id"].tolist(), views=True)
     if plain:
         from hdbscan import HDBSCAN
 
@@ -241,7 +242,11 @@ def cluster_everything(data_dir: Path, rows: pd.DataFrame, *, plain: bool = Fals
         )
     else:
         both = compared(features.embedding, features.pretrained_embedding, model.reference.known)
-        labels = cluster(both, views=[features.whole_embedding, features.close_embedding]).labels
+        files = [layout.image(image_id) for image_id in features.image_ids]
+        hashes = hash_photos(files, [None] * len(files))
+        groups = same_meter_groups(features.image_ids, hashes, np.zeros(len(files)), {})
+        views = [features.whole_embedding, features.close_embedding]
+        labels = cluster(both, views=views, meters=np.unique(groups, return_inverse=True)[1]).labels
     return rows.set_index("image_id").loc[features.image_ids].assign(cluster_id=labels).reset_index()
 
 

@@ -19,6 +19,7 @@ def stability(
     labels: np.ndarray,
     *,
     views: Sequence[np.ndarray] = (),
+    meters: np.ndarray | None = None,
     min_cluster_size: int | None,
     seed: int,
 ) -> float | None:
@@ -30,6 +31,7 @@ def stability(
         embeddings: photos x dimensions, as they were clustered.
         labels: photos; cluster, -1 noise.
         views: as it was clustered with.
+        meters: likewise.
         min_cluster_size: as it was clustered with.
         seed: of the subsamples and the reduction.
 
@@ -42,7 +44,12 @@ def stability(
     agreements = []
     for _ in range(SUBSAMPLES):
         chosen = np.sort(random.choice(len(labels), max(2, round(SUBSAMPLE_SHARE * len(labels))), replace=False))
-        seen = [view[chosen] for view in views]
-        again = cluster(embeddings[chosen], views=seen, min_cluster_size=min_cluster_size, seed=seed).labels
+        again = cluster(
+            embeddings[chosen],
+            views=[view[chosen] for view in views],
+            meters=None if meters is None else meters[chosen],
+            min_cluster_size=min_cluster_size,
+            seed=seed,
+        ).labels
         agreements.append(adjusted_mutual_info_score(labels[chosen], again))
     return float(np.mean(agreements))

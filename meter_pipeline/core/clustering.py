@@ -7,6 +7,7 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import hdbscan
 import numpy as np
@@ -31,11 +32,7 @@ FEWEST_NEIGHBORS, MOST_NEIGHBORS = 4, 10
 SMALLEST_CHOSEN, LARGEST_CHOSEN = 4, 50
 """Bounds of the smallest cluster that is chosen by set size."""
 TINY_CLUSTER_SIZE = 3
-APART, SMALLEST_PART, SHARE_OF_PART = 0.35, 3, 0.6
-"""A cluster is cut into parts so far apart (silhouette; photos of one design reach 0.14, see 0004), the smaller one of
-so many photos, and that share of the smallest cluster."""
-APART_IN_VIEWS, SMALLEST_PART_IN_VIEWS, SHARE_OF_PART_IN_VIEWS = 0.18, 2, 0.4
-"""The same where parts are looked at in two views, both of which have to show them (0014)."""
+
 REDUCED = "UMAP + HDBSCAN"
 """Method of all but tiny sets."""
 GIANT_SHARE = 0.8
@@ -52,6 +49,28 @@ MOST_ROUNDS, LEFT_TO_ITSELF = 4, 0.02
 _BLOCK_ROWS = 2048
 
 Parameters = dict[str, str | int | float]
+
+
+class Cut(NamedTuple):
+    """When a cluster is cut into two parts.
+
+    Attributes:
+        name: by what.
+        min_silhouette: of the two parts.
+        smallest: meters in the smaller part.
+        share: of the smallest cluster that the smaller part has at least.
+    """
+
+    name: str
+    min_silhouette: float
+    smallest: int
+    share: float
+
+
+CUT_BY_EMBEDDING = Cut("embedding", 0.35, 3, 0.6)
+"""Photos of one design reach 0.14 (0004)."""
+CUT_BY_VIEWS = Cut("views", 0.18, 2, 0.4)
+"""Where all the views have to show the parts (0014)."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +111,7 @@ def cluster(
     embeddings: np.ndarray,
     *,
     views: Sequence[np.ndarray] = (),
+    meters: np.ndarray | None = None,
     min_cluster_size: int | None = None,
     seed: int = 0,
 ) -> Clustering:
@@ -101,6 +121,7 @@ def cluster(
         embeddings: photos x dimensions.
         views: embeddings of single views of the photos, each photos x dimensions: the whole photo, and close up. Where
             they are given, clusters are cut by them, which tells designs apart that the embeddings do not.
+        meters: number a photo, the same for photos known to show one physical meter: parts are counted in meters.
         min_cluster_size: smallest cluster, 2 or more; None: chosen by set size.
         seed: of the reduction.
 
@@ -108,6 +129,8 @@ def cluster(
         MeterError: an embedding holds NaN or infinity, or is all zeros; says how many are.
     """
     count = len(embeddings)
+    if {len(view) for view in views} - {count} or (meters is not None and len(meters) != count):
+        raise ValueError("A view, or `meters`, is of another number of photos than the embeddings.")
     if count == 0:
         return Clustering(np.zeros(0, np.int64), np.zeros(0), {"method": "none"}, "There are no UNKNOWN photos.")
     unit = _unit(embeddings)
@@ -126,9 +149,16 @@ def cluster(
             found, parameters, note = _cluster_large(different, size, seed)
         if parameters["method"] == REDUCED:
             first = np.unique(copy_of, return_index=True)[1]
-            parts = _parts(different, [_unit(view[first]) for view in views], found.labels, size, min_cluster_size)
+            cut = CUT_BY_VIEWS if len(views) else CUT_BY_EMBEDDING
+            parts = cut_into_parts(
+                [_unit(view)[first] for view in views] or [different],
+                found.labels,
+                smallest=min_cluster_size or max(cut.smallest, round(cut.share * size)),
+                min_silhouette=cut.min_silhouette,
+                meters=(np.arange(count) if meters is None else meters)[first],
+            )
             parameters["cut"] = len(set(parts.tolist())) - len(set(found.labels.tolist()))
-            parameters["cut_by"] = "two views" if len(views) else "embedding"
+            parameters["cut_by"] = cut.name
             found = replace(found, labels=parts)
         labels = _with_many_copies(found.labels, copies, int(parameters["min_cluster_size"]))
     membership = found.membership
@@ -139,16 +169,6 @@ def cluster(
     if note:
         log.info("%s", note)
     return Clustering(labels, membership, parameters, note, found.validity)
-
-
-def _parts(
-    unit: np.ndarray, views: Sequence[np.ndarray], labels: np.ndarray, size: int, asked_for: int | None
-) -> np.ndarray:
-    if len(views):
-        smallest = asked_for or max(SMALLEST_PART_IN_VIEWS, round(SHARE_OF_PART_IN_VIEWS * size))
-        return cut_into_parts(views, labels, smallest=smallest, apart=APART_IN_VIEWS)
-    smallest = asked_for or max(SMALLEST_PART, round(SHARE_OF_PART * size))
-    return cut_into_parts([unit], labels, smallest=smallest, apart=APART)
 
 
 def chosen_cluster_size(count: int) -> int:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from meter_pipeline.core.cluster_growth import keep_places
 from meter_pipeline.core.cluster_ids import match_clusters
@@ -15,7 +16,7 @@ from meter_pipeline.core.cluster_map import map_positions
 from meter_pipeline.core.cluster_metrics import silhouette
 from meter_pipeline.core.cluster_stability import stability
 from meter_pipeline.core.cluster_summary import summarise
-from meter_pipeline.core.clustering import LARGEST_REDUCED, NOISE, Clustering, cluster
+from meter_pipeline.core.clustering import NOISE, Clustering, cluster
 from meter_pipeline.core.files import read_json, write_json
 from meter_pipeline.core.lake import Lake, vectors
 from meter_pipeline.core.layout import Layout
@@ -30,17 +31,16 @@ from meter_pipeline.core.tables import (
     UNKNOWN_EMBEDDINGS,
     UNKNOWN_MAP,
     UNKNOWN_METADATA,
+    VIEW_COLUMNS,
 )
 from meter_pipeline.errors import MeterError
 
 log = logging.getLogger(__name__)
 
-METHOD_VERSION = "6"
+METHOD_VERSION = "5"
 """Raised by hand when the clustering gives other clusters for the same embeddings: the next run clusters anew."""
 WEAK_SILHOUETTE = 0.12
 """Photos of one design fall apart at 0.03 to 0.14, those of several designs at 0.14 to 0.34 (0004-clusters.md)."""
-VIEW_COLUMNS = ("whole_embedding", "close_embedding")
-"""Of `unknown_embeddings`: the single views that clusters are cut by."""
 _BLOCK_ROWS = 10_000
 
 
@@ -135,10 +135,10 @@ def _output_versions(lake: Lake) -> dict[str, str]:
 
 def _cluster(layout: Layout, min_cluster_size: int | None, seed: int, anew: bool) -> Discovery:
     lake = layout.lake
-    table = _unknown_embeddings(lake).sort_by("image_id")
+    table = lake.read(UNKNOWN_EMBEDDINGS).sort_by("image_id")
     unit, views, image_ids = _compared(layout, table), _views(table), table["image_id"].to_pylist()
     model_version = table["model_version"][0].as_py() if image_ids else None
-    found_with = f"{METHOD_VERSION} {model_version} {min_cluster_size or 'auto'} {seed}"
+    found_with = f"{METHOD_VERSION} {model_version} {min_cluster_size or 'auto'} {seed}{' views' if views else ''}"
     stored, events = lake.frame(UNKNOWN_CLUSTERS), lake.frame(CLUSTER_EVENTS)
     revision = _finished_revision(stored, events)
     events = events[events["revision"] <= revision]
@@ -148,8 +148,11 @@ def _cluster(layout: Layout, min_cluster_size: int | None, seed: int, anew: bool
     same_set = stored["image_id"].sort_values().to_list() == image_ids and (stored["found_with"] == found_with).all()
     if anew or not image_ids or not same_set:
         log.info("Clustering %d UNKNOWN photos", len(image_ids))
-        found = cluster(unit, views=views, min_cluster_size=min_cluster_size, seed=seed)
         before = stored.set_index("image_id").reindex(image_ids)
+        hashes = _hashes(layout, before)
+        # So few photos have views that each is compared with each, whatever the clusters (`LARGEST_COMPARED`).
+        groups = same_meter_groups(image_ids, hashes, np.zeros(len(unit)), _groups(before)) if views else None
+        found = cluster(unit, views=views, meters=_numbers(groups), min_cluster_size=min_cluster_size, seed=seed)
         comparable = not anew and bool((stored["found_with"] == found_with).all())
         labels, settled = _labels(found, before) if comparable else (found.labels, np.ones(len(image_ids), bool))
         matched = match_clusters(
@@ -161,8 +164,14 @@ def _cluster(layout: Layout, min_cluster_size: int | None, seed: int, anew: bool
             revision += 1
             log.info("Changed clusters: %s", matched.events["event"].value_counts().sort_index().to_dict())
         events = pd.concat([events, matched.events.assign(revision=revision)], ignore_index=True)
-        stored = _rows(layout, matched.clusters, before, found).assign(
-            settled=settled, found_with=found_with, revision=revision
+        labels = matched.clusters["cluster_id"].to_numpy()
+        groups = groups or same_meter_groups(image_ids, hashes, labels, _groups(before))
+        stored = _rows(matched.clusters, before, found).assign(
+            same_meter=groups,
+            perceptual_hash=pd.Series(hashes, dtype="str"),
+            settled=settled,
+            found_with=found_with,
+            revision=revision,
         )
         places = places.iloc[:0]
     # The clusters carry the revision and are written between the other tables: a run that ended before them left events
@@ -179,7 +188,8 @@ def _cluster(layout: Layout, min_cluster_size: int | None, seed: int, anew: bool
 
     labels = clusters["cluster_id"].to_numpy(np.int64)
     metrics = {"DBCV": found.validity} if found.validity is not None else {}
-    steadiness = stability(unit, labels, views=views, min_cluster_size=min_cluster_size, seed=seed)
+    meters = _numbers(clusters["same_meter"].to_list()) if views else None
+    steadiness = stability(unit, labels, views=views, meters=meters, min_cluster_size=min_cluster_size, seed=seed)
     metrics |= {"stability": steadiness} if steadiness is not None else {}
     count, noise = len(set(labels.tolist()) - {NOISE}), int((labels == NOISE).sum())
     separation = silhouette(unit, labels)
@@ -209,20 +219,29 @@ def _labels(found: Clustering, before: pd.DataFrame) -> tuple[np.ndarray, np.nda
     return keep_places(found.labels, cluster_ids, before["settled"].eq(True).to_numpy(bool))
 
 
-def _rows(layout: Layout, clusters: pd.DataFrame, before: pd.DataFrame, found: Clustering) -> pd.DataFrame:
-    """`clusters` (image_id, cluster_id) with membership, cluster before, and photos of one meter."""
-    image_ids, labels = clusters["image_id"].to_list(), clusters["cluster_id"].to_numpy()
+def _hashes(layout: Layout, before: pd.DataFrame) -> list[str | None]:
+    """Perceptual hashes of the photos that `before` has a row for, in its order."""
+    known = [hash_ if isinstance(hash_, str) else None for hash_ in before["perceptual_hash"]]
+    return hash_photos([layout.image(image_id) for image_id in before.index], known)
+
+
+def _groups(before: pd.DataFrame) -> dict[str, str]:
+    grouped = before[before["same_meter"].notna()]
+    return dict(zip(map(str, grouped.index), grouped["same_meter"], strict=True))
+
+
+def _numbers(groups: list[str] | None) -> np.ndarray | None:
+    return None if groups is None else pd.factorize(np.array(groups, dtype=object))[0]
+
+
+def _rows(clusters: pd.DataFrame, before: pd.DataFrame, found: Clustering) -> pd.DataFrame:
+    """`clusters` (image_id, cluster_id) with membership and cluster before."""
+    labels = clusters["cluster_id"].to_numpy()
     # A photo that the new clustering calls noise but that stays where it was is as sure of it as it was.
     membership = np.where(found.labels == NOISE, before["membership"].fillna(0.0), found.membership)
-    known = [hash_ if isinstance(hash_, str) else None for hash_ in before["perceptual_hash"]]
-    hashes = hash_photos([layout.image(image_id) for image_id in image_ids], known)
-    grouped = before[before["same_meter"].notna()]
-    previous_groups = dict(zip(map(str, grouped.index), grouped["same_meter"], strict=True))
     return clusters.assign(
         previous_cluster_id=before["cluster_id"].astype("Int64").to_numpy(),
         membership=np.where(labels == NOISE, 0.0, membership),
-        same_meter=same_meter_groups(image_ids, hashes, labels, previous_groups),
-        perceptual_hash=pd.Series(hashes, dtype="str"),
     )
 
 
@@ -268,18 +287,11 @@ def _compared(layout: Layout, table: pa.Table) -> np.ndarray:
     return compared(vectors(table, "embedding"), vectors(table, "pretrained_embedding"), known)
 
 
-def _unknown_embeddings(lake: Lake) -> pa.Table:
-    """Read the table; without the single views where there are more photos than memory may have room for."""
-    columns = list(UNKNOWN_EMBEDDINGS.columns)
-    if lake.count(UNKNOWN_EMBEDDINGS) > LARGEST_REDUCED:
-        columns = [name for name in columns if name not in VIEW_COLUMNS]
-    return lake.read(UNKNOWN_EMBEDDINGS, columns)
-
-
 def _views(table: pa.Table) -> list[np.ndarray]:
     """Return the embeddings of the single views; none where a photo has none, as all are compared or none."""
-    kept = [name for name in VIEW_COLUMNS if name in table.column_names and not table[name].null_count]
-    return [vectors(table, name) for name in kept] if len(kept) == len(VIEW_COLUMNS) and len(table) else []
+    if not table.num_rows or not pc.all(table["single_views"].fill_null(False)).as_py():
+        return []
+    return [vectors(table, name) for name in VIEW_COLUMNS]
 
 
 def _finished_revision(clusters: pd.DataFrame, events: pd.DataFrame) -> int:

@@ -16,7 +16,7 @@ from meter_pipeline.core.features import Features, extract_features
 from meter_pipeline.core.lake import Lake, vector_column, vectors
 from meter_pipeline.core.model_store import MeterModel
 from meter_pipeline.core.plate_reading import nothing_read
-from meter_pipeline.core.tables import TableSpec
+from meter_pipeline.core.tables import VIEW_COLUMNS, TableSpec
 
 _logger = logging.getLogger(__name__)
 PROGRESS_INTERVAL_S = 10.0
@@ -51,26 +51,41 @@ def update_features(
     return len(missing)
 
 
-def features_of(lake: Lake, spec: TableSpec, model_version: str, image_ids: Sequence[str]) -> Features:
+def features_of(
+    lake: Lake, spec: TableSpec, model_version: str, image_ids: Sequence[str], *, views: bool = False
+) -> Features:
     """Read the features of photos under a model, in the order asked for; photos without a row are left out.
 
-    Rows from before some feature was kept have zeros for it.
+    Args:
+        lake: the tables.
+        spec: a table with the columns of `IMAGE_FEATURES`, or of `LABELLED_FEATURES`.
+        model_version: the model.
+        image_ids: the photos.
+        views: whether `whole_embedding` and `close_embedding` are wanted; they are photos x 0 else.
+
+    Returns:
+        The features; zeros in rows for which a feature was not kept.
     """
-    table = lake.read(spec, where=pc.field("model_version") == model_version)
+    columns = [name for name in spec.columns if views or name not in VIEW_COLUMNS]
+    asked_for = (pc.field("model_version") == model_version) & pc.field("image_id").isin(list(image_ids))
+    table = lake.read(spec, columns, where=asked_for)
     row_of = {image_id: row for row, image_id in enumerate(table["image_id"].to_pylist())}
     wanted = [image_id for image_id in image_ids if image_id in row_of]
     table = table.take(pa.array([row_of[image_id] for image_id in wanted], pa.int64()))
     failed = table.filter(pc.is_valid(table["reason"]))
     good = table.filter(pc.is_null(table["reason"]))
     embedding = vectors(good, "embedding")
-    nothing = np.zeros_like(embedding)
+    whole, close = (
+        _with_default(good, name, np.zeros_like(embedding)) if views else np.zeros((len(good), 0), np.float32)
+        for name in VIEW_COLUMNS
+    )
     return Features(
         image_ids=good["image_id"].to_pylist(),
         logits=vectors(good, "logits"),
         embedding=embedding,
         pretrained_embedding=vectors(good, "pretrained_embedding"),
-        whole_embedding=_with_default(good, "whole_embedding", nothing),
-        close_embedding=_with_default(good, "close_embedding", nothing.copy()),
+        whole_embedding=whole,
+        close_embedding=close,
         colours=_with_default(good, "colours", np.zeros((len(good), COLOURS), np.float32)),
         printed=_with_default(good, "printed", nothing_read(len(good))),
         failures=dict(zip(failed["image_id"].to_pylist(), failed["reason"].to_pylist(), strict=True)),
@@ -94,19 +109,20 @@ def _as_rows(spec: TableSpec, model: MeterModel, batch: Features) -> pa.Table:
         column = vector_column(matrix) if len(batch.image_ids) else pa.array([], pa.list_(pa.float32()))
         return pa.concat_arrays([column, pa.nulls(len(failed), pa.list_(pa.float32()))])
 
-    return pa.table(
-        {
-            "image_id": pa.array(ids, pa.string()),
-            "model_version": pa.array([model.version] * len(ids), pa.string()),
-            "preprocess_id": pa.array([model.preprocess_id] * len(ids), pa.string()),
-            "logits": padded(batch.logits),
-            "embedding": padded(batch.embedding),
-            "pretrained_embedding": padded(batch.pretrained_embedding),
-            "whole_embedding": padded(batch.whole_embedding),
-            "close_embedding": padded(batch.close_embedding),
-            "colours": padded(batch.colours),
-            "printed": padded(batch.printed) if model.reads_plates else pa.nulls(len(ids), pa.list_(pa.float32())),
-            "reason": pa.array(reasons, pa.string()),
-        },
-        schema=spec.schema,
-    )
+    nothing = pa.nulls(len(ids), pa.list_(pa.float32()))
+    # Of models from before meters were located it was not measured what their single views tell.
+    single_views = bool(model.preprocess.located_views)
+    columns = {
+        "image_id": pa.array(ids, pa.string()),
+        "model_version": pa.array([model.version] * len(ids), pa.string()),
+        "preprocess_id": pa.array([model.preprocess_id] * len(ids), pa.string()),
+        "logits": padded(batch.logits),
+        "embedding": padded(batch.embedding),
+        "pretrained_embedding": padded(batch.pretrained_embedding),
+        "whole_embedding": padded(batch.whole_embedding) if single_views else nothing,
+        "close_embedding": padded(batch.close_embedding) if single_views else nothing,
+        "colours": padded(batch.colours),
+        "printed": padded(batch.printed) if model.reads_plates else nothing,
+        "reason": pa.array(reasons, pa.string()),
+    }
+    return pa.table({name: columns[name] for name in spec.columns}, schema=spec.schema)

@@ -1,4 +1,4 @@
-"""Photos through the network, once each: logits and two embeddings from one pass; their colours, and their print."""
+"""Photos through the network, once each: logits and embeddings from one pass; their colours, and their print."""
 
 from __future__ import annotations
 

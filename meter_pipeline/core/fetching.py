@@ -46,7 +46,7 @@ class FetchLimits:
         connect_s: seconds to connect.
         read_s: seconds between two reads.
         total_s: seconds for one attempt, redirects included, whatever the server does.
-        attempts: tries a URL, the first included.
+        attempts: tries a URL, the first included; a host that is suspected to be down and not connected to is none.
         max_bytes: a larger photo is refused.
         backoff_s: the longest wait before the second try; doubles with every further one.
         retry_after_cap_s: a server that asks for a longer wait is not waited for.
@@ -115,7 +115,7 @@ class _AttemptError(Exception):
         super().__init__(reason)
         self.outcome, self.reason = outcome, reason
         self.again, self.host_silent, self.wait_s = again, host_silent, wait_s
-        self.host_suspected = False
+        self.is_the_hosts = False  # a suspected host was not connected to: nothing was learned of the URL
 
 
 class Fetcher:
@@ -192,7 +192,7 @@ class Fetcher:
                 return Fetched(Outcome.OK, content, attempts, time.monotonic() - start, validators=validators)
             except _AttemptError as error:
                 self._raise_if_cancelled()
-                probes += error.host_suspected
+                probes += error.is_the_hosts
                 wait_s = self._wait_before(attempts - probes, error)
                 if wait_s is None:
                     return Fetched(error.outcome, b"", attempts, time.monotonic() - start, error.reason)
@@ -243,7 +243,8 @@ class Fetcher:
             if not told:
                 told = True
                 if error.host_silent:
-                    error.host_suspected = self._breaker.failed(host)
+                    # What breaks off or times out may be the URL's own fault: that is a try.
+                    error.is_the_hosts = self._breaker.failed(host) and error.outcome == Outcome.HOST_DOWN
                 else:
                     self._breaker.succeeded(host)
             raise

@@ -2,7 +2,7 @@
 
 Without it, 3,000 URLs of a dead host would each wait for their own time-out. With giving up at once, a server restart
 of some seconds would cost a whole drop; so the others wait a while for the probes before the host counts as down, and
-a probe that fails costs its URL none of its tries.
+a probe that is not connected costs its URL none of its tries.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class _Host:
     failures: int = 0
     failing_since: float = 0.0
     next_probe: float = 0.0
-    probing: bool = False
+    prober: int = 0  # the thread whose request sees whether a suspected host is back; 0: none
     down: bool = False
 
     @property
@@ -63,18 +63,18 @@ class HostBreaker:
     def admit(self, host: str) -> bool:
         """Wait for this request's turn and return True, or False where the host is down.
 
-        Whoever is let in says once how it went: `succeeded`, `failed` or `withdrawn`.
+        Whoever is let in says once how it went, in the same thread: `succeeded`, `failed` or `withdrawn`.
         """
         with self._changed:
             state = self._hosts.setdefault(host, _Host())
             while not (state.down or self._cancelled.is_set()):
                 now = time.monotonic()
-                if state.suspected and not state.probing and now - state.failing_since > self._patience_s:
+                if state.suspected and not state.prober and now - state.failing_since > self._patience_s:
                     state.down = True
                     self._changed.notify_all()
                     break
-                if state.has_room or (now >= state.next_probe and not state.probing):
-                    state.probing = state.suspected
+                if state.has_room or (now >= state.next_probe and not state.prober):
+                    state.prober = threading.get_ident() if state.suspected else 0
                     state.next_probe = now + self._probe_interval_s
                     state.under_way += 1
                     return True
@@ -84,13 +84,10 @@ class HostBreaker:
     def succeeded(self, host: str) -> None:
         """The host answered, whatever it said."""
         with self._ended(host) as state:
-            state.failures, state.down = 0, False
+            state.failures, state.prober, state.down = 0, 0, False
 
     def failed(self, host: str) -> bool:
-        """The host could not be connected to, or said nothing; True where it is suspected to be down.
-
-        Then the failure says nothing about the one URL that was asked for.
-        """
+        """The host could not be connected to, or said nothing; returns whether it is suspected to be down."""
         with self._ended(host) as state:
             now = time.monotonic()
             state.failing_since = state.failing_since if state.failures else now
@@ -109,5 +106,6 @@ class HostBreaker:
             state = self._hosts[host]  # changed in place: waiting threads hold it
             yield state
             state.under_way -= 1
-            state.probing = False
+            if state.prober == threading.get_ident():
+                state.prober = 0
             self._changed.notify_all()

@@ -22,6 +22,9 @@ from meter_pipeline.core.tables import (
     URL_IMAGES,
 )
 
+MOST_WITH_VIEWS = 40_000
+"""UNKNOWN photos up to which their single views are kept for the clusters; of more they would fill the memory."""
+
 
 def compute_features(layout: Layout) -> int:
     """Put every downloaded photo through the champion, once; return how many that were now.
@@ -62,23 +65,28 @@ def collect_unknown(layout: Layout) -> int:
 
 def _embeddings(layout: Layout, version: str, photos: pd.DataFrame) -> pa.Table:
     wanted = photos.loc[photos["model_version"] == version, "image_id"].tolist()
-    features = features_of(layout.lake, IMAGE_FEATURES, version, wanted)
+    views = len(photos) <= MOST_WITH_VIEWS
+    features = features_of(layout.lake, IMAGE_FEATURES, version, wanted, views=views)
+    kept = np.array(features.whole_embedding.any(axis=1) & features.close_embedding.any(axis=1))
     return pa.table(
         {
             "image_id": pa.array(features.image_ids, pa.string()),
             "model_version": pa.array([version] * len(features.image_ids), pa.string()),
             "embedding": vector_column(features.embedding),
             "pretrained_embedding": vector_column(features.pretrained_embedding),
-            "whole_embedding": _if_kept(features.whole_embedding),
-            "close_embedding": _if_kept(features.close_embedding),
+            "whole_embedding": _vectors_or_null(features.whole_embedding, kept),
+            "close_embedding": _vectors_or_null(features.close_embedding, kept),
+            "single_views": pa.array(kept, pa.bool_()),
         },
         schema=UNKNOWN_EMBEDDINGS.schema,
     )
 
 
-def _if_kept(matrix: np.ndarray) -> pa.Array:
-    """Return a column of vectors; null in all rows where one photo has none: clusters compare all photos or none."""
-    return vector_column(matrix) if matrix.any(axis=1).all() else pa.nulls(len(matrix), pa.list_(pa.float32()))
+def _vectors_or_null(matrix: np.ndarray, kept: np.ndarray) -> pa.Array:
+    """Return a column of float32 vectors, null where a row of the matrix was not kept."""
+    values = pa.array(np.ascontiguousarray(matrix[kept], np.float32).ravel())
+    offsets = np.concatenate([[0], np.cumsum(kept * matrix.shape[1])]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pa.array(~kept))
 
 
 def _downloaded(layout: Layout) -> list[str]:

@@ -109,20 +109,22 @@ FEATURE_COLUMNS = {
     "logits": VECTOR,
     "embedding": VECTOR,  # backbone after fine-tuning, before the classifier
     "pretrained_embedding": VECTOR,  # the same place, before fine-tuning
-    "whole_embedding": VECTOR,  # likewise, of the whole photo alone; null in rows from before it was kept
+    "whole_embedding": VECTOR,  # likewise, of the whole photo alone; null where it was not kept (0014)
     "close_embedding": VECTOR,  # as `embedding`, of the closest view alone; likewise
     "colours": VECTOR,  # share of each colour in the photo's middle; null in rows from before they were kept
     "printed": VECTOR,  # codes of what was read on the plate; null where the model does not ask for it
     "reason": STRING,  # why there are none; null where there are
 }
+VIEW_COLUMNS = ("whole_embedding", "close_embedding")
+"""Embeddings of single views, which clusters are cut by."""
 FEATURE_VECTORS = frozenset(name for name, kind in FEATURE_COLUMNS.items() if kind == VECTOR)
 
 LABELLED_FEATURES = TableSpec(
     "labelled_features",
     "A row a labelled photo and model: embeddings and logits from one forward pass, colours and print.",
-    FEATURE_COLUMNS,
+    {name: kind for name, kind in FEATURE_COLUMNS.items() if name not in VIEW_COLUMNS},
     key=("image_id", "model_version"),
-    volatile=FEATURE_VECTORS,
+    volatile=FEATURE_VECTORS - set(VIEW_COLUMNS),
 )
 
 KNOWN_EMBEDDINGS = TableSpec(
@@ -242,11 +244,12 @@ UNKNOWN_EMBEDDINGS = TableSpec(
         "model_version": STRING,
         "embedding": VECTOR,
         "pretrained_embedding": VECTOR,
-        "whole_embedding": VECTOR,  # null where a photo's features were computed before it was kept
-        "close_embedding": VECTOR,  # likewise
+        "whole_embedding": VECTOR,
+        "close_embedding": VECTOR,
+        "single_views": BOOL,  # whether the last two are there
     },
     key=("image_id",),
-    volatile=frozenset({"embedding", "pretrained_embedding", "whole_embedding", "close_embedding"}),
+    volatile=frozenset({"embedding", "pretrained_embedding", *VIEW_COLUMNS}),
 )
 
 UNKNOWN_METADATA = TableSpec(

@@ -143,7 +143,7 @@ def test_two_views_tell_apart_what_the_embeddings_do_not() -> None:
     without, found = cluster(embeddings), cluster(embeddings, views=views)
     assert (without.count, found.count) == (3, 4)
     assert cluster_scores(truth.astype(str), found.labels).ami == 1.0
-    assert (without.parameters["cut_by"], found.parameters["cut_by"]) == ("embedding", "two views")
+    assert (without.parameters["cut_by"], found.parameters["cut_by"]) == ("embedding", "views")
     twice = np.concatenate([np.arange(len(truth)), [3, 22, 22]])  # copies: views follow the photos
     again = cluster(embeddings[twice], views=[view[twice] for view in views])
     assert cluster_scores(truth[twice].astype(str), again.labels).ami == 1.0

@@ -236,31 +236,46 @@ def test_what_is_compared_is_the_same_in_blocks_as_in_one_piece(monkeypatch: pyt
     np.testing.assert_allclose(compared(tuned, pretrained, known), whole, atol=1e-6)
 
 
-def test_single_views_are_compared_where_every_photo_has_them_and_there_is_room(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_single_views_are_compared_where_every_photo_has_them(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
 
     def cut_by() -> str:
         return str(cluster_unknowns(layout, min_cluster_size=None, seed=0, anew=True).parameters["cut_by"])
 
     put_unknown(layout, {"alpha": 12, "beta": 9})
-    assert cut_by() == "two views"
-    monkeypatch.setattr(discovery, "LARGEST_REDUCED", 20)
+    assert cut_by() == "views"
+    take_views_from(layout, 1)
     assert cut_by() == "embedding"
-    monkeypatch.undo()
+
+
+def take_views_from(layout: Layout, photos: int) -> None:
     table = layout.lake.read(UNKNOWN_EMBEDDINGS)
-    kept = table["close_embedding"].to_pylist()
-    place = table.column_names.index("close_embedding")
-    column = pa.array([None, *kept[1:]], pa.list_(pa.float32()))
-    layout.lake.replace(UNKNOWN_EMBEDDINGS, table.set_column(place, "close_embedding", column))
-    assert cut_by() == "embedding"
+    for name, nothing in (("whole_embedding", None), ("close_embedding", None), ("single_views", False)):
+        values = [nothing] * photos + table[name].to_pylist()[photos:]
+        column = pa.array(values, UNKNOWN_EMBEDDINGS.columns[name])
+        table = table.set_column(table.column_names.index(name), name, column)
+    layout.lake.replace(UNKNOWN_EMBEDDINGS, table)
+
+
+def test_once_every_photo_has_its_single_views_clusters_are_cut_by_them(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    put_unknown(layout, {"alpha": 12, "beta": 9})
+    with_views = layout.lake.read(UNKNOWN_EMBEDDINGS)
+    take_views_from(layout, 1)
+    assert run(layout)
+    layout.lake.replace(UNKNOWN_EMBEDDINGS, with_views)
+    found = cluster_unknowns(layout, min_cluster_size=None, seed=0)
+    assert (found.changed, found.parameters["cut_by"]) == (True, "views")
+    clusters = layout.lake.frame(UNKNOWN_CLUSTERS)
+    assert clusters["settled"].all()
+    assert clusters["found_with"].str.endswith(" views").all()
+    assert not run(layout)
 
 
 def test_embeddings_of_two_models_are_not_compared(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     matrix = vector_column(np.ones((2, 4)))
-    columns = [pa.array(["a", "b"]), pa.array(["m1", "m2"]), *[matrix] * 4]
+    columns = [pa.array(["a", "b"]), pa.array(["m1", "m2"]), *[matrix] * 4, pa.array([True, True])]
     layout.lake.replace(UNKNOWN_EMBEDDINGS, pa.table(columns, schema=UNKNOWN_EMBEDDINGS.schema))
     with pytest.raises(MeterError, match=r"from 2 models \(m1, m2\)"):
         run(layout)

@@ -218,6 +218,15 @@ def test_a_host_that_comes_back_loses_no_url() -> None:
     port = _closed_port()
     breaker = HostBreaker(threading.Event(), patience_s=20, probe_interval_s=0.1)
     outcomes: list[str] = []
+    first_eight, admit, waited = threading.Barrier(8), breaker.admit, threading.local()
+
+    def admit_eight_together(host: str) -> bool:
+        admitted = admit(host)
+        if not hasattr(waited, "once"):
+            waited.once = first_eight.wait()
+        return admitted
+
+    breaker.admit = admit_eight_together  # type: ignore[method-assign]
     with Fetcher(LIMITS, breaker=breaker) as fetcher:
 
         def work(numbers: range) -> None:
@@ -232,9 +241,29 @@ def test_a_host_that_comes_back_loses_no_url() -> None:
         with FaultServer(port=port):
             for thread in threads:
                 thread.join()
-    # Eight in a row fail before the host is suspected, and probes cost no try: at most four lose both.
-    assert outcomes.count("ok") >= 76
-    assert set(outcomes) <= {"ok", "host_down"}
+    # One try of each of eight URLs fails before the host is suspected, and probes cost none.
+    assert outcomes == ["ok"] * 80
+
+
+@pytest.mark.parametrize(("threads_a_host", "broken"), [(1, 3), (8, 8)])
+def test_urls_that_break_off_do_not_take_their_host_down(threads_a_host: int, broken: int) -> None:
+    breaker = HostBreaker(threading.Event(), patience_s=2, probe_interval_s=0.2)
+    outcomes: dict[int, str] = {}
+    waiting = iter(range(40))
+    with FaultServer() as server, Fetcher(LIMITS, breaker=breaker) as fetcher:
+
+        def work() -> None:
+            for number in waiting:
+                path = "/reset" if 4 <= number < 4 + broken else f"/photo/{number}.jpg"
+                outcomes[number] = str(fetcher.fetch(server.url(path)).outcome)
+
+        threads = [threading.Thread(target=work) for _ in range(threads_a_host)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert [number for number in range(40) if outcomes[number] == "ok"] == [*range(4), *range(4 + broken, 40)]
+    assert {outcomes[number] for number in range(4, 4 + broken)} == {"connection_error"}
 
 
 def test_a_name_server_that_does_not_answer_is_not_waited_for_longer_than_a_connection() -> None:

@@ -64,6 +64,19 @@ def test_a_request_that_is_withdrawn_makes_room() -> None:
     assert _waits(breaker, cancelled)
 
 
+def test_who_was_under_way_before_does_not_end_the_probe() -> None:
+    cancelled = threading.Event()
+    breaker = HostBreaker(cancelled, patience_s=LONG_S, probe_interval_s=SHORT_S)
+    for _ in range(FAILURES_TO_SUSPECT + 1):
+        assert breaker.admit("host")
+    for _ in range(FAILURES_TO_SUSPECT):
+        breaker.failed("host")
+    with ThreadPoolExecutor(1) as another_thread:
+        assert another_thread.submit(breaker.admit, "host").result()
+    breaker.failed("host")
+    assert _waits(breaker, cancelled), "The probe has not ended."
+
+
 def test_one_probe_at_a_time_and_its_failure_is_not_its_own() -> None:
     cancelled = threading.Event()
     breaker = HostBreaker(cancelled, patience_s=LONG_S, probe_interval_s=SHORT_S)

@@ -130,7 +130,8 @@ def test_vectors_round_trip_bit_for_bit(tmp_path_factory: pytest.TempPathFactory
         .append_column("embedding", column)
         .append_column("pretrained_embedding", column)
         .append_column("whole_embedding", column)
-        .append_column("close_embedding", column),
+        .append_column("close_embedding", column)
+        .append_column("single_views", pa.array([True] * rows, pa.bool_())),
     )
     back = vectors(lake.read(UNKNOWN_EMBEDDINGS), "embedding")
     assert back.shape == (matrix.shape if rows else (0, 0))

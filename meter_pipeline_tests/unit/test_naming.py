@@ -1,4 +1,4 @@
-"""From features to the table of UNKNOWN photos: single views are there for all photos or for none."""
+"""From features to the table of UNKNOWN photos: single views follow their photos where they were kept."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pytest
 
+from meter_pipeline.core import naming
 from meter_pipeline.core.lake import vectors
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.naming import collect_unknown
@@ -42,15 +44,26 @@ def test_single_views_follow_their_photos(tmp_path: Path) -> None:
         assert np.array_equal(vectors(table, name), [vector] * 2)
 
 
-def test_where_one_photo_has_no_single_views_none_has(tmp_path: Path) -> None:
+def test_photos_without_single_views_are_marked(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     put_features(layout, "old", views=False)
     put_features(layout, "new")
     table = collected(layout, "new", "old")
-    assert [table[name].null_count for name in VIEWS] == [2, 2]
+    assert [table[name].to_pylist() for name in VIEWS] == [[vector, None] for vector in VIEWS.values()]
+    assert table["single_views"].to_pylist() == [True, False]
     assert np.array_equal(vectors(table, "embedding"), [[1.0, 2.0]] * 2)
-    alone = collected(layout, "new")
-    assert [alone[name].null_count for name in VIEWS] == [0, 0]
+
+
+def test_of_too_many_photos_single_views_stay_where_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = Layout(tmp_path)
+    put_features(layout, "a", "b")
+    version = layout.lake.version(UNKNOWN_EMBEDDINGS)
+    assert collected(layout, "a", "b")["single_views"].to_pylist() == [True, True]
+    monkeypatch.setattr(naming, "MOST_WITH_VIEWS", 1)
+    table = collected(layout, "a", "b")
+    assert table["single_views"].to_pylist() == [False, False]
+    assert [table[name].null_count for name in VIEWS] == [2, 2]
+    assert layout.lake.version(UNKNOWN_EMBEDDINGS) != version
 
 
 def test_no_unknown_photos_are_an_empty_table(tmp_path: Path) -> None:

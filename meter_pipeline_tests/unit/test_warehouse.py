@@ -31,6 +31,7 @@ def test_a_table_without_rows_is_an_empty_typed_view(layout: Layout) -> None:
         "pretrained_embedding": "FLOAT[]",
         "whole_embedding": "FLOAT[]",
         "close_embedding": "FLOAT[]",
+        "single_views": "BOOLEAN",
     }
     for name in counts:
         assert query(layout, f'SELECT * FROM "{name}"').empty

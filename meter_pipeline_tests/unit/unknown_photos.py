@@ -48,12 +48,14 @@ def put_unknown(layout: Layout, designs: dict[str, int], *, model_version: str =
     layout.lake.replace(UNKNOWN_METADATA, pd.DataFrame(rows, columns=list(UNKNOWN_METADATA.columns)))
     matrices = np.array(vectors).reshape(-1, 3, DIMENSIONS)
     embedding, whole, close = (vector_column(matrices[:, number]) for number in range(3))
+    there = pa.array([True] * len(rows), pa.bool_())
     columns = [
         pa.array([row["image_id"] for row in rows], pa.string()),
         pa.array([model_version] * len(rows), pa.string()),
     ]
     layout.lake.replace(
-        UNKNOWN_EMBEDDINGS, pa.table([*columns, embedding, embedding, whole, close], schema=UNKNOWN_EMBEDDINGS.schema)
+        UNKNOWN_EMBEDDINGS,
+        pa.table([*columns, embedding, embedding, whole, close, there], schema=UNKNOWN_EMBEDDINGS.schema),
     )
     return ids
 

@@ -50,10 +50,11 @@ Sets = dict[str, list[np.ndarray]]
 
 @dataclass(frozen=True)
 class Seen:
-    """All photos as a model sees them: what is compared, single views, and the sets that are clustered."""
+    """All photos as a model sees them: what is compared, single views, photos of one meter; and the sets."""
 
     embeddings: np.ndarray
     views: list[np.ndarray]
+    meters: np.ndarray
     sets: Sets
 
 
@@ -81,7 +82,7 @@ def main() -> None:
     if "methods" in wanted:
         show_methods(photos, embeddings, sets, arguments.seeds)
     if "growth" in wanted:
-        show_growth(photos, [Seen(embeddings, [], sets)], arguments.seeds)
+        show_growth(photos, [Seen(embeddings, [], np.arange(len(photos)), sets)], arguments.seeds)
     if "meters" in wanted:
         show_meters(photos, embeddings)
 
@@ -153,7 +154,8 @@ def grown(
     for step in range(steps + 1):
         members = np.sort(order[: round(len(order) / 1.2 ** (steps - step))])
         views = [view[members] for view in seen.views]
-        labels, firm = cluster(seen.embeddings[members], views=views).labels, np.ones(len(members), bool)
+        labels = cluster(seen.embeddings[members], views=views, meters=seen.meters[members]).labels
+        firm = np.ones(len(members), bool)
         if keep and ids:
             before = np.array([ids.get(str(member), -1) for member in members])
             labels, firm = keep_places(labels, before, np.array([settled.get(member, False) for member in members]))
@@ -307,6 +309,7 @@ def under_model(folder: Path, files: list[Path], photos: pd.DataFrame) -> Seen:
     from meter_pipeline.core.features import extract_features
     from meter_pipeline.core.layout import Layout
     from meter_pipeline.core.model_store import load_model
+    from meter_pipeline.core.same_meter import hash_photos, same_meter_groups
 
     model = load_model(Layout(folder))
     ids = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
@@ -318,7 +321,9 @@ def under_model(folder: Path, files: list[Path], photos: pd.DataFrame) -> Seen:
     )
     not_seen = photos[~np.isin(ids, model.reference.image_ids)]
     sets = {"field": [field_set(not_seen)], "mix": [mixed_set(not_seen, draw) for draw in range(MIXES)]}
-    return Seen(compared(embedding, pretrained, model.reference.known), [whole, close], sets)
+    groups = same_meter_groups(ids, hash_photos(files, [None] * len(files)), np.zeros(len(files)), {})
+    meters = np.unique(groups, return_inverse=True)[1]
+    return Seen(compared(embedding, pretrained, model.reference.known), [whole, close], meters, sets)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from meter_pipeline.core import clustering
 from meter_pipeline.core.cluster_metrics import cluster_scores, silhouette
@@ -144,6 +145,16 @@ def test_two_views_tell_apart_what_the_embeddings_do_not() -> None:
     assert (without.count, found.count) == (3, 4)
     assert cluster_scores(truth.astype(str), found.labels).ami == 1.0
     assert (without.parameters["cut_by"], found.parameters["cut_by"]) == ("embedding", "views")
+    with threadpool_limits(2):
+        assert cluster(embeddings, views=views).labels.tobytes() == found.labels.tobytes()
+    meters = np.where(truth == 1, len(truth), np.arange(len(truth)))
+    assert cluster(embeddings, views=views, meters=meters).count == 3
+    steadiness = [
+        stability(embeddings, found.labels, views=looks, min_cluster_size=None, seed=0) for looks in (views, ())
+    ]
+    assert steadiness[0] > 0.95 > steadiness[1]
+    with pytest.raises(ValueError, match="another number of photos"):
+        cluster(embeddings, views=[view[1:] for view in views])
     twice = np.concatenate([np.arange(len(truth)), [3, 22, 22]])  # copies: views follow the photos
     again = cluster(embeddings[twice], views=[view[twice] for view in views])
     assert cluster_scores(truth[twice].astype(str), again.labels).ami == 1.0

@@ -177,6 +177,28 @@ def test_a_photo_that_cannot_be_read_is_a_row_with_its_reason_and_harms_no_other
     assert set(found.failures) == {"bad", "gone"}
 
 
+def test_single_views_are_the_whole_photo_before_and_the_closest_after_fine_tuning(
+    model: MeterModel, tmp_path: Path
+) -> None:
+    image, preprocess = draw("BLUE_A", 7), model.preprocess
+    image.save(tmp_path / "p.png")
+    [features] = extract_features(model, [("p", tmp_path / "p.png")])
+
+    def through_trunk(pixels: np.ndarray) -> torch.Tensor:
+        return model.trunk(preprocess.normalise(pixels))
+
+    with torch.inference_mode():
+        whole = through_trunk(preprocess.framed_pixels(image)[:1])
+        close = through_trunk(preprocess.located_pixels(image, whole[0].numpy())[-1:])
+        expected = {
+            "whole_embedding": model.pretrained_block(whole).numpy(),
+            "close_embedding": model.tuned_block(close).numpy(),
+        }
+    assert preprocess.views[-1] == "nameplate"
+    for name, values in expected.items():
+        np.testing.assert_allclose(getattr(features, name), values, rtol=1e-4, atol=1e-5)
+
+
 def features_with(logits: list[list[float]], model: MeterModel, similar_to: int | None = 0) -> Features:
     count, known = len(logits), model.reference.known
     like = known.pretrained[similar_to] if similar_to is not None else -known.pretrained.mean(axis=0)

@@ -57,8 +57,8 @@ class Cut(NamedTuple):
     Attributes:
         name: by what.
         min_silhouette: of the two parts.
-        smallest: meters in the smaller part.
-        share: of the smallest cluster that the smaller part has at least.
+        smallest: meters in a part.
+        share: meters in a part, as a share of the smallest cluster's photos.
     """
 
     name: str

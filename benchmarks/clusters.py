@@ -74,11 +74,10 @@ def main() -> None:
         return
     photos = pd.read_csv(arguments.photos / "photos.csv").sort_values("id", ignore_index=True)
     files = [arguments.photos / "photos" / f"{name}.jpg" for name in photos["id"]]
-    sets = {"field": [field_set(photos)], "mix": [mixed_set(photos, draw) for draw in range(MIXES)]}
     if arguments.models:
         show_growth(photos, [under_model(folder, files, photos) for folder in arguments.models], arguments.seeds)
         return
-    embeddings = embed(files)
+    embeddings, sets = embed(files), sets_of(photos)
     if "methods" in wanted:
         show_methods(photos, embeddings, sets, arguments.seeds)
     if "growth" in wanted:
@@ -267,6 +266,10 @@ def score(photos: pd.DataFrame, labels: np.ndarray, kind: str) -> dict[str, floa
     return {**vars(scores), "ami_junk": one_junk.ami}
 
 
+def sets_of(photos: pd.DataFrame) -> Sets:
+    return {"field": [field_set(photos)], "mix": [mixed_set(photos, draw) for draw in range(MIXES)]}
+
+
 def field_set(photos: pd.DataFrame) -> np.ndarray:
     known = photos.index[photos["role"] == "known"]
     flagged = np.random.default_rng(0).choice(known, round(FLAGGED_KNOWN * len(known)), replace=False)
@@ -319,11 +322,9 @@ def under_model(folder: Path, files: list[Path], photos: pd.DataFrame) -> Seen:
         np.concatenate([getattr(batch, name) for batch in batches])
         for name in ("embedding", "pretrained_embedding", "whole_embedding", "close_embedding")
     )
-    not_seen = photos[~np.isin(ids, model.reference.image_ids)]
-    sets = {"field": [field_set(not_seen)], "mix": [mixed_set(not_seen, draw) for draw in range(MIXES)]}
+    sets = sets_of(photos[~np.isin(ids, model.reference.image_ids)])
     groups = same_meter_groups(ids, hash_photos(files, [None] * len(files)), np.zeros(len(files)), {})
-    meters = np.unique(groups, return_inverse=True)[1]
-    return Seen(compared(embedding, pretrained, model.reference.known), [whole, close], meters, sets)
+    return Seen(compared(embedding, pretrained, model.reference.known), [whole, close], np.array(groups), sets)
 
 
 if __name__ == "__main__":

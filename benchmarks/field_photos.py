@@ -246,7 +246,7 @@ def cluster_everything(data_dir: Path, rows: pd.DataFrame, *, plain: bool = Fals
         hashes = hash_photos(files, [None] * len(files))
         groups = same_meter_groups(features.image_ids, hashes, np.zeros(len(files)), {})
         views = [features.whole_embedding, features.close_embedding]
-        labels = cluster(both, views=views, meters=np.unique(groups, return_inverse=True)[1]).labels
+        labels = cluster(both, views=views, meters=np.array(groups)).labels
     return rows.set_index("image_id").loc[features.image_ids].assign(cluster_id=labels).reset_index()
 
 

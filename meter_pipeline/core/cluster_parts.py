@@ -29,7 +29,7 @@ def cut_into_parts(
         labels: cluster a photo, -1 noise.
         smallest: different meters in a part, photos of one meter counted once.
         min_silhouette: of the two parts (cosine, -1 to 1); over it they are cut.
-        meters: number a photo, the same for photos that show one physical meter.
+        meters: id of the meter on each photo, the same for photos that show one physical meter.
 
     Returns:
         Labels; the larger part keeps its cluster's, the other one gets a new one.

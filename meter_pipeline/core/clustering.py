@@ -121,7 +121,7 @@ def cluster(
         embeddings: photos x dimensions.
         views: embeddings of single views of the photos, each photos x dimensions: the whole photo, and close up. Where
             they are given, clusters are cut by them, which tells designs apart that the embeddings do not.
-        meters: number a photo, the same for photos known to show one physical meter: parts are counted in meters.
+        meters: id of the meter on each photo, the same for photos known to show one: parts are counted in meters.
         min_cluster_size: smallest cluster, 2 or more; None: chosen by set size.
         seed: of the reduction.
 

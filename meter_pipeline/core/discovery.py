@@ -152,7 +152,13 @@ def _cluster(layout: Layout, min_cluster_size: int | None, seed: int, anew: bool
         hashes = _hashes(layout, before)
         # So few photos have views that each is compared with each, whatever the clusters (`LARGEST_COMPARED`).
         groups = same_meter_groups(image_ids, hashes, np.zeros(len(unit)), _groups(before)) if views else None
-        found = cluster(unit, views=views, meters=_numbers(groups), min_cluster_size=min_cluster_size, seed=seed)
+        found = cluster(
+            unit,
+            views=views,
+            meters=None if groups is None else np.array(groups),
+            min_cluster_size=min_cluster_size,
+            seed=seed,
+        )
         comparable = not anew and bool((stored["found_with"] == found_with).all())
         labels, settled = _labels(found, before) if comparable else (found.labels, np.ones(len(image_ids), bool))
         matched = match_clusters(
@@ -188,7 +194,7 @@ def _cluster(layout: Layout, min_cluster_size: int | None, seed: int, anew: bool
 
     labels = clusters["cluster_id"].to_numpy(np.int64)
     metrics = {"DBCV": found.validity} if found.validity is not None else {}
-    meters = _numbers(clusters["same_meter"].to_list()) if views else None
+    meters = clusters["same_meter"].to_numpy(str) if views else None
     steadiness = stability(unit, labels, views=views, meters=meters, min_cluster_size=min_cluster_size, seed=seed)
     metrics |= {"stability": steadiness} if steadiness is not None else {}
     count, noise = len(set(labels.tolist()) - {NOISE}), int((labels == NOISE).sum())
@@ -228,10 +234,6 @@ def _hashes(layout: Layout, before: pd.DataFrame) -> list[str | None]:
 def _groups(before: pd.DataFrame) -> dict[str, str]:
     grouped = before[before["same_meter"].notna()]
     return dict(zip(map(str, grouped.index), grouped["same_meter"], strict=True))
-
-
-def _numbers(groups: list[str] | None) -> np.ndarray | None:
-    return None if groups is None else pd.factorize(np.array(groups, dtype=object))[0]
 
 
 def _rows(clusters: pd.DataFrame, before: pd.DataFrame, found: Clustering) -> pd.DataFrame:

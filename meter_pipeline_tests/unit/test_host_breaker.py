@@ -10,6 +10,14 @@ from meter_pipeline.core.host_breaker import FAILURES_TO_SUSPECT, HostBreaker
 LONG_S, SHORT_S = 60.0, 0.05
 
 
+def _busy(under_way: int, *, probe_interval_s: float) -> tuple[HostBreaker, threading.Event]:
+    """A breaker that has let so many requests in, and what cancels it."""
+    cancelled = threading.Event()
+    breaker = HostBreaker(cancelled, patience_s=LONG_S, probe_interval_s=probe_interval_s)
+    assert all(breaker.admit("host") for _ in range(under_way))
+    return breaker, cancelled
+
+
 def _waits(breaker: HostBreaker, cancelled: threading.Event) -> bool:
     """Whether one more request has to wait; it is cancelled then."""
     with ThreadPoolExecutor(1) as pool:
@@ -24,40 +32,27 @@ def _waits(breaker: HostBreaker, cancelled: threading.Event) -> bool:
 
 
 def test_requests_under_way_count_before_a_host_is_suspected() -> None:
-    cancelled = threading.Event()
-    breaker = HostBreaker(cancelled, patience_s=LONG_S, probe_interval_s=LONG_S)
-    for _ in range(FAILURES_TO_SUSPECT):
-        assert breaker.admit("host")
+    breaker, cancelled = _busy(FAILURES_TO_SUSPECT, probe_interval_s=LONG_S)
     suspected = [breaker.failed("host") for _ in range(3)]
     assert suspected == [False] * 3
     assert _waits(breaker, cancelled), "Three failed and five may: that is all it takes."
 
 
 def test_after_one_answer_there_is_no_limit() -> None:
-    cancelled = threading.Event()
-    breaker = HostBreaker(cancelled, patience_s=LONG_S, probe_interval_s=LONG_S)
-    for _ in range(FAILURES_TO_SUSPECT):
-        assert breaker.admit("host")
+    breaker, _ = _busy(FAILURES_TO_SUSPECT, probe_interval_s=LONG_S)
     breaker.failed("host")
     breaker.succeeded("host")
     assert all(breaker.admit("host") for _ in range(100))
-    assert not cancelled.is_set()
 
 
 def test_requests_that_hang_do_not_hold_up_the_others() -> None:
-    cancelled = threading.Event()
-    breaker = HostBreaker(cancelled, patience_s=LONG_S, probe_interval_s=SHORT_S)
-    for _ in range(FAILURES_TO_SUSPECT):
-        assert breaker.admit("host")
+    breaker, cancelled = _busy(FAILURES_TO_SUSPECT, probe_interval_s=SHORT_S)
     breaker.failed("host")
     assert not _waits(breaker, cancelled), "One an interval is let in, to see whether the host answers."
 
 
 def test_a_request_that_is_withdrawn_makes_room() -> None:
-    cancelled = threading.Event()
-    breaker = HostBreaker(cancelled, patience_s=LONG_S, probe_interval_s=LONG_S)
-    for _ in range(FAILURES_TO_SUSPECT):
-        assert breaker.admit("host")
+    breaker, cancelled = _busy(FAILURES_TO_SUSPECT, probe_interval_s=LONG_S)
     breaker.failed("host")
     breaker.withdrawn("host")
     assert breaker.admit("host")
@@ -65,10 +60,7 @@ def test_a_request_that_is_withdrawn_makes_room() -> None:
 
 
 def test_who_was_under_way_before_does_not_end_the_probe() -> None:
-    cancelled = threading.Event()
-    breaker = HostBreaker(cancelled, patience_s=LONG_S, probe_interval_s=SHORT_S)
-    for _ in range(FAILURES_TO_SUSPECT + 1):
-        assert breaker.admit("host")
+    breaker, cancelled = _busy(FAILURES_TO_SUSPECT + 1, probe_interval_s=SHORT_S)
     for _ in range(FAILURES_TO_SUSPECT):
         breaker.failed("host")
     with ThreadPoolExecutor(1) as another_thread:
@@ -78,10 +70,7 @@ def test_who_was_under_way_before_does_not_end_the_probe() -> None:
 
 
 def test_one_probe_at_a_time_and_its_failure_is_not_its_own() -> None:
-    cancelled = threading.Event()
-    breaker = HostBreaker(cancelled, patience_s=LONG_S, probe_interval_s=SHORT_S)
-    for _ in range(FAILURES_TO_SUSPECT):
-        assert breaker.admit("host")
+    breaker, cancelled = _busy(FAILURES_TO_SUSPECT, probe_interval_s=SHORT_S)
     suspected = [breaker.failed("host") for _ in range(FAILURES_TO_SUSPECT)]
     assert suspected == [False] * (FAILURES_TO_SUSPECT - 1) + [True]
     assert breaker.admit("host")

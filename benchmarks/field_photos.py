@@ -162,13 +162,14 @@ def measure_pipeline(data_dir: Path, photos: pd.DataFrame, *, plates: bool = Fal
 
 def without_print(data_dir: Path, rows: pd.DataFrame) -> tuple[MeterModel, pd.DataFrame]:
     """Return the model with the guard that it would have without its print, and the rows as it decides them."""
-    from meter_pipeline.core.decision import DecisionRules, decide
+    from meter_pipeline.core.decision import decide
     from meter_pipeline.core.feature_table import features_of
     from meter_pipeline.core.guard_fitting import fit_guard
     from meter_pipeline.core.layout import Layout
     from meter_pipeline.core.model_store import load_held_out, load_model
     from meter_pipeline.core.scores import FAMILIAR_PRINT
     from meter_pipeline.core.tables import DECISION_COLUMNS, IMAGE_FEATURES
+    from meter_pipeline.settings import DecisionSettings
 
     layout = Layout(data_dir)
     model = load_model(layout)
@@ -178,7 +179,7 @@ def without_print(data_dir: Path, rows: pd.DataFrame) -> tuple[MeterModel, pd.Da
     model = replace(model, card=replace(model.card, guard=fitted.guard.as_card() | fitted.figures))
     features = features_of(layout.lake, IMAGE_FEATURES, model.version, rows["image_id"].unique().tolist())
     brightness = rows.drop_duplicates("image_id").set_index("image_id")["brightness"].to_dict()
-    decided = decide(model, features, DecisionRules(), brightness).set_index("image_id")
+    decided = decide(model, features, DecisionSettings(), brightness).set_index("image_id")
     kept = rows.drop(columns=[name for name in DECISION_COLUMNS if name != "image_id"])
     return model, kept.join(decided, on="image_id")
 

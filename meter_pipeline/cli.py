@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 import sys
-import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -138,7 +137,6 @@ def _without_run_id(record: logging.LogRecord) -> bool:
 
 def main() -> None:
     """Run the command; what a person can mend is said in a sentence, without a traceback."""
-    warnings.filterwarnings("ignore")
     handler = RichHandler(console=error_console, show_path=False, show_level=False, log_time_format="%H:%M:%S")
     handler.addFilter(_without_run_id)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dagster as dg
 
 from meter_pipeline.defs import batches, dataset, discovery, model, observations, review
+from meter_pipeline.defs.beta import beta_features
 from meter_pipeline.defs.jobs import JOBS
 from meter_pipeline.defs.resources import Pipeline
 from meter_pipeline.defs.sensors import SCHEDULES, SENSORS
-from meter_pipeline.settings import Settings
+from meter_pipeline.settings import Settings, settings_behind
 
 OWNERS = {
     "dataset": "team:machine-learning",
@@ -19,21 +20,7 @@ OWNERS = {
 }
 
 
-RESULT_SETTINGS = {
-    "dataset_split": ("split_test_from", "split_val_from", "seed"),
-    "trained_model": (
-        *("backbone", "weights", "epochs_head", "epochs_tune", "patience", "train_views", "batch_size", "seed"),
-        *("guard_folds", "guard_known_flagged", "read_plates"),
-    ),
-    "evaluation_report": ("unknown_threshold", "guard"),
-    "champion_model": ("champion_tolerance", "allow_dropped_classes"),
-    "drop_rows": ("url_column", "sheet"),
-    "batch_predictions": ("unknown_threshold", "guard", "dark_brightness"),
-    "unknown_clusters": ("min_cluster_size", "seed"),
-}
-"""Settings that an asset follows from: where one changes, the asset is Unsynced, and automation runs it again."""
-
-
+@beta_features()
 def build_definitions(pipeline: Pipeline | None = None) -> dg.Definitions:
     """Put the graph together.
 
@@ -59,8 +46,9 @@ def _completed(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
     """Give an asset its owner, and a code version that changes with the settings its result follows from."""
     name, group = spec.key.to_user_string(), spec.group_name or ""
     version = spec.code_version
-    if version and name in RESULT_SETTINGS:
-        version = f"{version}-{settings.digest(*RESULT_SETTINGS[name])}"
+    behind = settings_behind(name)
+    if version and behind:
+        version = f"{version}-{settings.digest(*behind)}"
     return spec.replace_attributes(owners=[OWNERS[group]], code_version=version)
 
 

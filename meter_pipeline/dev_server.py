@@ -44,6 +44,5 @@ def serve(settings: Settings, *, host: str, port: int) -> int:
                 **os.environ,
                 "METER_DATA_DIR": str(settings.data_dir),
                 "PYTHONUNBUFFERED": "1",
-                "PYTHONWARNINGS": "ignore",
             },
         )

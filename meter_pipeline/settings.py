@@ -2,6 +2,10 @@
 
 A value comes from, first to last: an override in code or in a run's config, an environment variable `METER_*`, the file
 `meter.env` in the data directory, the default below. Nothing is read on import.
+
+Settings lie in groups, one for each part of the system that reads them. A group says which assets' results follow from
+it (`reaches`), or why none does (`changes_no_result`). The run config of an asset, its code version and what its code
+is handed are all derived from its groups, so that a setting's reach is written once.
 """
 
 from __future__ import annotations
@@ -9,10 +13,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from meter_pipeline.errors import MeterError
@@ -21,12 +26,57 @@ PROJECT_DIR = Path(__file__).resolve().parents[1]
 SETTINGS_FILE = "meter.env"
 
 
-class Settings(BaseSettings):
-    """Every setting; the environment variable is the upper-case name behind `METER_`."""
+class SettingsGroup(BaseModel):
+    """Settings that one part of the system reads together.
 
-    model_config = SettingsConfigDict(env_prefix="METER_", extra="ignore", frozen=True, env_file_encoding="utf-8")
+    Attributes:
+        reaches: the assets whose results follow from these settings; they run again where one changes.
+        changes_no_result: why no asset's result follows from them; exactly one of the two is given.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reaches: ClassVar[tuple[str, ...]] = ()
+    changes_no_result: ClassVar[str] = ""
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Return the settings of this group alone."""
+        return cls(**{name: getattr(settings, name) for name in cls.model_fields})
+
+
+class PathSettings(SettingsGroup):
+    """Where the files are."""
+
+    changes_no_result: ClassVar[str] = "Another data directory is another pipeline with its own history."
 
     data_dir: Path = Field(default=PROJECT_DIR / "data", description="Everything the pipeline reads and writes.")
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+
+class SeedSettings(SettingsGroup):
+    """What every random choice is seeded with; part of the groups that make such choices."""
+
+    seed: int = Field(default=0, ge=0, description="Seeds every random choice.")
+
+
+class SplitSettings(SeedSettings):
+    """Which classes have photos held out for val and test, and which photos."""
+
+    reaches: ClassVar[tuple[str, ...]] = ("dataset_split",)
+
+    split_test_from: int = Field(default=10, ge=2, description="Groups a class needs before some are held out as test.")
+    split_val_from: int = Field(default=20, ge=3, description="Groups a class needs before some are held out as val.")
+
+
+class TrainingSettings(SeedSettings):
+    """What a model follows from, beside the photos."""
+
+    reaches: ClassVar[tuple[str, ...]] = ("trained_model",)
 
     backbone: str = Field(default="resnet18", description="resnet18, efficientnet_lite0 or any timm name.")
     weights: str = Field(default="imagenet", description="imagenet, none, or the path of a weights file.")
@@ -34,23 +84,9 @@ class Settings(BaseSettings):
     epochs_tune: int = Field(default=8, ge=0, description="Epochs of phase 2, last block and head.")
     patience: int = Field(default=4, ge=1, description="Epochs of phase 2 without a better val score before it stops.")
     train_views: int = Field(
-        default=12, ge=1, description="Samples of a training photo kept: 3 views, the rest augmented."
+        default=12, ge=1, description="Samples kept of each training photo: 3 views, the rest augmented."
     )
-    batch_size: int = Field(default=32, ge=2, description="Photos a training step.")
-    seed: int = Field(default=0, ge=0, description="Seeds every random choice.")
-
-    split_test_from: int = Field(default=10, ge=2, description="Groups a class needs before some are held out as test.")
-    split_val_from: int = Field(default=20, ge=3, description="Groups a class needs before some are held out as val.")
-    champion_tolerance: float = Field(
-        default=0.01, ge=0, le=1, description="Macro recall a new model may lose against the champion and still win."
-    )
-
-    allow_dropped_classes: bool = Field(
-        default=False, description="Let a new model win although it no longer knows a class of the champion."
-    )
-
-    unknown_threshold: float = Field(default=0.50, ge=0, le=1, description="Top-1 softmax below this is UNKNOWN.")
-    guard: Literal["on", "off"] = Field(default="on", description="Also send photos unlike the known ones to UNKNOWN.")
+    batch_size: int = Field(default=32, ge=2, description="Photos per training step.")
     guard_folds: int = Field(
         default=3,
         ge=0,
@@ -62,17 +98,69 @@ class Settings(BaseSettings):
     )
     read_plates: bool = Field(
         default=False,
-        description="Train models whose guard reads what plates say; needs the extra `plates`, 0.75 s a photo.",
+        description="Train models whose guard reads what plates say; needs the extra `plates`, 0.75 s per photo.",
     )
+
+
+class UnknownSettings(SettingsGroup):
+    """What makes a photo UNKNOWN."""
+
+    reaches: ClassVar[tuple[str, ...]] = ("evaluation_report", "batch_predictions")
+
+    unknown_threshold: float = Field(default=0.50, ge=0, le=1, description="Top-1 softmax below this is UNKNOWN.")
+    guard: Literal["on", "off"] = Field(default="on", description="Also send photos unlike the known ones to UNKNOWN.")
+
+    @property
+    def uses_guard(self) -> bool:
+        """Whether photos unlike the known ones of their class are UNKNOWN too."""
+        return self.guard == "on"
+
+
+class DecisionSettings(UnknownSettings):
+    """What makes a photo UNKNOWN or DARK."""
+
+    reaches: ClassVar[tuple[str, ...]] = ("batch_predictions",)
+
     dark_brightness: float = Field(default=30.0, ge=0, le=255, description="Mean luma (0 to 255) below this is DARK.")
 
-    url_column: str | None = Field(default=None, description="Header of the URL column where a person knows better.")
-    sheet: str | None = Field(default=None, description="Sheet to read where a person knows better.")
+
+class GateSettings(SettingsGroup):
+    """What a new model needs to come into use."""
+
+    reaches: ClassVar[tuple[str, ...]] = ("champion_model",)
+
+    champion_tolerance: float = Field(
+        default=0.01, ge=0, le=1, description="Macro recall a new model may lose against the champion and still win."
+    )
+    allow_dropped_classes: bool = Field(
+        default=False, description="Let a new model win although it no longer knows a class of the champion."
+    )
+
+
+class SheetSettings(SettingsGroup):
+    """What a person knows better about the spreadsheets, and how much of one is taken."""
+
+    reaches: ClassVar[tuple[str, ...]] = ("drop_rows",)
+
+    url_column: str | None = Field(
+        default=None, description="Header or letter of the URL column; found by its content where unset."
+    )
+    sheet: str | None = Field(
+        default=None,
+        description="The only sheet to read, even if hidden; all visible sheets that hold URLs where unset.",
+    )
     max_rows: int = Field(default=1_000_000, ge=1, description="Rows of one spreadsheet; further ones are refused.")
+
+
+class DownloadSettings(SettingsGroup):
+    """How photos are fetched."""
+
+    changes_no_result: ClassVar[str] = "What was fetched stays; `retry_failed` and `refresh` ask the servers again."
+
     download_threads: int = Field(default=16, ge=1, le=64, description="Downloads at a time, of all hosts together.")
-    download_per_host: int = Field(default=8, ge=1, le=64, description="Downloads at a time of one host.")
+    download_per_host: int = Field(default=8, ge=1, le=64, description="Downloads at a time from one host.")
     download_timeout: float = Field(default=20.0, gt=0, description="Seconds to connect, and between two reads.")
-    download_attempts: int = Field(default=3, ge=1, le=10, description="Tries a URL, the first included.")
+    download_attempts: int = Field(default=3, ge=1, le=10, description="Tries per URL, the first included.")
     download_max_bytes: int = Field(default=20_000_000, ge=1_000, description="A larger photo is refused.")
     allow_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Hosts that may resolve to private addresses (comma-separated)."
@@ -81,24 +169,71 @@ class Settings(BaseSettings):
         default=(), description="Private networks that may be reached (comma-separated CIDR)."
     )
 
-    min_cluster_size: int | None = Field(default=None, ge=2, description="Smallest cluster; unset: chosen by set size.")
-    dashboard_password: SecretStr | None = Field(default=None, description="Asked for by the dashboard where set.")
-    engine: Literal["local", "ray"] = Field(default="local", description="Where batches are computed.")
-
     @field_validator("allow_hosts", "allow_networks", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("data_dir")
-    @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().resolve()
+
+class ClusterSettings(SeedSettings):
+    """How UNKNOWN photos are clustered."""
+
+    reaches: ClassVar[tuple[str, ...]] = ("unknown_clusters",)
+
+    min_cluster_size: int | None = Field(default=None, ge=2, description="Smallest cluster; unset: chosen by set size.")
+
+
+class DashboardSettings(SettingsGroup):
+    """Who may see the dashboard."""
+
+    changes_no_result: ClassVar[str] = "The dashboard reads results and makes none."
+
+    dashboard_password: SecretStr | None = Field(default=None, description="Asked for by the dashboard where set.")
+
+
+GROUPS: tuple[type[SettingsGroup], ...] = (
+    PathSettings,
+    SplitSettings,
+    TrainingSettings,
+    UnknownSettings,
+    DecisionSettings,
+    GateSettings,
+    SheetSettings,
+    DownloadSettings,
+    ClusterSettings,
+    DashboardSettings,
+)
+
+
+class Settings(
+    PathSettings,
+    SplitSettings,
+    TrainingSettings,
+    DecisionSettings,
+    GateSettings,
+    SheetSettings,
+    DownloadSettings,
+    ClusterSettings,
+    DashboardSettings,
+    BaseSettings,
+):
+    """Every setting; the environment variable is the upper-case name after `METER_`."""
+
+    model_config = SettingsConfigDict(env_prefix="METER_", extra="ignore", frozen=True, env_file_encoding="utf-8")
 
     def digest(self, *names: str) -> str:
         """Return 8 hex digits that change when one of the named settings does."""
         values = {name: getattr(self, name) for name in sorted(names)}
         return hashlib.sha256(json.dumps(values, default=str).encode()).hexdigest()[:8]
+
+
+def settings_behind(asset: str) -> tuple[str, ...]:
+    """Return the names of the settings that an asset's result follows from, sorted; none where it follows from none."""
+    return tuple(sorted({name for group in _groups_of(asset) for name in group.model_fields}))
+
+
+def _groups_of(asset: str) -> Iterator[type[SettingsGroup]]:
+    return (group for group in GROUPS if asset in group.reaches)
 
 
 def load_settings(**overrides: Any) -> Settings:

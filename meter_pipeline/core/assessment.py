@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.special import softmax
 
 from meter_pipeline.core.champion import Contender, Verdict, judge
-from meter_pipeline.core.decision import DecisionRules, decide
+from meter_pipeline.core.decision import decide
 from meter_pipeline.core.evaluation import Evaluation, audit_frame, evaluate
 from meter_pipeline.core.evaluation_page import write_evaluation
 from meter_pipeline.core.feature_table import features_of, update_features
@@ -21,6 +21,7 @@ from meter_pipeline.core.model_store import MeterModel, champion_version, load_h
 from meter_pipeline.core.scores import normalised
 from meter_pipeline.core.tables import DATASET_SPLIT, EVALUATION_AUDIT, KNOWN_EMBEDDINGS, LABELLED_FEATURES
 from meter_pipeline.core.unknown_curves import UnknownCurve, unknown_curve
+from meter_pipeline.settings import DecisionSettings
 
 _logger = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class Assessment:
     unknown_curves: dict[str, UnknownCurve]
 
 
-def assess(layout: Layout, version: str, rules: DecisionRules) -> Assessment:
+def assess(layout: Layout, version: str, rules: DecisionSettings) -> Assessment:
     """Put a model to the test photos, write its report, and keep its audit rows in the lake."""
     model, split = load_model(layout, version), layout.lake.frame(DATASET_SPLIT)
     probabilities, labels, decisions, audit = _ask(layout, model, split, rules)
@@ -73,7 +74,7 @@ def hidden_class_curves(held_out: pd.DataFrame) -> dict[str, UnknownCurve]:
 
 
 def challenge(
-    layout: Layout, version: str, rules: DecisionRules, *, tolerance: float, allow_dropped_classes: bool = False
+    layout: Layout, version: str, rules: DecisionSettings, *, tolerance: float, allow_dropped_classes: bool = False
 ) -> Verdict:
     """Let a model challenge the champion on today's test photos, and put it in use if it is no worse.
 
@@ -117,14 +118,14 @@ def embed_known(layout: Layout) -> int:
     return computed
 
 
-def _contender(layout: Layout, version: str, split: pd.DataFrame, rules: DecisionRules) -> Contender:
+def _contender(layout: Layout, version: str, split: pd.DataFrame, rules: DecisionSettings) -> Contender:
     model = load_model(layout, version)
     *_, audit = _ask(layout, model, split, rules)
     return Contender(version, tuple(model.classes), audit, frozenset(model.card.trained_on))
 
 
 def _ask(
-    layout: Layout, model: MeterModel, split: pd.DataFrame, rules: DecisionRules
+    layout: Layout, model: MeterModel, split: pd.DataFrame, rules: DecisionSettings
 ) -> tuple[np.ndarray, list[str], pd.DataFrame, pd.DataFrame]:
     """Return softmax (photos x classes), true classes, decisions and audit rows of the test photos.
 

@@ -17,8 +17,8 @@ from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
 from meter_pipeline.core.clustering import SMALLEST_REDUCED_SET, different_photos
-from meter_pipeline.core.compute import in_parallel
 from meter_pipeline.core.files import write_bytes
+from meter_pipeline.core.parallel import in_parallel
 from meter_pipeline.core.photos import PhotoError, open_photo
 from meter_pipeline.core.reduction import reduce_umap
 
@@ -104,7 +104,7 @@ def write_map_page(path: Path, points: Sequence[MapPoint]) -> bool:
     template = Path(__file__).parent / "templates" / "map.html"
     digest = hashlib.sha256(json.dumps([template.read_text(encoding="utf-8"), len(points), rows, names]).encode())
     mark = f'content="{digest.hexdigest()}"'
-    if path.is_file() and mark in path.open(encoding="utf-8").read(1000):
+    if path.is_file() and _begins_with(path, mark):
         return False
     with_picture = _evenly(len(shown), MOST_THUMBNAILS)
     photos = [shown[place].photo for place in with_picture]
@@ -133,6 +133,11 @@ def _beside(unit: np.ndarray, fitted: np.ndarray, places: np.ndarray) -> np.ndar
         nearest = np.argpartition(similarity, -3, axis=1)[:, -3:]
         found[start : start + _BLOCK_ROWS] = places[nearest].mean(axis=1)
     return found
+
+
+def _begins_with(path: Path, mark: str) -> bool:
+    with path.open(encoding="utf-8") as handle:
+        return mark in handle.read(1000)
 
 
 def _evenly(count: int, most: int) -> list[int]:

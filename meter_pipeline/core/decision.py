@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,7 @@ from meter_pipeline.core.model_store import MeterModel
 from meter_pipeline.core.quality import is_dark
 from meter_pipeline.core.scores import FAMILIAR_COLOURS, FAMILIAR_PRINT, Seen, nearest_known, normalised
 from meter_pipeline.core.tables import DECISION_COLUMNS
-from meter_pipeline.settings import Settings
+from meter_pipeline.settings import DecisionSettings
 
 UNKNOWN, DARK, ERROR = "UNKNOWN", "DARK", "ERROR"
 CONFIDENCE_DECIMALS = 6
@@ -24,28 +23,8 @@ SIGNS, LOOKS = {FAMILIAR_COLOURS: "colours", FAMILIAR_PRINT: "print"}, "looks as
 """In what a photo is unlike the known ones, by the score that says so; of several alike the last, the most telling."""
 
 
-@dataclass(frozen=True)
-class DecisionRules:
-    """What makes a photo UNKNOWN or DARK.
-
-    Attributes:
-        unknown_threshold: top-1 softmax below this is UNKNOWN, 0 to 1.
-        guard: whether photos unlike the known ones of their class are UNKNOWN too.
-        dark_brightness: mean luma below this is DARK, 0 to 255.
-    """
-
-    unknown_threshold: float = 0.50
-    guard: bool = True
-    dark_brightness: float = 30.0
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> DecisionRules:
-        """Take the rules from the settings."""
-        return cls(settings.unknown_threshold, settings.guard == "on", settings.dark_brightness)
-
-
 def decide(
-    model: MeterModel, features: Features, rules: DecisionRules, brightness: Mapping[str, float] | None = None
+    model: MeterModel, features: Features, rules: DecisionSettings, brightness: Mapping[str, float] | None = None
 ) -> pd.DataFrame:
     """Decide on photos whose features are there; the network is not needed.
 
@@ -87,11 +66,11 @@ def decide(
         row["nearest_known"] = model.reference.image_ids[nearest[i]] if nearest[i] >= 0 else None
         row["nearest_known_class"] = model.classes[known.labels[nearest[i]]] if nearest[i] >= 0 else None
         luma = (brightness or {}).get(image_id)
-        threshold = guard.threshold_of(str(row["top1_class"])) if rules.guard else None
+        threshold = guard.threshold_of(str(row["top1_class"])) if rules.uses_guard else None
         sign = SIGNS.get(guard.terms[furthest[i]].score, LOOKS)
         row["final_prediction"], row["rule"], row["reason"] = _judge(row, rules, threshold, luma, sign)
         chance, is_sure = float(calibrated[i]), guard.is_sure(str(row["top1_class"]), score)
-        if rules.guard and row["rule"] == "accepted" and not is_sure:
+        if rules.uses_guard and row["rule"] == "accepted" and not is_sure:
             row["reason"] = f"{row['reason']} Not quite like the known ones, so {MOST_WHEN_NOT_SURE:.0%} sure at most."
             chance = min(chance, MOST_WHEN_NOT_SURE)
         row["calibrated_confidence"] = round(chance, CONFIDENCE_DECIMALS)
@@ -100,7 +79,7 @@ def decide(
 
 
 def _judge(
-    row: Mapping[str, object], rules: DecisionRules, threshold: float | None, luma: float | None, sign: str
+    row: Mapping[str, object], rules: DecisionSettings, threshold: float | None, luma: float | None, sign: str
 ) -> tuple[str, str, str]:
     name, confidence, score = str(row["top1_class"]), float(str(row["top1_confidence"])), float(str(row["guard_score"]))
     if luma is not None and is_dark(luma, rules.dark_brightness):

@@ -28,7 +28,7 @@ from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.outcomes import Outcome
 from meter_pipeline.core.photos import PhotoError
 from meter_pipeline.core.tables import DROP_ROWS, URL_IMAGES
-from meter_pipeline.settings import Settings
+from meter_pipeline.settings import DownloadSettings
 
 FLUSH_INTERVAL_S = 1.0
 FLUSH_ROWS = 64
@@ -60,7 +60,7 @@ class DownloadLimits:
     per_host: int = 8
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> DownloadLimits:
+    def from_settings(cls, settings: DownloadSettings) -> DownloadLimits:
         """Take the limits from the settings.
 
         Raises:

@@ -19,15 +19,16 @@ import pyarrow.compute as pc
 from meter_pipeline.core.drop_folder import DropFile, listing
 from meter_pipeline.core.files import safe_name
 from meter_pipeline.core.layout import Layout
-from meter_pipeline.core.spreadsheets import READER_VERSION, SheetChoice, Spreadsheet, read_spreadsheet
+from meter_pipeline.core.spreadsheets import READER_VERSION, Spreadsheet, read_spreadsheet
 from meter_pipeline.core.tables import DROP_ROWS, DROPS
 from meter_pipeline.errors import SpreadsheetError
+from meter_pipeline.settings import SheetSettings
 
 READ, REFUSED = "read", "refused"
 _logger = logging.getLogger(__name__)
 
 
-def take_in_drops(layout: Layout, choice: SheetChoice | None = None) -> pd.DataFrame:
+def take_in_drops(layout: Layout, choice: SheetSettings | None = None) -> pd.DataFrame:
     """Read the files that are new or changed, write `drops` and `drop_rows`, and return `drops`.
 
     Args:
@@ -38,7 +39,7 @@ def take_in_drops(layout: Layout, choice: SheetChoice | None = None) -> pd.DataF
         StorageError: the folder or the tables cannot be used.
     """
     drops, rows = register_drops(
-        layout.drops, layout.lake.frame(DROPS), layout.lake.read(DROP_ROWS), choice or SheetChoice()
+        layout.drops, layout.lake.frame(DROPS), layout.lake.read(DROP_ROWS), choice or SheetSettings()
     )
     # Rows first: a run killed between the two reads the files again and comes to the same rows.
     if layout.lake.exists(DROP_ROWS) is False or not rows.equals(layout.lake.read(DROP_ROWS)):
@@ -48,7 +49,7 @@ def take_in_drops(layout: Layout, choice: SheetChoice | None = None) -> pd.DataF
 
 
 def register_drops(
-    folder: Path, drops: pd.DataFrame, rows: pa.Table, choice: SheetChoice
+    folder: Path, drops: pd.DataFrame, rows: pa.Table, choice: SheetSettings
 ) -> tuple[pd.DataFrame, pa.Table]:
     """Bring the tables up to date with the folder.
 
@@ -122,7 +123,7 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-def _read_as(choice: SheetChoice) -> str:
+def _read_as(choice: SheetSettings) -> str:
     """What else the rows depend on: the reader, and what the settings say of sheet and column."""
     return json.dumps([READER_VERSION, choice.url_column, choice.sheet, choice.max_rows], ensure_ascii=False)
 

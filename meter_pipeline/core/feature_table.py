@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from meter_pipeline.core.colours import COLOURS
+from meter_pipeline.core.compute import one_thread_each
 from meter_pipeline.core.features import Features, extract_features
 from meter_pipeline.core.lake import Lake, vector_column, vectors
 from meter_pipeline.core.model_store import MeterModel
@@ -42,12 +43,13 @@ def update_features(
     have = set(lake.read(spec, ["image_id"], where=pc.field("model_version") == model.version)["image_id"].to_pylist())
     missing = [(image_id, path) for image_id, path in photos if image_id not in have]
     done, reported = 0, time.monotonic()
-    for batch in extract_features(model, missing, plates=plates):
-        lake.append(spec, _as_rows(spec, model, batch))
-        done += len(batch.image_ids) + len(batch.failures)
-        if time.monotonic() - reported > PROGRESS_INTERVAL_S:
-            reported = time.monotonic()
-            _logger.info("%d of %d photos through the network", done, len(missing))
+    with one_thread_each():
+        for batch in extract_features(model, missing, plates=plates):
+            lake.append(spec, _as_rows(spec, model, batch))
+            done += len(batch.image_ids) + len(batch.failures)
+            if time.monotonic() - reported > PROGRESS_INTERVAL_S:
+                reported = time.monotonic()
+                _logger.info("%d of %d photos through the network", done, len(missing))
     return len(missing)
 
 

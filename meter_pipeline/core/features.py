@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 
 from meter_pipeline.core.colours import COLOURS, photo_colours
-from meter_pipeline.core.compute import in_parallel
 from meter_pipeline.core.model_store import MeterModel
+from meter_pipeline.core.parallel import in_parallel
 from meter_pipeline.core.photos import PhotoError
 from meter_pipeline.core.plate_reading import nothing_read, plate_codes, reader_id, require_plate_reader
 
@@ -59,7 +59,7 @@ class Features:
 def extract_features(
     model: MeterModel, photos: Sequence[tuple[str, Path | bytes]], *, plates: Path | None = None
 ) -> Iterator[Features]:
-    """Put photos through the network.
+    """Put photos through the network; iterate inside `compute.one_thread_each`, as threads of ours share the work.
 
     Args:
         model: the model.

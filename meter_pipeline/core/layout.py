@@ -49,6 +49,11 @@ class Layout:
         return self.models / "champion.json"
 
     @property
+    def challenger(self) -> Path:
+        """Which model the last training that ended came to: the one that is judged."""
+        return self.models / "challenger.json"
+
+    @property
     def lake(self) -> Lake:
         """The Parquet tables."""
         return Lake(self.root / "lake")

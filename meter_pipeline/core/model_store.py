@@ -299,6 +299,26 @@ def champion_version(layout: Layout) -> str | None:
     return read_json(layout.champion)["version"] if layout.champion.exists() else None
 
 
+def challenger_version(layout: Layout) -> str:
+    """Return the version that the last training that ended came to; not always the highest.
+
+    Raises:
+        WeightsError: no training has ended in this data directory since challengers are named.
+    """
+    if not layout.challenger.exists():
+        raise WeightsError(
+            "No training has named its model yet.",
+            where=layout.challenger,
+            fix="Train: meter train. What was trained on before is not trained again.",
+        )
+    return str(read_json(layout.challenger)["version"])
+
+
+def set_challenger(layout: Layout, version: str) -> None:
+    """Name the model that a training has come to, be it a new one or one that was there."""
+    write_json(layout.challenger, {"version": version})
+
+
 def set_champion(layout: Layout, version: str, *, reason: str) -> None:
     """Put a model into use."""
     write_json(

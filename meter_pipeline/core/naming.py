@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from meter_pipeline.core.decision import UNKNOWN, DecisionRules, decide
+from meter_pipeline.core.decision import UNKNOWN, decide
 from meter_pipeline.core.feature_table import features_of, update_features
 from meter_pipeline.core.lake import vector_column
 from meter_pipeline.core.layout import Layout
@@ -21,6 +21,7 @@ from meter_pipeline.core.tables import (
     UNKNOWN_METADATA,
     URL_IMAGES,
 )
+from meter_pipeline.settings import DecisionSettings
 
 MOST_WITH_VIEWS = 40_000
 """UNKNOWN photos up to which their single views are kept for the clusters; of more they would fill the memory."""
@@ -37,7 +38,7 @@ def compute_features(layout: Layout) -> int:
     return update_features(layout.lake, IMAGE_FEATURES, model, photos, plates=layout.plates)
 
 
-def name_rows(layout: Layout, rules: DecisionRules) -> pd.DataFrame:
+def name_rows(layout: Layout, rules: DecisionSettings) -> pd.DataFrame:
     """Decide on every photo from its stored features, write a prediction for every drop row, and return them."""
     lake, model = layout.lake, load_model(layout)
     url_images = lake.frame(URL_IMAGES)

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from meter_pipeline.core.decision import ERROR, DecisionRules, decide
+from meter_pipeline.core.compute import one_thread_each
+from meter_pipeline.core.decision import ERROR, decide
 from meter_pipeline.core.features import Features, extract_features
 from meter_pipeline.core.image_store import image_id_of
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.model_store import MeterModel, load_model
 from meter_pipeline.core.photos import PhotoError, open_photo
 from meter_pipeline.core.quality import measure
-from meter_pipeline.settings import Settings
+from meter_pipeline.settings import DecisionSettings, Settings
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,11 @@ def predict_photos(layout: Layout, images: Sequence[Path], settings: Settings) -
         NoChampionError: no model is in use yet.
         WeightsError: the model's files do not fit together.
     """
-    model, rules = load_model(layout), DecisionRules.from_settings(settings)
+    model, rules = load_model(layout), DecisionSettings.from_settings(settings)
     return [_predict_file(path, model, rules) for path in images]
 
 
-def _predict_file(path: Path, model: MeterModel, rules: DecisionRules) -> Prediction:
+def _predict_file(path: Path, model: MeterModel, rules: DecisionSettings) -> Prediction:
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -70,7 +71,7 @@ def _predict_file(path: Path, model: MeterModel, rules: DecisionRules) -> Predic
 
 
 def predict_content(
-    content: bytes, name: str, model: MeterModel, rules: DecisionRules
+    content: bytes, name: str, model: MeterModel, rules: DecisionSettings
 ) -> tuple[Prediction, Features | None]:
     """Name one photo from its bytes.
 
@@ -88,7 +89,8 @@ def predict_content(
     except PhotoError as error:
         return _error(name, error.what), None
     image_id = image_id_of(content)
-    (batch,) = extract_features(model, [(image_id, content)])
+    with one_thread_each():
+        (batch,) = extract_features(model, [(image_id, content)])
     if batch.failures:
         return _error(name, batch.failures[image_id]), None
     row = decide(model, batch, rules, {image_id: quality.brightness}).to_dict("records")[0]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from meter_pipeline.core.compute import in_parallel
 from meter_pipeline.core.near_duplicates import group_photos, perceptual_hash
+from meter_pipeline.core.parallel import in_parallel
 from meter_pipeline.core.photos import PhotoError, open_photo
 
 SCOPE = "UNKNOWN"

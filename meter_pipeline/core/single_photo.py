@@ -75,10 +75,10 @@ def ask(layout: Layout, model: MeterModel, content: bytes, name: str, settings: 
         name: the file's name or its URL.
         settings: thresholds, and the largest photo that is taken.
     """
-    from meter_pipeline.core.decision import DecisionRules
     from meter_pipeline.core.predict import predict_content
+    from meter_pipeline.settings import DecisionSettings
 
-    prediction, features = predict_content(content, name, model, DecisionRules.from_settings(settings))
+    prediction, features = predict_content(content, name, model, DecisionSettings.from_settings(settings))
     if features is None:
         return Answer(prediction)
     nearest = _nearest(layout, model, features.pretrained_embedding)

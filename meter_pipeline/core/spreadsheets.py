@@ -18,7 +18,7 @@ from meter_pipeline.core.error_cells import is_error
 from meter_pipeline.core.sheet_files import Sheet, read_sheets
 from meter_pipeline.core.urls import looks_like_schemeless_url, looks_like_url, urls_in
 from meter_pipeline.errors import SpreadsheetError
-from meter_pipeline.settings import Settings
+from meter_pipeline.settings import SheetSettings
 
 READER_VERSION = "2"
 """Part of what a file was read with: a new number reads every file that is still there again."""
@@ -32,26 +32,6 @@ _NO_WORD = re.compile(r"[\d\s.,:;/+%()\-]*")
 """A blank cell, a number, a date, a telephone number."""
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class SheetChoice:
-    """What a person knows better about the spreadsheets, and how much of one is taken.
-
-    Attributes:
-        url_column: header of the URL column, or its letter; found by content where None.
-        sheet: the only sheet to read, also where it is hidden; all visible ones that hold URLs where None.
-        max_rows: rows of one file that are taken; further ones are refused.
-    """
-
-    url_column: str | None = None
-    sheet: str | None = None
-    max_rows: int = 1_000_000
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> SheetChoice:
-        """Take the settings of the same names."""
-        return cls(settings.url_column, settings.sheet, settings.max_rows)
 
 
 @dataclass(frozen=True)
@@ -110,19 +90,19 @@ class _Table:
     url_columns: list[int]
 
 
-def read_spreadsheet(path: Path, choice: SheetChoice | None = None, *, content: bytes | None = None) -> Spreadsheet:
+def read_spreadsheet(path: Path, choice: SheetSettings | None = None, *, content: bytes | None = None) -> Spreadsheet:
     """Read the rows of a spreadsheet file.
 
     Args:
         path: xlsx, xlsm, xlsb, xls, ods, csv or tsv.
-        choice: what a person knows better.
+        choice: sheet and column, where a person knows better, and how many rows are taken.
         content: the file's bytes, where they were read already.
 
     Raises:
         SpreadsheetError: the file cannot be read, or holds no URL anywhere.
         OSError: the file cannot be read now.
     """
-    choice = choice or SheetChoice()
+    choice = choice or SheetSettings()
     sheets = read_sheets(path, content)
     chosen = _chosen(path, sheets, choice.sheet)
     result = Spreadsheet([])

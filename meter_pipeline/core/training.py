@@ -19,7 +19,7 @@ from meter_pipeline.core.augmentation import AUGMENTATION_ID
 from meter_pipeline.core.backbones import Backbone, load_backbone
 from meter_pipeline.core.calibration import fit_temperature
 from meter_pipeline.core.colours import photo_colours
-from meter_pipeline.core.compute import in_parallel, pick_device, set_training_threads
+from meter_pipeline.core.compute import one_thread_each, pick_device, training_threads
 from meter_pipeline.core.cross_fitting import FoldAnswers, cross_fit, make_folds
 from meter_pipeline.core.guard_fitting import OWN, FittedGuard, fit_guard, held_out_rows, no_held_out_rows
 from meter_pipeline.core.layout import Layout
@@ -32,14 +32,16 @@ from meter_pipeline.core.model_store import (
     load_card,
     next_version,
     save_model,
+    set_challenger,
 )
+from meter_pipeline.core.parallel import in_parallel
 from meter_pipeline.core.plate_reading import kept_codes, nothing_read, plate_codes, reader_id, require_plate_reader
 from meter_pipeline.core.preprocess import Preprocess
 from meter_pipeline.core.scores import FAMILIAR_PRINT, Known, Seen, normalised
 from meter_pipeline.core.split import data_set_problems
 from meter_pipeline.core.trunk_cache import PHOTOS_AHEAD, PROGRESS_INTERVAL_S, TrunkCache
 from meter_pipeline.core.two_phase import EpochRecord, Schedule, TrainingPhotos, TwoPhaseTraining, block_outputs
-from meter_pipeline.settings import Settings
+from meter_pipeline.settings import TrainingSettings
 
 _logger = logging.getLogger(__name__)
 
@@ -49,28 +51,6 @@ FEWEST_FOR_TEMPERATURE = 40
 MOST_TO_LOCATE_BY = 1000
 """Train photos, evenly taken, that the direction to find meters by is learned from."""
 LIBRARIES = ("torch", "torchvision", "timm", "pillow", "numpy")
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """The settings that a model follows from, beside the photos."""
-
-    backbone: str
-    weights: str
-    epochs_head: int
-    epochs_tune: int
-    patience: int
-    train_views: int
-    batch_size: int
-    seed: int
-    guard_folds: int
-    guard_known_flagged: float
-    read_plates: bool
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> TrainingConfig:
-        """Take the settings of the same names."""
-        return cls(**{name: getattr(settings, name) for name in cls.__dataclass_fields__})
 
 
 @dataclass(frozen=True)
@@ -85,11 +65,11 @@ class _Photos:
 def train_model(
     split: pd.DataFrame,
     layout: Layout,
-    config: TrainingConfig,
+    config: TrainingSettings,
     *,
     on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> ModelCard:
-    """Train a model on a split and store it; the same photos and config are not trained again.
+    """Train a model on a split, store it and name it the challenger; the same photos and config are not trained again.
 
     Args:
         split: rows of `dataset_split`.
@@ -110,7 +90,7 @@ def train_model(
     preprocess = Preprocess(backbone.mean, backbone.std)
     used = split[split["split"].isin(["train", "val"])].sort_values("image_id")
     data_version = content_id(used[["image_id", "label", "split", "group_id"]].to_numpy().tolist())
-    settings = {key: value for key, value in asdict(config).items() if key != "weights"}
+    settings = {key: value for key, value in config.model_dump().items() if key != "weights"}
     content = content_id(
         *(data_version, settings, backbone.weights_id, preprocess.preprocess_id, AUGMENTATION_ID, TRAINING_VERSION),
         *([reader_id()] if config.read_plates else []),
@@ -118,9 +98,11 @@ def train_model(
     version = next_version(layout, content)
     if version in list_models(layout):
         _logger.info("Model %s was trained on these photos with these settings; nothing to do.", version)
+        set_challenger(layout, version)
         return load_card(layout, version)
     trainer = _Trainer(split, layout, config, backbone, preprocess, layout.models / f".training-{content}", on_epoch)
     card = trainer.run(version, data_version)
+    set_challenger(layout, version)
     shutil.rmtree(trainer.checkpoints, ignore_errors=True)
     _logger.info("Model %s: %s", version, {name: round(value, 4) for name, value in card.metrics.items()})
     return card
@@ -133,7 +115,7 @@ class _Trainer:
         self,
         split: pd.DataFrame,
         layout: Layout,
-        config: TrainingConfig,
+        config: TrainingSettings,
         backbone: Backbone,
         preprocess: Preprocess,
         checkpoints: Path,
@@ -161,9 +143,13 @@ class _Trainer:
             *(len(self.train.image_ids), len(self.classes), len(self.val.image_ids), self.cache.device),
         )
         self.backbone.last_block.eval().requires_grad_(False).to(self.cache.device)
-        train = self._training_photos(self.train, self.samples)
-        val = self._training_photos(self.val, self.views) if self.val.image_ids else None
-        set_training_threads()  # reading the photos has left torch with one
+        with one_thread_each():
+            train = self._training_photos(self.train, self.samples)
+            val = self._training_photos(self.val, self.views) if self.val.image_ids else None
+        with training_threads():
+            return self._train(version, data_version, train, val)
+
+    def _train(self, version: str, data_version: str, train: TrainingPhotos, val: TrainingPhotos | None) -> ModelCard:
         training = TwoPhaseTraining(
             train,
             val,
@@ -315,7 +301,7 @@ class _Trainer:
             "dimensions": self.backbone.dimensions,
             "preprocess": asdict(self.preprocess),
             "preprocess_id": self.preprocess.preprocess_id,
-            "config": asdict(self.config),
+            "config": self.config.model_dump(),
             "counts": {str(name): int(count) for name, count in self.split["split"].value_counts().items()},
             "trained_on": sorted([*self.train.image_ids, *self.val.image_ids]),
             "libraries": {name: library_version(name) for name in LIBRARIES},

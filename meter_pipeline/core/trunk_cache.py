@@ -15,9 +15,10 @@ from PIL import Image
 
 from meter_pipeline.core.augmentation import AUGMENTATION_ID, at_working_size, augmented
 from meter_pipeline.core.backbones import Backbone
-from meter_pipeline.core.compute import in_parallel
+from meter_pipeline.core.compute import one_thread_each
 from meter_pipeline.core.files import replacing
 from meter_pipeline.core.locating import Place
+from meter_pipeline.core.parallel import in_parallel
 from meter_pipeline.core.preprocess import LOCATED, Preprocess
 
 _logger = logging.getLogger(__name__)
@@ -123,10 +124,11 @@ class TrunkCache:
             with replacing(file(photo[0], samples)) as temporary, temporary.open("wb") as handle:
                 np.save(handle, maps)
 
-        for done, _ in enumerate(in_parallel(compute, missing, ahead=PHOTOS_AHEAD), start=1):
-            if time.monotonic() - reported > PROGRESS_INTERVAL_S:
-                reported = time.monotonic()
-                _logger.info("Frozen trunk%s: %d of %d photos", of_what, done, len(missing))
+        with one_thread_each():
+            for done, _ in enumerate(in_parallel(compute, missing, ahead=PHOTOS_AHEAD), start=1):
+                if time.monotonic() - reported > PROGRESS_INTERVAL_S:
+                    reported = time.monotonic()
+                    _logger.info("Frozen trunk%s: %d of %d photos", of_what, done, len(missing))
 
     def _framed_file(self, image_id: str, samples: int) -> Path:
         key = f"{self.backbone.name}-{self.backbone.weights_id}-{self.preprocess.framed_id}"

@@ -16,12 +16,12 @@ from meter_pipeline.dashboard.context import Now
 from meter_pipeline.dashboard.pictures import card, show_thumbnail
 from meter_pipeline.dashboard.text import DECIDED_BY, MEASURES, percent, plain
 from meter_pipeline.errors import MeterError
+from meter_pipeline.settings import DecisionSettings
 
 if TYPE_CHECKING:
     from meter_pipeline.core.model_store import MeterModel
 
 FILE, CAMERA, URL = "File", "Camera", "URL"
-THRESHOLDS = ("unknown_threshold", "guard", "dark_brightness")
 MEGABYTE = 1_000_000
 
 
@@ -45,7 +45,7 @@ def show(now: Now) -> None:
     except PhotoError as error:
         st.error(plain(f"{name}: {error.reason}"))
         return
-    key = (image_id_of(content), version, now.settings.digest(*THRESHOLDS))
+    key = (image_id_of(content), version, now.settings.digest(*DecisionSettings.model_fields))
     with st.spinner("Asking the model; the first photo takes longer, as the model is loaded."):
         answer = _answer(now, content, name, key)
     _show_answer(now, content, answer, key)

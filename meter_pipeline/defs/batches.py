@@ -8,6 +8,8 @@ from meter_pipeline.defs.model import champion_model
 from meter_pipeline.defs.observations import excel_drops
 from meter_pipeline.defs.presentation import check_result, column_schema, counts_table, frame_table, table_result
 from meter_pipeline.defs.resources import Pipeline
+from meter_pipeline.defs.run_config import overrides_of
+from meter_pipeline.settings import DecisionSettings, DownloadSettings, SheetSettings
 
 GROUP = "batches"
 CHAIN = (
@@ -18,30 +20,19 @@ CHAIN = (
 IN_THE_BATCH = with_the_batch(CHAIN, not_waiting_for=TRAINING_GROUPS)
 
 
-class DropConfig(dg.Config):
+class DropConfig(overrides_of(SheetSettings)):  # type: ignore[misc]
     """Overrides of the settings for this run."""
 
-    url_column: str | None = None
-    sheet: str | None = None
-    max_rows: int | None = None
 
-
-class DownloadConfig(dg.Config):
+class DownloadConfig(overrides_of(DownloadSettings)):  # type: ignore[misc]
     """Overrides of the settings for this run, and whether to fetch again what failed or may have changed."""
 
     retry_failed: bool = False
     refresh: bool = False
-    download_threads: int | None = None
-    download_per_host: int | None = None
-    download_attempts: int | None = None
 
 
-class DecisionConfig(dg.Config):
+class DecisionConfig(overrides_of(DecisionSettings)):  # type: ignore[misc]
     """Overrides of the settings for this run."""
-
-    unknown_threshold: float | None = None
-    guard: str | None = None
-    dark_brightness: float | None = None
 
 
 @dg.asset(
@@ -56,11 +47,10 @@ class DecisionConfig(dg.Config):
 def drop_rows(config: DropConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """A row a URL of every spreadsheet ever dropped, refused rows with the reason."""
     from meter_pipeline.core.drops import take_in_drops
-    from meter_pipeline.core.spreadsheets import SheetChoice
 
     settings = pipeline.settings(config)
     with pipeline.working("batches") as layout:
-        drops = take_in_drops(layout, SheetChoice.from_settings(settings))
+        drops = take_in_drops(layout, SheetSettings.from_settings(settings))
         return table_result(
             layout.lake, DROP_ROWS, metadata={"drops": frame_table(drops[["drop", "status", "rows", "reason"]])}
         )
@@ -124,10 +114,9 @@ def image_features(pipeline: Pipeline) -> dg.MaterializeResult:
 )
 def batch_predictions(config: DecisionConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """A row a drop row: top 3, final label, and which rule decided. A changed threshold reruns only this."""
-    from meter_pipeline.core.decision import DecisionRules
     from meter_pipeline.core.naming import name_rows
 
-    rules = DecisionRules.from_settings(pipeline.settings(config))
+    rules = DecisionSettings.from_settings(pipeline.settings(config))
     with pipeline.working("batches") as layout:
         predictions = name_rows(layout, rules)
         return table_result(

@@ -6,16 +6,14 @@ from meter_pipeline.core.tables import DATASET_SPLIT, IMAGE_INVENTORY
 from meter_pipeline.defs.observations import labelled_images
 from meter_pipeline.defs.presentation import check_result, column_schema, frame_table, table_result
 from meter_pipeline.defs.resources import Pipeline
+from meter_pipeline.defs.run_config import overrides_of
+from meter_pipeline.settings import SplitSettings
 
 GROUP = "dataset"
 
 
-class SplitConfig(dg.Config):
+class SplitConfig(overrides_of(SplitSettings)):  # type: ignore[misc]
     """Overrides of the settings for this run."""
-
-    split_test_from: int | None = None
-    split_val_from: int | None = None
-    seed: int | None = None
 
 
 @dg.asset(

@@ -7,16 +7,16 @@ from meter_pipeline.defs.automation import TRAINING_GROUPS, when_inputs_change
 from meter_pipeline.defs.batches import IN_THE_BATCH, batch_predictions, image_features
 from meter_pipeline.defs.presentation import check_result, column_schema, frame_table, table_result
 from meter_pipeline.defs.resources import Pipeline
+from meter_pipeline.defs.run_config import overrides_of
+from meter_pipeline.settings import ClusterSettings
 
 GROUP = "discovery"
 AFTER_THE_BATCH = when_inputs_change(not_waiting_for=TRAINING_GROUPS)
 
 
-class ClusterConfig(dg.Config):
+class ClusterConfig(overrides_of(ClusterSettings)):  # type: ignore[misc]
     """Overrides of the settings for this run, and whether to cluster as if no photo had a cluster yet."""
 
-    min_cluster_size: int | None = None
-    seed: int | None = None
     anew: bool = False
 
 

@@ -6,43 +6,34 @@ from meter_pipeline.core.tables import DATASET_SPLIT, EVALUATION_AUDIT, KNOWN_EM
 from meter_pipeline.defs.dataset import dataset_split
 from meter_pipeline.defs.presentation import check_result, column_schema, frame_table, inline_png, table_result
 from meter_pipeline.defs.resources import Pipeline
+from meter_pipeline.defs.run_config import overrides_of
 from meter_pipeline.errors import MeterError
+from meter_pipeline.settings import DecisionSettings, GateSettings, TrainingSettings, UnknownSettings
 
 GROUP = "model"
 
 
-class TrainConfig(dg.Config):
+class TrainConfig(overrides_of(TrainingSettings)):  # type: ignore[misc]
     """Overrides of the settings for this run."""
 
-    backbone: str | None = None
-    weights: str | None = None
-    epochs_head: int | None = None
-    epochs_tune: int | None = None
-    seed: int | None = None
 
-
-class EvaluationConfig(dg.Config):
+class EvaluationConfig(overrides_of(UnknownSettings)):  # type: ignore[misc]
     """Overrides of the settings for this run."""
 
-    unknown_threshold: float | None = None
 
-
-class GateConfig(dg.Config):
+class GateConfig(overrides_of(GateSettings)):  # type: ignore[misc]
     """Overrides of the settings for this run."""
-
-    champion_tolerance: float | None = None
-    allow_dropped_classes: bool | None = None
 
 
 @dg.asset(group_name=GROUP, deps=[dataset_split], code_version="2", pool="training", kinds={"pytorch"})
 def trained_model(config: TrainConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """Weights and their card: head first, then the last block. The same photos and settings are not trained again."""
     from meter_pipeline.core.evaluation_plots import history_png
-    from meter_pipeline.core.training import TrainingConfig, train_model
+    from meter_pipeline.core.training import train_model
 
     settings = pipeline.settings(config)
     with pipeline.working("training") as layout:
-        card = train_model(layout.lake.frame(DATASET_SPLIT), layout, TrainingConfig.from_settings(settings))
+        card = train_model(layout.lake.frame(DATASET_SPLIT), layout, TrainingSettings.from_settings(settings))
         return dg.MaterializeResult(
             metadata={
                 "version": card.version,
@@ -70,13 +61,12 @@ def evaluation_report(config: EvaluationConfig, pipeline: Pipeline) -> dg.Materi
     """Accuracy, per-class report, confusion matrix, calibration, UNKNOWN curves, and one audit row a test photo."""
     from meter_pipeline.core import evaluation_plots as plots
     from meter_pipeline.core.assessment import assess
-    from meter_pipeline.core.decision import DecisionRules
-    from meter_pipeline.core.model_store import list_models
+    from meter_pipeline.core.model_store import challenger_version
     from meter_pipeline.core.unknown_curves import curve_table
 
-    rules = DecisionRules.from_settings(pipeline.settings(config))
+    rules = DecisionSettings.from_settings(pipeline.settings(config))
     with pipeline.working("training") as layout:
-        found = assess(layout, list_models(layout)[-1], rules)
+        found = assess(layout, challenger_version(layout), rules)
         evaluation, unknown = found.evaluation, {}
         if found.unknown_curves:
             unknown = {
@@ -103,15 +93,14 @@ def evaluation_report(config: EvaluationConfig, pipeline: Pipeline) -> dg.Materi
     group_name=GROUP, deps=[evaluation_report, trained_model], code_version="1", pool="training", kinds={"pytorch"}
 )
 def champion_model(config: GateConfig, pipeline: Pipeline) -> dg.MaterializeResult:
-    """The model in use: the newest one that is no worse than the one before it on the same test photos."""
+    """The model in use: the one last trained if it is no worse than the one before it on the same test photos."""
     from meter_pipeline.core.assessment import challenge
-    from meter_pipeline.core.decision import DecisionRules
-    from meter_pipeline.core.model_store import list_models, load_card
+    from meter_pipeline.core.model_store import challenger_version, load_card
 
     settings = pipeline.settings(config)
     with pipeline.working("training") as layout:
-        challenger = list_models(layout)[-1]
-        rules = DecisionRules.from_settings(settings)
+        challenger = challenger_version(layout)
+        rules = DecisionSettings.from_settings(settings)
         verdict = challenge(
             layout,
             challenger,

@@ -5,6 +5,7 @@ import dagster as dg
 from meter_pipeline.core.drop_folder import DropFile, listing, listing_version
 from meter_pipeline.core.labelled_folder import listing_digest
 from meter_pipeline.core.layout import Layout
+from meter_pipeline.defs.beta import beta_features
 from meter_pipeline.defs.resources import Pipeline
 
 DATA_VERSION_TAG = "dagster/data_version"
@@ -18,16 +19,17 @@ EXCEL_DROPS = dg.AssetSpec(
 )
 
 
-@dg.multi_observable_source_asset(specs=[LABELLED_IMAGES])
-def labelled_images(pipeline: Pipeline) -> dg.ObserveResult:
-    """Look at the labelled photos."""
-    return _as_result(observe_labelled(pipeline.layout))
+with beta_features():
 
+    @dg.multi_observable_source_asset(specs=[LABELLED_IMAGES])
+    def labelled_images(pipeline: Pipeline) -> dg.ObserveResult:
+        """Look at the labelled photos."""
+        return _as_result(observe_labelled(pipeline.layout))
 
-@dg.multi_observable_source_asset(specs=[EXCEL_DROPS])
-def excel_drops(pipeline: Pipeline) -> dg.ObserveResult:
-    """Look at the drops."""
-    return _as_result(observe_drops(pipeline.layout))
+    @dg.multi_observable_source_asset(specs=[EXCEL_DROPS])
+    def excel_drops(pipeline: Pipeline) -> dg.ObserveResult:
+        """Look at the drops."""
+        return _as_result(observe_drops(pipeline.layout))
 
 
 def observe_labelled(layout: Layout) -> dg.AssetObservation:

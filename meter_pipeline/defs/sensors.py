@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from meter_pipeline.core.drop_folder import DropFile, listing, settled
+from meter_pipeline.defs.beta import beta_features
 from meter_pipeline.defs.instance import fail_abandoned_runs
 from meter_pipeline.defs.observations import DATA_VERSION_TAG, labelled_images, observe_drops, observe_labelled
 from meter_pipeline.defs.resources import Pipeline
@@ -23,14 +24,15 @@ observe_labelled_job = dg.define_asset_job(
     description="Look at the labelled photos; what was made from older ones then shows as Unsynced.",
 )
 
-automation = dg.AutomationConditionSensorDefinition(
-    "automation",
-    target=dg.AssetSelection.all(),
-    minimum_interval_seconds=AUTOMATION_INTERVAL_S,
-    default_status=RUNNING,
-    use_user_code_server=True,
-    description="Runs what was made from older inputs than there are now. Training is never among it.",
-)
+with beta_features():
+    automation = dg.AutomationConditionSensorDefinition(
+        "automation",
+        target=dg.AssetSelection.all(),
+        minimum_interval_seconds=AUTOMATION_INTERVAL_S,
+        default_status=RUNNING,
+        use_user_code_server=True,
+        description="Runs what was made from older inputs than there are now. Training is never among it.",
+    )
 
 
 @dg.sensor(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import dagster as dg
@@ -44,6 +44,12 @@ class World:
         assert event is not None
         assert event.asset_materialization is not None
         return (event.asset_materialization.tags or {})["dagster/data_version"]
+
+    def metadata(self, asset: str) -> Mapping[str, dg.MetadataValue]:
+        event = self.instance.get_latest_materialization_event(dg.AssetKey(asset))
+        assert event is not None
+        assert event.asset_materialization is not None
+        return event.asset_materialization.metadata
 
     def drop(self, name: str, paths: list[str]) -> Path:
         book = Workbook()
@@ -242,6 +248,25 @@ def test_a_worse_model_does_not_become_champion(trained: World, monkeypatch: pyt
     assert world.run("train", config={"trained_model": {"epochs_head": 1, "epochs_tune": 0}}).success
     assert world.version("trained_model") != champion
     assert world.version("champion_model") == champion
+
+
+def test_going_back_to_earlier_settings_judges_the_model_that_was_asked_for(trained: World) -> None:
+    """Once the highest number was judged, so that 0001 could not come back when its settings did."""
+    world = trained
+
+    def train(seed: int) -> tuple[str, str]:
+        result = world.run("train", config={name: {"seed": seed} for name in ("dataset_split", "trained_model")})
+        assert result.success
+        trained_version = world.metadata("trained_model")["version"].value
+        assert world.metadata("evaluation_report")["page"].value.endswith(f"{trained_version}/index.html")
+        return str(trained_version), str(world.metadata("champion_model")["challenger"].value)
+
+    first, second = train(0), train(1)
+    assert first[0].startswith("0001-")
+    assert second[0].startswith("0002-")
+    assert first[0] == first[1]
+    assert second[0] == second[1]
+    assert train(0) == first
 
 
 def test_the_report_says_what_the_audit_says(trained: World) -> None:

@@ -17,7 +17,6 @@ import pytest
 from openpyxl import load_workbook
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from meter_pipeline.core.decision import DecisionRules
 from meter_pipeline.core.discovery import cluster_unknowns
 from meter_pipeline.core.downloads import DownloadLimits, download_drops
 from meter_pipeline.core.drops import take_in_drops
@@ -27,7 +26,7 @@ from meter_pipeline.core.naming import collect_unknown, compute_features, name_r
 from meter_pipeline.core.predict import predict_photos
 from meter_pipeline.core.tables import BATCH_PREDICTIONS, DATASET_SPLIT
 from meter_pipeline.demo.image_server import ImageServer
-from meter_pipeline.settings import load_settings
+from meter_pipeline.settings import DecisionSettings, load_settings
 from meter_pipeline_tests.e2e.conftest import METER, environment, free_port, write_workbook
 from meter_pipeline_tests.e2e.test_dev import CHROMIUM, CHROMIUM_FLAGS
 from meter_pipeline_tests.patterns import draw
@@ -82,7 +81,7 @@ def data(trained: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) 
         take_in_drops(layout)
         download_drops(layout, DownloadLimits.from_settings(settings))
         compute_features(layout)
-        name_rows(layout, DecisionRules.from_settings(settings))
+        name_rows(layout, DecisionSettings.from_settings(settings))
         collect_unknown(layout)
         cluster_unknowns(layout, min_cluster_size=4, seed=0)
     return copy

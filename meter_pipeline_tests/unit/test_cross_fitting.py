@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from meter_pipeline.core.assessment import assess
 from meter_pipeline.core.cross_fitting import MOST_PHOTOS, make_folds
-from meter_pipeline.core.decision import DecisionRules
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.model_store import ModelCard, load_held_out
 from meter_pipeline.core.tables import DATASET_SPLIT
 from meter_pipeline.core.training import EpochRecord, train_model
+from meter_pipeline.settings import DecisionSettings
 from meter_pipeline_tests.patterns import split_of
 from meter_pipeline_tests.unit.test_recognition import config_for
 
@@ -87,7 +87,7 @@ def test_the_card_says_what_the_guard_catches_of_types_it_was_never_shown(
 def test_the_evaluation_shows_the_hidden_classes(trained: tuple[Layout, pd.DataFrame, ModelCard]) -> None:
     layout, split, card = trained
     layout.lake.replace(DATASET_SPLIT, split)
-    found = assess(layout, card.version, DecisionRules())
+    found = assess(layout, card.version, DecisionSettings())
     page = found.page.read_text(encoding="utf-8")
     assert "hidden classes (88)" in page
     assert card.guard["summary"] in page

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from meter_pipeline.core.drop_folder import DropFile, listing, listing_version, settled
 from meter_pipeline.core.drops import _free_name, drop_problems, take_in_drops
 from meter_pipeline.core.layout import Layout
-from meter_pipeline.core.spreadsheets import SheetChoice
 from meter_pipeline.core.tables import DROP_ROWS, DROPS
+from meter_pipeline.settings import SheetSettings
 
 
 @pytest.fixture
@@ -138,9 +138,9 @@ def test_a_broken_new_version_leaves_the_rows_of_the_old_one(layout: Layout) -> 
 
 def test_another_setting_reads_the_files_again(layout: Layout) -> None:
     (layout.drops / "a.csv").write_text("front,back\nhttp://p.example/f.jpg,http://p.example/b.jpg\n", encoding="utf-8")
-    take_in_drops(layout, SheetChoice(url_column="front"))
+    take_in_drops(layout, SheetSettings(url_column="front"))
     assert [url for _, url in rows(layout)] == ["http://p.example/f.jpg"]
-    take_in_drops(layout, SheetChoice(url_column="back"))
+    take_in_drops(layout, SheetSettings(url_column="back"))
     assert [url for _, url in rows(layout)] == ["http://p.example/b.jpg"]
 
 

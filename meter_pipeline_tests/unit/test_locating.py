@@ -19,9 +19,9 @@ from meter_pipeline.core.locating import fit_direction, locate, square_around
 from meter_pipeline.core.model_store import load_model
 from meter_pipeline.core.preprocess import LOCATED, Preprocess
 from meter_pipeline.core.scores import normalised
-from meter_pipeline.core.training import TrainingConfig, train_model
+from meter_pipeline.core.training import train_model
 from meter_pipeline.core.trunk_cache import TrunkCache
-from meter_pipeline.settings import load_settings
+from meter_pipeline.settings import TrainingSettings, load_settings
 from meter_pipeline_tests.patterns import split_of
 
 SHARE = st.floats(0, 1, allow_nan=False)
@@ -208,7 +208,7 @@ def test_a_backbone_without_feature_maps_looks_at_the_middle_and_says_so(
     layout = Layout(tmp_path)
     split = split_of(layout.raw, {"BLUE_A": (3, 0, 1), "GREY_A": (3, 0, 1)})
     small = {"backbone": "vit_tiny_patch16_224", "weights": "none", "epochs_head": 1, "epochs_tune": 0}
-    config = TrainingConfig.from_settings(load_settings(data_dir=tmp_path, train_views=4, guard_folds=0, **small))
+    config = TrainingSettings.from_settings(load_settings(data_dir=tmp_path, train_views=4, guard_folds=0, **small))
     card = train_model(split, layout, config)
     assert card.preprocess["direction"] == ()
     assert card.as_dict()["preprocess"]["direction"] == "0 numbers"
@@ -222,7 +222,7 @@ def test_a_photo_is_seen_alike_alone_beside_others_and_in_training(tmp_path: Pat
     layout = Layout(tmp_path)
     split = split_of(layout.raw, {"BLUE_A": (4, 0, 1), "GREY_A": (4, 0, 1)})
     small = {"backbone": "efficientnet_lite0", "epochs_head": 1, "epochs_tune": 1, "train_views": 5, "guard_folds": 0}
-    card = train_model(split, layout, TrainingConfig.from_settings(load_settings(data_dir=tmp_path, **small)))
+    card = train_model(split, layout, TrainingSettings.from_settings(load_settings(data_dir=tmp_path, **small)))
     model = load_model(layout, card.version)
     assert len(model.preprocess.direction) == 192
     photos = [(name, layout.raw / path) for name, path in zip(split["image_id"], split["path"], strict=True)]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from meter_pipeline.core import plate_reading
-from meter_pipeline.core.decision import DecisionRules, decide
+from meter_pipeline.core.decision import decide
 from meter_pipeline.core.feature_table import features_of, update_features
 from meter_pipeline.core.features import Features
 from meter_pipeline.core.guard import Guard, Term
@@ -35,9 +35,9 @@ from meter_pipeline.core.plate_reading import (
 from meter_pipeline.core.predict import predict_content
 from meter_pipeline.core.scores import FAMILIAR_PRINT, familiar_print
 from meter_pipeline.core.tables import IMAGE_FEATURES
-from meter_pipeline.core.training import TrainingConfig, train_model
+from meter_pipeline.core.training import train_model
 from meter_pipeline.errors import MeterError
-from meter_pipeline.settings import load_settings
+from meter_pipeline.settings import DecisionSettings, TrainingSettings, load_settings
 
 SINGLE = ("SINGLE PHASE ELECTRONIC METER", "IEC62053 kWh")
 THREE = ("THREE PHASE ELECTRONIC METER", "IEC62053 kWh")
@@ -66,7 +66,7 @@ def spelled(codes: np.ndarray) -> set[str]:
 
 
 def score_of(model: MeterModel, features: Features) -> float:
-    return float(decide(model, features, DecisionRules())["guard_score"].iloc[0])
+    return float(decide(model, features, DecisionSettings())["guard_score"].iloc[0])
 
 
 @given(st.lists(st.tuples(st.text(max_size=40), st.floats(0, 1)), max_size=12))
@@ -151,7 +151,7 @@ def test_a_reader_that_does_not_start_stops_the_work(monkeypatch: pytest.MonkeyP
 
 def test_without_the_packages_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(plate_reading, "find_spec", lambda _: None)
-    config = TrainingConfig.from_settings(load_settings(data_dir=tmp_path, read_plates=True))
+    config = TrainingSettings.from_settings(load_settings(data_dir=tmp_path, read_plates=True))
     with pytest.raises(MeterError, match="rapidocr") as raised:
         train_model(pd.DataFrame(), Layout(tmp_path), config)
     assert "meter-pipeline[plates]" in str(raised.value)
@@ -181,14 +181,14 @@ def test_a_model_that_reads_plates_tells_a_type_that_differs_in_print_alone(
     split = pd.DataFrame(rows).assign(split="train")
     small = {"backbone": "efficientnet_lite0", "epochs_head": 3, "epochs_tune": 0, "train_views": 3, "guard_folds": 2}
     settings = load_settings(data_dir=tmp_path, read_plates=True, **small)
-    card = train_model(split, layout, TrainingConfig.from_settings(settings))
+    card = train_model(split, layout, TrainingSettings.from_settings(settings))
     model = load_model(layout, card.version)
     assert model.reads_plates
     assert FAMILIAR_PRINT in [term["score"] for term in card.guard["terms"]]
     set_champion(layout, card.version, reason="for a test")
 
     photos = [(f"{name}.jpg", plate(lines, seed=900)) for name, lines in (("single", SINGLE), ("three", THREE))]
-    single, three = (predict_content(content, name, model, DecisionRules()) for name, content in photos)
+    single, three = (predict_content(content, name, model, DecisionSettings()) for name, content in photos)
     assert (single[0].top3[0][0], three[0].top3[0][0]) == ("SINGLE", "SINGLE")
     lost = []
     for _, features in (single, three):
@@ -208,10 +208,10 @@ def test_a_model_that_reads_plates_tells_a_type_that_differs_in_print_alone(
 
     by_print = Guard((Term(FAMILIAR_PRINT, 0.0, 0.05),), -1.0)
     strict = replace(model, card=replace(card, guard=by_print.as_card()))
-    rows = decide(strict, kept, DecisionRules(unknown_threshold=0.0))
+    rows = decide(strict, kept, DecisionSettings(unknown_threshold=0.0))
     assert rows["final_prediction"].tolist() == ["SINGLE", "UNKNOWN"]
     assert "furthest in its print" in rows["reason"].iloc[1]
 
     monkeypatch.setattr(plate_reading, "find_spec", lambda _: None)
     with pytest.raises(MeterError, match="Plates cannot be read"):
-        predict_content(photos[0][1], "single", model, DecisionRules())
+        predict_content(photos[0][1], "single", model, DecisionSettings())

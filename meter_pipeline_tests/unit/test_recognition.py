@@ -19,7 +19,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from meter_pipeline.core.backbones import load_backbone
-from meter_pipeline.core.decision import DecisionRules, decide
+from meter_pipeline.core.decision import decide
 from meter_pipeline.core.feature_table import features_of, update_features
 from meter_pipeline.core.features import Features, extract_features
 from meter_pipeline.core.files import read_json, write_json
@@ -36,17 +36,17 @@ from meter_pipeline.core.model_store import (
 from meter_pipeline.core.plate_reading import nothing_read
 from meter_pipeline.core.predict import predict_photos
 from meter_pipeline.core.tables import IMAGE_FEATURES
-from meter_pipeline.core.training import EpochRecord, TrainingConfig, train_model
+from meter_pipeline.core.training import EpochRecord, train_model
 from meter_pipeline.errors import DataSetError, NoChampionError, WeightsError
-from meter_pipeline.settings import load_settings
+from meter_pipeline.settings import DecisionSettings, TrainingSettings, load_settings
 from meter_pipeline_tests.patterns import draw, split_of
 
 COUNTS = {"BLUE_A": (12, 3, 3), "GREY_A": (8, 0, 3), "WHITE_A": (5, 0, 0)}
 
 
-def config_for(data_dir: Path, **overrides: object) -> TrainingConfig:
+def config_for(data_dir: Path, **overrides: object) -> TrainingSettings:
     small = {"backbone": "efficientnet_lite0", "epochs_head": 3, "epochs_tune": 2, "train_views": 5, "batch_size": 8}
-    return TrainingConfig.from_settings(load_settings(data_dir=data_dir, **{**small, **overrides}))
+    return TrainingSettings.from_settings(load_settings(data_dir=data_dir, **{**small, **overrides}))
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +217,7 @@ def features_with(logits: list[list[float]], model: MeterModel, similar_to: int 
 def test_unknown_below_half_always_and_the_top_3_are_kept(model: MeterModel) -> None:
     just_below, just_above = np.log([0.499, 0.3, 0.201]), np.log([0.501, 0.3, 0.199])
     features = features_with([just_below.tolist(), just_above.tolist()], model)
-    rows = decide(model, features, DecisionRules(guard=False))
+    rows = decide(model, features, DecisionSettings(guard="off"))
     assert rows["final_prediction"].tolist() == ["UNKNOWN", model.classes[0]]
     assert rows["rule"].tolist() == ["threshold", "accepted"]
     assert rows.loc[0, ["top1_class", "top2_class", "top3_class"]].tolist() == model.classes
@@ -228,17 +228,17 @@ def test_unknown_below_half_always_and_the_top_3_are_kept(model: MeterModel) -> 
 def test_the_guard_speaks_where_a_confident_photo_looks_like_none_of_its_class(model: MeterModel) -> None:
     guarded = replace(model, card=replace(model.card, guard={"threshold": 0.6}))
     features = features_with([[9.0, 0.0, 0.0]], model, similar_to=None)
-    row = decide(guarded, features, DecisionRules()).iloc[0]
+    row = decide(guarded, features, DecisionSettings()).iloc[0]
     assert (row["final_prediction"], row["rule"], row["top1_class"]) == ("UNKNOWN", "guard", model.classes[0])
-    assert decide(guarded, features, DecisionRules(guard=False)).iloc[0]["final_prediction"] == model.classes[0]
+    assert decide(guarded, features, DecisionSettings(guard="off")).iloc[0]["final_prediction"] == model.classes[0]
 
 
 def test_a_name_that_is_not_sure_has_90_percent_at_most(model: MeterModel) -> None:
     features = features_with([[9.0, 0.0, 0.0], [0.9, 0.0, 0.0]], model)
-    sure = decide(model, features, DecisionRules(unknown_threshold=0.4, guard=False))
+    sure = decide(model, features, DecisionSettings(unknown_threshold=0.4, guard="off"))
     guard = {"threshold": -9.0, "sure_from": 9.0}
     careful = replace(model, card=replace(model.card, guard=guard))
-    rows = decide(careful, features, DecisionRules(unknown_threshold=0.4))
+    rows = decide(careful, features, DecisionSettings(unknown_threshold=0.4))
     assert (rows["rule"] == "accepted").all()
     assert rows["final_prediction"].tolist() == sure["final_prediction"].tolist() == [model.classes[0]] * 2
     assert rows["calibrated_confidence"].tolist() == [0.9, sure.loc[1, "calibrated_confidence"]]
@@ -247,23 +247,23 @@ def test_a_name_that_is_not_sure_has_90_percent_at_most(model: MeterModel) -> No
     assert rows["reason"].str.contains("so 90% sure at most").all()
     own = {**guard, "sure_from": -9.0, "class_sure_from": {model.classes[0]: 9.0}}
     by_class = decide(
-        replace(model, card=replace(model.card, guard=own)), features, DecisionRules(unknown_threshold=0.4)
+        replace(model, card=replace(model.card, guard=own)), features, DecisionSettings(unknown_threshold=0.4)
     )
     pd.testing.assert_frame_equal(by_class, rows)
-    dark = decide(careful, features, DecisionRules(unknown_threshold=0.4), {"p0": 12.0})
+    dark = decide(careful, features, DecisionSettings(unknown_threshold=0.4), {"p0": 12.0})
     assert dark.loc[0, "rule"] == "dark"
     assert dark.loc[0, "calibrated_confidence"] == sure.loc[0, "calibrated_confidence"]
-    without = decide(careful, features, DecisionRules(unknown_threshold=0.4, guard=False))
+    without = decide(careful, features, DecisionSettings(unknown_threshold=0.4, guard="off"))
     pd.testing.assert_frame_equal(without.drop(columns="guard_score"), sure.drop(columns="guard_score"))
     flagged = replace(model, card=replace(model.card, guard={"threshold": 9.0, "sure_from": 10.0}))
-    unknown = decide(flagged, features, DecisionRules(unknown_threshold=0.4))
+    unknown = decide(flagged, features, DecisionSettings(unknown_threshold=0.4))
     assert unknown["rule"].tolist() == ["guard", "guard"]  # of what is not named, the chance is that among known types
     assert unknown["calibrated_confidence"].equals(sure["calibrated_confidence"])
 
 
 def test_dark_is_a_flag_that_blinds_nothing(model: MeterModel) -> None:
     features = features_with([[9.0, 0.0, 0.0]], model)
-    row = decide(model, features, DecisionRules(dark_brightness=30), {"p0": 12.0}).iloc[0]
+    row = decide(model, features, DecisionSettings(dark_brightness=30), {"p0": 12.0}).iloc[0]
     assert (row["final_prediction"], row["rule"], row["top1_class"]) == ("DARK", "dark", model.classes[0])
     assert row["top3_confidence"] is not None
 
@@ -278,7 +278,7 @@ def test_one_photo_and_a_batch_get_the_same_answer(
         draw(kind, 50 + number).save(paths[-1])
     lake = Layout(tmp_path).lake
     update_features(lake, IMAGE_FEATURES, model, [(str(i), path) for i, path in enumerate(paths)])
-    batch = decide(model, features_of(lake, IMAGE_FEATURES, model.version, ["0", "1", "2"]), DecisionRules())
+    batch = decide(model, features_of(lake, IMAGE_FEATURES, model.version, ["0", "1", "2"]), DecisionSettings())
     single = predict_photos(layout, paths, load_settings(data_dir=layout.root))
     assert [p.final_prediction for p in single] == batch["final_prediction"].tolist()
     assert [p.confidence for p in single] == batch["top1_confidence"].tolist()

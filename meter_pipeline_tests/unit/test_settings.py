@@ -6,8 +6,25 @@ from pathlib import Path
 
 import pytest
 
+from meter_pipeline.definitions import build_definitions
+from meter_pipeline.defs.resources import Pipeline
 from meter_pipeline.errors import MeterError
-from meter_pipeline.settings import PROJECT_DIR, load_settings
+from meter_pipeline.settings import GROUPS, PROJECT_DIR, Settings, load_settings, settings_behind
+
+OTHER_VALUES: dict[str, object] = {
+    "backbone": "resnet34",
+    "weights": "none",
+    "read_plates": True,
+    "guard": "off",
+    "url_column": "Photo",
+    "sheet": "June",
+    "allow_dropped_classes": True,
+    "min_cluster_size": 9,
+    "allow_hosts": ["images.intranet"],
+    "allow_networks": ["10.0.0.0/8"],
+    "dashboard_password": "a secret",
+}
+"""A value that is not the default, where one cannot be had by changing a number."""
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +37,7 @@ def test_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
     settings = load_settings(data_dir=tmp_path)
     assert (settings.backbone, settings.weights) == ("resnet18", "imagenet")
     assert (settings.epochs_head, settings.epochs_tune, settings.unknown_threshold) == (6, 8, 0.50)
-    assert (settings.guard, settings.engine) == ("on", "local")
+    assert settings.guard == "on"
     assert load_settings().data_dir == PROJECT_DIR / "data"
 
 
@@ -56,3 +73,50 @@ def test_digest_follows_only_the_named_settings(tmp_path: Path) -> None:
     one, two = load_settings(data_dir=tmp_path), load_settings(data_dir=tmp_path, unknown_threshold=0.6)
     assert one.digest("seed") == two.digest("seed")
     assert one.digest("unknown_threshold") != two.digest("unknown_threshold")
+
+
+def other_value(name: str) -> object:
+    default = Settings.model_fields[name].default
+    return OTHER_VALUES[name] if name in OTHER_VALUES else default * 0.5 if isinstance(default, float) else default + 1
+
+
+def code_versions(**overrides: object) -> dict[str, str | None]:
+    specs = build_definitions(Pipeline(overrides=overrides)).resolve_all_asset_specs()
+    return {spec.key.to_user_string(): spec.code_version for spec in specs}
+
+
+@pytest.fixture(scope="module")
+def defaults() -> dict[str, str | None]:
+    return code_versions()
+
+
+@pytest.mark.parametrize("name", sorted(set(Settings.model_fields) - {"data_dir"}))
+def test_a_setting_changes_the_code_version_of_what_it_reaches_or_is_said_to_change_no_result(
+    name: str, defaults: dict[str, str | None]
+) -> None:
+    """Once `max_rows` decided which rows were refused, and raising it left everything Synced."""
+    changed = code_versions(**{name: other_value(name)})
+    asset_names = {asset for asset in defaults if defaults[asset] != changed[asset]}
+    groups = [group for group in GROUPS if name in group.model_fields]
+    assert asset_names == {asset for group in groups for asset in group.reaches}
+    assert asset_names or all(group.changes_no_result for group in groups)
+
+
+def test_every_setting_is_in_a_group_and_a_group_says_either_what_it_reaches_or_why_nothing(
+    defaults: dict[str, str | None],
+) -> None:
+    assert {name for group in GROUPS for name in group.model_fields} == set(Settings.model_fields)
+    for group in GROUPS:
+        assert bool(group.reaches) != bool(group.changes_no_result), group.__name__
+        assert set(group.reaches) <= set(defaults), group.__name__
+
+
+def test_what_is_read_from_a_spreadsheet_follows_from_all_that_the_reader_is_handed() -> None:
+    assert settings_behind("drop_rows") == ("max_rows", "sheet", "url_column")
+
+
+def test_a_group_takes_its_own_settings_and_knows_no_others(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path, max_rows=7, seed=3)
+    for group in GROUPS:
+        part = group.from_settings(settings)
+        assert part.model_dump() == {name: getattr(settings, name) for name in group.model_fields}

@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from meter_pipeline.core.attribution import OVERLAY_SIDE, closer_views, grad_cam, overlay
-from meter_pipeline.core.decision import DecisionRules
 from meter_pipeline.core.image_store import store
 from meter_pipeline.core.layout import Layout
 from meter_pipeline.core.model_browsing import champion, list_versions, read_card, read_evaluation
@@ -20,10 +19,10 @@ from meter_pipeline.core.naming import compute_features, name_rows
 from meter_pipeline.core.predict import predict_photos
 from meter_pipeline.core.single_photo import ask, fetch_photo, quality_flags
 from meter_pipeline.core.tables import DROP_ROWS, IMAGE_INVENTORY, URL_IMAGES
-from meter_pipeline.core.training import TrainingConfig, train_model
+from meter_pipeline.core.training import train_model
 from meter_pipeline.demo.image_server import ImageServer
 from meter_pipeline.errors import MeterError
-from meter_pipeline.settings import Settings, load_settings
+from meter_pipeline.settings import DecisionSettings, Settings, TrainingSettings, load_settings
 from meter_pipeline_tests.patterns import draw, split_of
 
 COUNTS = {"BLUE_A": (8, 0, 2), "GREY_A": (8, 0, 2), "WHITE_A": (6, 0, 0)}
@@ -35,7 +34,7 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
     layout = Layout(tmp_path_factory.mktemp("one_photo"))
     split = split_of(layout.raw, COUNTS)
     small = {"backbone": "efficientnet_lite0", "epochs_head": 6, "epochs_tune": 4, "train_views": 3, "batch_size": 8}
-    card = train_model(split, layout, TrainingConfig.from_settings(load_settings(data_dir=layout.root, **small)))
+    card = train_model(split, layout, TrainingSettings.from_settings(load_settings(data_dir=layout.root, **small)))
     set_champion(layout, card.version, reason="for a test")
     rows = split.assign(reason=None, **dict.fromkeys(("brightness", "contrast", "sharpness", "glare"), 0.0))
     rows["brightness"] = np.linspace(100, 150, len(rows))
@@ -73,7 +72,7 @@ def test_upload_command_and_batch_give_one_answer(
     layout.lake.replace(URL_IMAGES, pd.DataFrame(urls).reindex(columns=list(URL_IMAGES.columns)))
     layout.lake.replace(DROP_ROWS, pd.DataFrame(rows).reindex(columns=list(DROP_ROWS.columns)))
     compute_features(layout)
-    batch = name_rows(layout, DecisionRules.from_settings(settings)).to_dict("records")
+    batch = name_rows(layout, DecisionSettings.from_settings(settings)).to_dict("records")
     command = predict_photos(layout, [tmp_path / f"{number}.jpg" for number in range(3)], settings)
     for content, of_batch, of_command in zip(contents, batch, command, strict=True):
         found = ask(layout, model, content, of_command.image, settings).prediction

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from meter_pipeline.core.spreadsheets import SheetChoice, Spreadsheet, column_letters, read_spreadsheet
+from meter_pipeline.core.spreadsheets import Spreadsheet, column_letters, read_spreadsheet
 from meter_pipeline.errors import SpreadsheetError
+from meter_pipeline.settings import SheetSettings
 from meter_pipeline_tests.unit.sheet_writers import as_text, write_ods, write_xls, write_xlsx
 from meter_pipeline_tests.unit.xlsb_writer import write_xlsb
 
@@ -89,9 +90,9 @@ def test_titles_several_sheets_and_hidden_ones(tmp_path: Path) -> None:
     assert found.rows[0].other_columns == {"Zählernr.": "0007"}
     assert found.url_columns == ["Mai!Bild (Link)", "Juni!फोटो"]
     assert found.skipped == ["Old (hidden)", "Notes (no URL column)"]
-    assert [row.sheet for row in read_spreadsheet(path, SheetChoice(sheet="old")).rows] == ["Old"]
+    assert [row.sheet for row in read_spreadsheet(path, SheetSettings(sheet="old")).rows] == ["Old"]
     with pytest.raises(SpreadsheetError, match=r"no sheet 'July'.*'Mai'"):
-        read_spreadsheet(path, SheetChoice(sheet="July"))
+        read_spreadsheet(path, SheetSettings(sheet="July"))
 
 
 def test_a_first_row_without_url_is_not_taken_for_the_header(tmp_path: Path) -> None:
@@ -120,14 +121,14 @@ def test_several_url_columns_and_several_urls_in_a_cell(tmp_path: Path) -> None:
     assert [row.image_url[17:] for row in found.rows if row.row_number == 3] == ["x.jpg", "y.jpg", "b1.jpg"]
     assert found.rows[0].other_columns["Front"] == "http://p.example/f0.jpg"
     assert [
-        row.image_url[17:18] for row in read_spreadsheet(tmp_path / "a.xlsx", SheetChoice(url_column="back")).rows
+        row.image_url[17:18] for row in read_spreadsheet(tmp_path / "a.xlsx", SheetSettings(url_column="back")).rows
     ] == [
         "",
         "b",
         "b",
         "b",
     ]
-    assert len(read_spreadsheet(tmp_path / "a.xlsx", SheetChoice(url_column="C")).rows) == 4
+    assert len(read_spreadsheet(tmp_path / "a.xlsx", SheetSettings(url_column="C")).rows) == 4
 
 
 def test_repeated_and_missing_headers_keep_every_column(tmp_path: Path) -> None:
@@ -183,9 +184,9 @@ def test_a_file_without_urls_says_what_it_saw_and_how_to_name_the_column(tmp_pat
     ):
         read_spreadsheet(path)
     with pytest.raises(SpreadsheetError, match=r"no column 'Foto'"):
-        read_spreadsheet(path, SheetChoice(url_column="Foto"))
+        read_spreadsheet(path, SheetSettings(url_column="Foto"))
     with pytest.raises(SpreadsheetError, match=r"None of the 1 rows.*1 x not a URL"):
-        read_spreadsheet(path, SheetChoice(url_column="Account"))
+        read_spreadsheet(path, SheetSettings(url_column="Account"))
 
 
 def test_a_remark_with_a_link_is_no_url_column(tmp_path: Path) -> None:
@@ -224,7 +225,7 @@ def test_column_letters() -> None:
 
 def test_rows_over_the_limit_are_refused_each_and_the_others_are_taken(tmp_path: Path) -> None:
     rows = [["Photo"], *[[f"http://photos.example/{number}.jpg"] for number in range(5)]]
-    found = read_spreadsheet(write_xlsx(tmp_path / "a.xlsx", {"S": rows}), SheetChoice(max_rows=3))
+    found = read_spreadsheet(write_xlsx(tmp_path / "a.xlsx", {"S": rows}), SheetSettings(max_rows=3))
     assert [row.reason is None for row in found.rows] == [True] * 3 + [False] * 2
     assert found.rows[4].image_url == "http://photos.example/4.jpg"
     assert found.rows[4].reason == "over the limit of 3 rows a file; put it into a file of its own"

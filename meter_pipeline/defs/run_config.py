@@ -1,0 +1,28 @@
+"""What a person can set for one run in the UI: the settings of a group, each optional, beside what only a run has."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args, get_origin
+
+import dagster as dg
+from pydantic import Field, create_model
+
+from meter_pipeline.settings import SettingsGroup
+
+
+def overrides_of(group: type[SettingsGroup]) -> type[dg.Config]:
+    """Return a run config with every setting of a group; one that is left out is as the settings say."""
+    fields: dict[str, Any] = {
+        name: (_accepted(field.annotation) | None, Field(default=None, description=field.description))
+        for name, field in group.model_fields.items()
+    }
+    return create_model(f"{group.__name__}Overrides", __base__=dg.Config, __doc__=group.__doc__, **fields)
+
+
+def _accepted(kind: Any) -> Any:
+    """Return a setting's type as Dagster's config knows it: a choice of words is a text, a tuple a list."""
+    if get_origin(kind) is Literal:
+        return str
+    if get_origin(kind) is tuple:
+        return list[get_args(kind)[0]]  # type: ignore[misc]
+    return kind

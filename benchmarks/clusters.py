@@ -31,15 +31,15 @@ from hdbscan import HDBSCAN
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from meter_pipeline.core.backbones import load_backbone
-from meter_pipeline.core.cluster_growth import keep_places
-from meter_pipeline.core.cluster_ids import match_clusters
-from meter_pipeline.core.cluster_metrics import cluster_scores
-from meter_pipeline.core.clustering import cluster
-from meter_pipeline.core.meter_likeness import learn_meters
-from meter_pipeline.core.preprocess import Preprocess
-from meter_pipeline.core.reduction import reduce_umap
-from meter_pipeline.core.scores import normalised
+from meter_pipeline.discovery.clustering import cluster
+from meter_pipeline.discovery.continuity import match_clusters
+from meter_pipeline.discovery.growth import keep_places
+from meter_pipeline.discovery.measures import cluster_scores
+from meter_pipeline.discovery.meter_likeness import learn_meters
+from meter_pipeline.discovery.reduction import reduce_umap
+from meter_pipeline.recognition.network.backbones import load_backbone
+from meter_pipeline.recognition.network.preprocess import Preprocess
+from meter_pipeline.recognition.scores import normalised
 
 MIXES = 5
 DESIGNS_A_MIX = 12
@@ -308,11 +308,11 @@ def embed(files: list[Path]) -> np.ndarray:
 
 def under_model(folder: Path, files: list[Path], photos: pd.DataFrame) -> Seen:
     """Put the photos through the model in use in a data directory."""
-    from meter_pipeline.core.discovery import compared
-    from meter_pipeline.core.features import extract_features
-    from meter_pipeline.core.layout import Layout
-    from meter_pipeline.core.model_store import load_model
-    from meter_pipeline.core.same_meter import hash_photos, same_meter_groups
+    from meter_pipeline.discovery.same_meter import hash_photos, same_meter_groups
+    from meter_pipeline.discovery.unknown_clusters import compared
+    from meter_pipeline.recognition.features import extract_features
+    from meter_pipeline.recognition.model_store import load_model
+    from meter_pipeline.storage.layout import Layout
 
     model = load_model(Layout(folder))
     ids = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]

@@ -37,10 +37,12 @@ from PIL import Image
 from playwright.sync_api import Page, WebSocket, sync_playwright
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from meter_pipeline.core.files import read_json, write_bytes, write_json
-from meter_pipeline.core.lake import Lake, vector_column
-from meter_pipeline.core.layout import Layout
-from meter_pipeline.core.tables import (
+from meter_pipeline.demo.designs import known_designs
+from meter_pipeline.demo.drawing import Shot, draw_photo
+from meter_pipeline.storage.files import read_json, write_bytes, write_json
+from meter_pipeline.storage.lake import Lake, vector_column
+from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.tables import (
     BATCH_PREDICTIONS,
     CLUSTER_SUMMARY,
     DATASET_SPLIT,
@@ -54,8 +56,6 @@ from meter_pipeline.core.tables import (
     URL_IMAGES,
     TableSpec,
 )
-from meter_pipeline.demo.designs import known_designs
-from meter_pipeline.demo.drawing import Shot, draw_photo
 
 CHROMIUM = os.environ.get("METER_CHROMIUM") or shutil.which("chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]

@@ -27,7 +27,7 @@ from openpyxl import Workbook
 from sklearn.metrics import adjusted_mutual_info_score
 
 if TYPE_CHECKING:
-    from meter_pipeline.core.model_store import MeterModel, ModelCard
+    from meter_pipeline.recognition.model_store import MeterModel, ModelCard
 
 BACKBONE = "efficientnet_lite0"
 CONFIDENT = 0.90
@@ -83,10 +83,10 @@ def main() -> None:
 
 def run_pipeline(data_dir: Path, folder: Path, photos: pd.DataFrame, seed: int, read_plates: bool) -> None:
     """Put the photos in, train, drop the workbook, and go to the cluster folders."""
-    from meter_pipeline.core.layout import Layout
-    from meter_pipeline.core.tables import DATASET_SPLIT
+    from meter_pipeline.cli.runs import run_job
     from meter_pipeline.demo.image_server import ImageServer
-    from meter_pipeline.local_runs import run_job
+    from meter_pipeline.storage.layout import Layout
+    from meter_pipeline.storage.tables import DATASET_SPLIT
 
     layout = Layout(data_dir)
     known = photos[photos["role"] == "known"]
@@ -126,10 +126,10 @@ def check(run: object) -> None:
 
 def measure_pipeline(data_dir: Path, photos: pd.DataFrame, *, plates: bool = False) -> dict[str, float]:
     """Read the tables and compare them with the labels; `plates`: as the models answer that read them."""
-    from meter_pipeline.core.calibration import expected_calibration_error
-    from meter_pipeline.core.layout import Layout
-    from meter_pipeline.core.model_store import load_model
-    from meter_pipeline.core.tables import BATCH_PREDICTIONS, UNKNOWN_CLUSTERS
+    from meter_pipeline.evaluation.reliability import expected_calibration_error
+    from meter_pipeline.recognition.model_store import load_model
+    from meter_pipeline.storage.layout import Layout
+    from meter_pipeline.storage.tables import BATCH_PREDICTIONS, UNKNOWN_CLUSTERS
 
     layout = Layout(data_dir)
     lake, model = layout.lake, load_model(layout)
@@ -162,14 +162,14 @@ def measure_pipeline(data_dir: Path, photos: pd.DataFrame, *, plates: bool = Fal
 
 def without_print(data_dir: Path, rows: pd.DataFrame) -> tuple[MeterModel, pd.DataFrame]:
     """Return the model with the guard that it would have without its print, and the rows as it decides them."""
-    from meter_pipeline.core.decision import decide
-    from meter_pipeline.core.feature_table import features_of
-    from meter_pipeline.core.guard_fitting import fit_guard
-    from meter_pipeline.core.layout import Layout
-    from meter_pipeline.core.model_store import load_held_out, load_model
-    from meter_pipeline.core.scores import FAMILIAR_PRINT
-    from meter_pipeline.core.tables import DECISION_COLUMNS, IMAGE_FEATURES
+    from meter_pipeline.recognition.decision import decide
+    from meter_pipeline.recognition.image_features import features_of
+    from meter_pipeline.recognition.model_store import load_held_out, load_model
+    from meter_pipeline.recognition.scores import FAMILIAR_PRINT
     from meter_pipeline.settings import DecisionSettings
+    from meter_pipeline.storage.layout import Layout
+    from meter_pipeline.storage.tables import DECISION_COLUMNS, IMAGE_FEATURES
+    from meter_pipeline.training.guard_fitting import fit_guard
 
     layout = Layout(data_dir)
     model = load_model(layout)
@@ -186,7 +186,7 @@ def without_print(data_dir: Path, rows: pd.DataFrame) -> tuple[MeterModel, pd.Da
 
 def guard_figures(card: ModelCard, rows: pd.DataFrame) -> dict[str, float]:
     """What the model card promises of the guard, and what a threshold on these photos could reach."""
-    from meter_pipeline.core.unknown_curves import area_under_risk_coverage, unknown_curve
+    from meter_pipeline.evaluation.unknown_curves import area_under_risk_coverage, unknown_curve
 
     score = {role: part["guard_score"].to_numpy() for role, part in rows.groupby("role")}
     known = rows[rows["role"] == "known"]
@@ -223,13 +223,13 @@ def cluster_everything(data_dir: Path, rows: pd.DataFrame, *, plain: bool = Fals
     """Cluster all unseen and junk photos, flagged or not."""
     from sklearn.preprocessing import StandardScaler
 
-    from meter_pipeline.core.clustering import cluster
-    from meter_pipeline.core.discovery import compared
-    from meter_pipeline.core.feature_table import features_of
-    from meter_pipeline.core.layout import Layout
-    from meter_pipeline.core.model_store import load_model
-    from meter_pipeline.core.same_meter import hash_photos, same_meter_groups
-    from meter_pipeline.core.tables import IMAGE_FEATURES
+    from meter_pipeline.discovery.clustering import cluster
+    from meter_pipeline.discovery.same_meter import hash_photos, same_meter_groups
+    from meter_pipeline.discovery.unknown_clusters import compared
+    from meter_pipeline.recognition.image_features import features_of
+    from meter_pipeline.recognition.model_store import load_model
+    from meter_pipeline.storage.layout import Layout
+    from meter_pipeline.storage.tables import IMAGE_FEATURES
 
     layout = Layout(data_dir)
     rows = rows.drop_duplicates("image_id").sort_values("image_id")
@@ -284,12 +284,12 @@ def measure_plain(data_dir: Path, photos: pd.DataFrame, seed: int) -> dict[str, 
     """
     from sklearn.linear_model import LogisticRegression
 
-    from meter_pipeline.core.backbones import load_backbone
-    from meter_pipeline.core.compute import pick_device
-    from meter_pipeline.core.layout import Layout
-    from meter_pipeline.core.preprocess import Preprocess
-    from meter_pipeline.core.tables import BATCH_PREDICTIONS, DATASET_SPLIT
-    from meter_pipeline.core.trunk_cache import TrunkCache
+    from meter_pipeline.recognition.network.backbones import load_backbone
+    from meter_pipeline.recognition.network.device import pick_device
+    from meter_pipeline.recognition.network.preprocess import Preprocess
+    from meter_pipeline.storage.layout import Layout
+    from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DATASET_SPLIT
+    from meter_pipeline.training.trunk_cache import TrunkCache
 
     layout = Layout(data_dir)
     backbone = load_backbone(BACKBONE, "imagenet")

@@ -74,7 +74,7 @@ def sheet(folder: Path, arguments: argparse.Namespace) -> None:
     code = """
 import resource, sys, time
 from pathlib import Path
-from meter_pipeline.core.spreadsheets import read_spreadsheet
+from meter_pipeline.ingest.sheets.spreadsheets import read_spreadsheet
 base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 start = time.monotonic()
 found = read_spreadsheet(Path(sys.argv[1]))
@@ -97,8 +97,8 @@ def urls_of(base: str, count: int) -> list[str]:
 
 def kills(folder: Path, arguments: argparse.Namespace) -> None:
     """The same table from a run killed three times, and how long an undisturbed one takes."""
-    from meter_pipeline.core.layout import Layout
-    from meter_pipeline.core.tables import URL_IMAGES
+    from meter_pipeline.storage.layout import Layout
+    from meter_pipeline.storage.tables import URL_IMAGES
 
     with served() as base:
         start = time.monotonic()
@@ -127,8 +127,8 @@ def kills(folder: Path, arguments: argparse.Namespace) -> None:
 
 def dead(folder: Path, arguments: argparse.Namespace) -> None:
     """A host that refuses connections, and one that swallows them."""
-    from meter_pipeline.core.layout import Layout
-    from meter_pipeline.core.tables import URL_IMAGES
+    from meter_pipeline.storage.layout import Layout
+    from meter_pipeline.storage.tables import URL_IMAGES
 
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))  # bound and never listening: connections are refused
@@ -154,8 +154,8 @@ def _connected(address: tuple[str, int]) -> socket.socket:
 
 def two(folder: Path, arguments: argparse.Namespace) -> None:
     """Two runs at once on two drops that share half of their URLs."""
-    from meter_pipeline.core.layout import Layout
-    from meter_pipeline.core.tables import URL_IMAGES
+    from meter_pipeline.storage.layout import Layout
+    from meter_pipeline.storage.tables import URL_IMAGES
 
     layout = Layout(folder)
     layout.drops.mkdir(parents=True)
@@ -179,8 +179,8 @@ def clients(_folder: Path, arguments: argparse.Namespace) -> None:
     import requests
     import urllib3
 
-    from meter_pipeline.core.addresses import AddressRules
-    from meter_pipeline.core.fetching import Fetcher, FetchLimits
+    from meter_pipeline.ingest.web.addresses import AddressRules
+    from meter_pipeline.ingest.web.fetching import Fetcher, FetchLimits
 
     count = min(arguments.urls, 1000)
     with served() as base, Fetcher(FetchLimits(addresses=AddressRules.of(["127.0.0.1"], []))) as fetcher:
@@ -201,8 +201,8 @@ def clients(_folder: Path, arguments: argparse.Namespace) -> None:
             assert min(sizes) > 10_000
             used = (time.process_time() - cpu) / count * 1000
             print(f"| {name} | {time.monotonic() - wall:.1f} | {used:.2f} |", flush=True)
-    from meter_pipeline.core.photos import open_photo
-    from meter_pipeline.core.quality import measure
+    from meter_pipeline.photos.decoding import open_photo
+    from meter_pipeline.photos.quality import measure
 
     content, cpu = photos()[0], time.process_time()
     for _ in range(20):
@@ -231,11 +231,11 @@ def finish(process: subprocess.Popen[bytes]) -> None:
 
 def work(what: str, data: str, base: str, count: int) -> None:
     """In a process of its own: what `meter update` does for its first two assets."""
-    from meter_pipeline.core.downloads import DownloadLimits, download_drops, download_urls
-    from meter_pipeline.core.drops import take_in_drops
-    from meter_pipeline.core.layout import Layout
     from meter_pipeline.defs.resources import Pipeline
+    from meter_pipeline.ingest.drop_rows import take_in_drops
+    from meter_pipeline.ingest.url_images import DownloadLimits, download_drops, download_urls
     from meter_pipeline.settings import load_settings
+    from meter_pipeline.storage.layout import Layout
 
     limits = DownloadLimits.from_settings(load_settings(data_dir=data))
     if what == "download":
@@ -287,7 +287,7 @@ def photos() -> list[bytes]:
 
 
 def serve(port: int) -> None:
-    from meter_pipeline_tests.unit.fault_server import FaultServer, _Handler
+    from meter_pipeline_tests.support.fault_server import FaultServer, _Handler
 
     real = photos()
     count = Counter[str]()

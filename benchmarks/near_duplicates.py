@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageEnhance
 
-from meter_pipeline.core.near_duplicates import HASH_BITS, HASH_KIND, MAX_DISTANCE, near_pairs, perceptual_hash
+from meter_pipeline.photos.near_duplicates import HASH_BITS, HASH_KIND, MAX_DISTANCE, near_pairs, perceptual_hash
 
 EVERY_NTH_COPIED = 4
 

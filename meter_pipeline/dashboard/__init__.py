@@ -1,1 +1,5 @@
-"""The Streamlit dashboard: pages that show what `core` and the lake say; whatever is computed is a call to `core`."""
+"""The dashboard: Streamlit pages, and what they share.
+
+A page in `pages` draws and asks; what it shows is looked up in `browsing`, which knows no Streamlit. It reads the data
+directory and changes nothing in it. Starting the server is in `cli.dashboard`.
+"""

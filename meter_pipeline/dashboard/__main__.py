@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from pathlib import Path
-
-PRELOADED = (
-    *("pandas", "duckdb", "pyarrow.parquet", "streamlit.elements.arrow"),
-    *(f"meter_pipeline.core.{name}" for name in ("drop_browsing", "class_browsing", "cluster_browsing", "thumbnails")),
-)
-"""Imported while nobody waits. Torch, altair and captum wait for the page that needs them, and so do the pages: what
-they cache needs a server that runs."""
-
 
 UNUSED = "triton"
 """torchvision imports torch's compiler, and that imports Triton where there is one: 75 MB that nothing here uses."""
@@ -21,11 +12,27 @@ UNUSED = "triton"
 def main() -> None:
     """Load, then hand over to Streamlit."""
     sys.modules[UNUSED] = None  # type: ignore[assignment]  # for Python: there is no such module
-    for name in PRELOADED:
-        import_module(name)
+    _preload()
     from streamlit.web import cli
 
     cli.main(["run", str(Path(__file__).with_name("app.py")), *sys.argv[1:]], prog_name="meter dashboard")
+
+
+def _preload() -> None:
+    """Import while nobody waits what the first page needs.
+
+    Torch, altair and captum wait for the page that needs them, and so do the pages: what they cache needs a server that
+    runs.
+    """
+    import duckdb  # noqa: F401
+    import pandas  # noqa: F401
+    import pyarrow.parquet  # noqa: F401
+    import streamlit.elements.arrow  # noqa: F401
+
+    import meter_pipeline.dashboard.browsing.classes
+    import meter_pipeline.dashboard.browsing.clusters
+    import meter_pipeline.dashboard.browsing.drops
+    import meter_pipeline.photos.thumbnails  # noqa: F401
 
 
 if __name__ == "__main__":

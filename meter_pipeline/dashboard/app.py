@@ -7,12 +7,12 @@ from importlib import import_module
 
 import streamlit as st
 
-from meter_pipeline.core.layout import Layout
 from meter_pipeline.dashboard.access import admitted
 from meter_pipeline.dashboard.context import Now
 from meter_pipeline.dashboard.text import plain
 from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import load_settings
+from meter_pipeline.storage.layout import Layout
 
 PAGES = (
     ("batches", "Batches", ":material/table_rows:"),
@@ -43,7 +43,7 @@ def main() -> None:
 
 def _page(module: str, now: Now) -> Callable[[], None]:
     def page() -> None:
-        import_module(f"meter_pipeline.dashboard.{module}").show(now)
+        import_module(f"meter_pipeline.dashboard.pages.{module}").show(now)
 
     return page
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-    from meter_pipeline.core.cluster_browsing import MapPoint
+    from meter_pipeline.dashboard.browsing.clusters import MapPoint
 
 BAR_HEIGHT = 26
 """Pixels a class."""

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from meter_pipeline.core.lake_queries import fingerprint, written_at
-from meter_pipeline.core.layout import Layout
 from meter_pipeline.dashboard.text import ago
 from meter_pipeline.settings import Settings
+from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.queries import fingerprint, written_at
 
 Fingerprint = tuple[int, ...]
 

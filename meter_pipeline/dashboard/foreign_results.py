@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from meter_pipeline.core.foreign_results import LABEL, ForeignResults, open_results, with_label
+from meter_pipeline.dashboard.browsing.foreign_results import LABEL, ForeignResults, open_results, with_label
 from meter_pipeline.dashboard.context import Now
 from meter_pipeline.dashboard.text import counted, plain
 from meter_pipeline.errors import MeterError

@@ -8,10 +8,10 @@ from typing import Literal
 
 import streamlit as st
 
-from meter_pipeline.core.layout import Layout
-from meter_pipeline.core.photos import PhotoError
-from meter_pipeline.core.thumbnails import PREVIEW_SIDE, THUMBNAIL_SIDE, thumbnail
 from meter_pipeline.dashboard.text import plain
+from meter_pipeline.photos.decoding import PhotoError
+from meter_pipeline.photos.thumbnails import PREVIEW_SIDE, THUMBNAIL_SIDE, thumbnail
+from meter_pipeline.storage.layout import Layout
 
 CARD_WIDTH = 182
 """Pixels of a card: five fit beside the menu on a laptop."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from meter_pipeline.core.class_browsing import labelled_files
-from meter_pipeline.core.drop_browsing import OpenedRow, Row, open_row
 from meter_pipeline.dashboard import charts
+from meter_pipeline.dashboard.browsing.classes import labelled_files
+from meter_pipeline.dashboard.browsing.drops import OpenedRow, Row, open_row
 from meter_pipeline.dashboard.context import Now
 from meter_pipeline.dashboard.pictures import show_preview, show_thumbnail
 from meter_pipeline.dashboard.text import DECIDED_BY, MEASURES, percent, plain

@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from meter_pipeline.core.tables import BATCH_PREDICTIONS, DROP_ROWS, IMAGE_FEATURES, URL_IMAGES
 from meter_pipeline.defs.automation import TRAINING_GROUPS, with_the_batch
 from meter_pipeline.defs.model import champion_model
 from meter_pipeline.defs.observations import excel_drops
@@ -10,6 +9,7 @@ from meter_pipeline.defs.presentation import check_result, column_schema, counts
 from meter_pipeline.defs.resources import Pipeline
 from meter_pipeline.defs.run_config import overrides_of
 from meter_pipeline.settings import DecisionSettings, DownloadSettings, SheetSettings
+from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, IMAGE_FEATURES, URL_IMAGES
 
 GROUP = "batches"
 CHAIN = (
@@ -46,7 +46,7 @@ class DecisionConfig(overrides_of(DecisionSettings)):  # type: ignore[misc]
 )
 def drop_rows(config: DropConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """A row a URL of every spreadsheet ever dropped, refused rows with the reason."""
-    from meter_pipeline.core.drops import take_in_drops
+    from meter_pipeline.ingest.drop_rows import take_in_drops
 
     settings = pipeline.settings(config)
     with pipeline.working("batches") as layout:
@@ -59,7 +59,7 @@ def drop_rows(config: DropConfig, pipeline: Pipeline) -> dg.MaterializeResult:
 @dg.asset_check(asset=drop_rows)
 def drops_are_readable(pipeline: Pipeline) -> dg.AssetCheckResult:
     """Every file in data/drops could be read."""
-    from meter_pipeline.core.drops import drop_problems
+    from meter_pipeline.ingest.drop_rows import drop_problems
 
     return check_result(drop_problems(pipeline.layout), severity=dg.AssetCheckSeverity.WARN)
 
@@ -75,7 +75,7 @@ def drops_are_readable(pipeline: Pipeline) -> dg.AssetCheckResult:
 )
 def url_images(config: DownloadConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """A row a URL: what came of fetching it. Each URL is fetched once; failed ones again only when asked."""
-    from meter_pipeline.core.downloads import DownloadLimits, download_drops
+    from meter_pipeline.ingest.url_images import DownloadLimits, download_drops
 
     settings = pipeline.settings(config)
     with pipeline.working("batches") as layout:
@@ -96,7 +96,7 @@ def url_images(config: DownloadConfig, pipeline: Pipeline) -> dg.MaterializeResu
 )
 def image_features(pipeline: Pipeline) -> dg.MaterializeResult:
     """A row a photo and model: embeddings and logits from one forward pass; a photo done is not done again."""
-    from meter_pipeline.core.naming import compute_features
+    from meter_pipeline.discovery.unknown_embeddings import compute_features
 
     with pipeline.working("batches") as layout:
         computed = compute_features(layout)
@@ -114,7 +114,7 @@ def image_features(pipeline: Pipeline) -> dg.MaterializeResult:
 )
 def batch_predictions(config: DecisionConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """A row a drop row: top 3, final label, and which rule decided. A changed threshold reruns only this."""
-    from meter_pipeline.core.naming import name_rows
+    from meter_pipeline.discovery.unknown_embeddings import name_rows
 
     rules = DecisionSettings.from_settings(pipeline.settings(config))
     with pipeline.working("batches") as layout:
@@ -127,7 +127,7 @@ def batch_predictions(config: DecisionConfig, pipeline: Pipeline) -> dg.Material
 @dg.asset_check(asset=batch_predictions, blocking=True)
 def every_row_has_one_prediction(pipeline: Pipeline) -> dg.AssetCheckResult:
     """Every drop row has exactly one prediction."""
-    from meter_pipeline.core.predictions import prediction_problems
+    from meter_pipeline.batches.batch_predictions import prediction_problems
 
     lake = pipeline.layout.lake
     return check_result(prediction_problems(lake.frame(DROP_ROWS), lake.frame(BATCH_PREDICTIONS)))
@@ -143,7 +143,7 @@ def every_row_has_one_prediction(pipeline: Pipeline) -> dg.AssetCheckResult:
 )
 def prediction_exports(pipeline: Pipeline) -> dg.MaterializeResult:
     """CSV and XLSX a drop under data/reports/batches, for people; only drops whose rows changed are written."""
-    from meter_pipeline.core.exports import export_drops
+    from meter_pipeline.batches.prediction_exports import export_drops
 
     with pipeline.working("batches") as layout:
         exported = export_drops(layout)

@@ -2,12 +2,12 @@
 
 import dagster as dg
 
-from meter_pipeline.core.tables import DATASET_SPLIT, IMAGE_INVENTORY
 from meter_pipeline.defs.observations import labelled_images
 from meter_pipeline.defs.presentation import check_result, column_schema, frame_table, table_result
 from meter_pipeline.defs.resources import Pipeline
 from meter_pipeline.defs.run_config import overrides_of
 from meter_pipeline.settings import SplitSettings
+from meter_pipeline.storage.tables import DATASET_SPLIT, IMAGE_INVENTORY
 
 GROUP = "dataset"
 
@@ -26,7 +26,7 @@ class SplitConfig(overrides_of(SplitSettings)):  # type: ignore[misc]
 )
 def image_inventory(pipeline: Pipeline) -> dg.MaterializeResult:
     """A row a labelled file: size, quality, near-duplicate group, or why it was refused."""
-    from meter_pipeline.core.inventory import take_inventory
+    from meter_pipeline.dataset.image_inventory import take_inventory
 
     with pipeline.working("training") as layout:
         lake = layout.lake
@@ -55,8 +55,8 @@ def image_inventory(pipeline: Pipeline) -> dg.MaterializeResult:
 )
 def dataset_split(config: SplitConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """A row a photo: train, val or test, and the rule that put it there; browsable under data/processed."""
-    from meter_pipeline.core.processed_folders import write_processed
-    from meter_pipeline.core.split import split_dataset
+    from meter_pipeline.dataset.dataset_split import split_dataset
+    from meter_pipeline.dataset.processed_folders import write_processed
 
     settings = pipeline.settings(config)
     with pipeline.working("training") as layout:
@@ -79,6 +79,6 @@ def dataset_split(config: SplitConfig, pipeline: Pipeline) -> dg.MaterializeResu
 @dg.asset_check(asset=dataset_split, blocking=True)
 def split_leaks_nothing(pipeline: Pipeline) -> dg.AssetCheckResult:
     """No photo and no group of near-duplicates is in two splits, and no class is only tested."""
-    from meter_pipeline.core.split import split_problems
+    from meter_pipeline.dataset.dataset_split import split_problems
 
     return check_result(split_problems(pipeline.layout.lake.frame(DATASET_SPLIT)))

@@ -2,13 +2,13 @@
 
 import dagster as dg
 
-from meter_pipeline.core.tables import CLUSTER_SUMMARY, UNKNOWN_CLUSTERS, UNKNOWN_EMBEDDINGS, UNKNOWN_METADATA
 from meter_pipeline.defs.automation import TRAINING_GROUPS, when_inputs_change
 from meter_pipeline.defs.batches import IN_THE_BATCH, batch_predictions, image_features
 from meter_pipeline.defs.presentation import check_result, column_schema, frame_table, table_result
 from meter_pipeline.defs.resources import Pipeline
 from meter_pipeline.defs.run_config import overrides_of
 from meter_pipeline.settings import ClusterSettings
+from meter_pipeline.storage.tables import CLUSTER_SUMMARY, UNKNOWN_CLUSTERS, UNKNOWN_EMBEDDINGS, UNKNOWN_METADATA
 
 GROUP = "discovery"
 AFTER_THE_BATCH = when_inputs_change(not_waiting_for=TRAINING_GROUPS)
@@ -31,7 +31,7 @@ class ClusterConfig(overrides_of(ClusterSettings)):  # type: ignore[misc]
 )
 def unknown_embeddings(pipeline: Pipeline) -> dg.MaterializeResult:
     """Embedding vectors of the UNKNOWN photos; what is known of each stands apart, in unknown_metadata."""
-    from meter_pipeline.core.naming import collect_unknown
+    from meter_pipeline.discovery.unknown_embeddings import collect_unknown
 
     with pipeline.working("batches") as layout:
         lake, photos = layout.lake, collect_unknown(layout)
@@ -56,7 +56,7 @@ def unknown_embeddings(pipeline: Pipeline) -> dg.MaterializeResult:
 )
 def unknown_clusters(config: ClusterConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """Cluster of each UNKNOWN photo (-1 is noise); a cluster that is still there keeps its id."""
-    from meter_pipeline.core.discovery import cluster_unknowns
+    from meter_pipeline.discovery.unknown_clusters import cluster_unknowns
 
     settings = pipeline.settings(config)
     with pipeline.working("batches") as layout:
@@ -80,7 +80,7 @@ def unknown_clusters(config: ClusterConfig, pipeline: Pipeline) -> dg.Materializ
 @dg.asset_check(asset=unknown_clusters, blocking=True)
 def every_unknown_is_in_one_cluster_or_noise(pipeline: Pipeline) -> dg.AssetCheckResult:
     """Every UNKNOWN photo is in exactly one cluster, or noise."""
-    from meter_pipeline.core.discovery import cluster_problems
+    from meter_pipeline.discovery.unknown_clusters import cluster_problems
 
     lake = pipeline.layout.lake
     return check_result(cluster_problems(lake.frame(UNKNOWN_EMBEDDINGS, ["image_id"]), lake.frame(UNKNOWN_CLUSTERS)))
@@ -98,8 +98,8 @@ def every_unknown_is_in_one_cluster_or_noise(pipeline: Pipeline) -> dg.AssetChec
 )
 def cluster_folders(pipeline: Pipeline) -> dg.MaterializeResult:
     """Folders, contact sheets and CSVs under data/clusters and data/reports/clusters, for people."""
-    from meter_pipeline.core.cluster_folders import write_cluster_folders
-    from meter_pipeline.core.cluster_tables import MAP_PAGE
+    from meter_pipeline.discovery.cluster_folders import write_cluster_folders
+    from meter_pipeline.discovery.reports import MAP_PAGE
 
     with pipeline.working("batches") as layout:
         lake, changes = layout.lake, write_cluster_folders(layout)
@@ -117,6 +117,6 @@ def cluster_folders(pipeline: Pipeline) -> dg.MaterializeResult:
 @dg.asset_check(asset=cluster_folders, blocking=True)
 def folders_match_the_table(pipeline: Pipeline) -> dg.AssetCheckResult:
     """The cluster folders hold exactly the photos that the table says."""
-    from meter_pipeline.core.cluster_folders import folder_problems
+    from meter_pipeline.discovery.cluster_folders import folder_problems
 
     return check_result(folder_problems(pipeline.layout))

@@ -13,9 +13,9 @@ import dagster as dg
 import psutil
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES, RunsFilter
 
-from meter_pipeline.core.files import write_text
 from meter_pipeline.errors import MeterError, storage_errors
 from meter_pipeline.settings import PROJECT_DIR
+from meter_pipeline.storage.files import write_text
 
 _logger = logging.getLogger(__name__)
 

@@ -2,13 +2,13 @@
 
 import dagster as dg
 
-from meter_pipeline.core.tables import DATASET_SPLIT, EVALUATION_AUDIT, KNOWN_EMBEDDINGS
 from meter_pipeline.defs.dataset import dataset_split
 from meter_pipeline.defs.presentation import check_result, column_schema, frame_table, inline_png, table_result
 from meter_pipeline.defs.resources import Pipeline
 from meter_pipeline.defs.run_config import overrides_of
 from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import DecisionSettings, GateSettings, TrainingSettings, UnknownSettings
+from meter_pipeline.storage.tables import DATASET_SPLIT, EVALUATION_AUDIT, KNOWN_EMBEDDINGS
 
 GROUP = "model"
 
@@ -28,8 +28,8 @@ class GateConfig(overrides_of(GateSettings)):  # type: ignore[misc]
 @dg.asset(group_name=GROUP, deps=[dataset_split], code_version="2", pool="training", kinds={"pytorch"})
 def trained_model(config: TrainConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """Weights and their card: head first, then the last block. The same photos and settings are not trained again."""
-    from meter_pipeline.core.evaluation_plots import history_png
-    from meter_pipeline.core.training import train_model
+    from meter_pipeline.evaluation.plots import history_png
+    from meter_pipeline.training.trained_model import train_model
 
     settings = pipeline.settings(config)
     with pipeline.working("training") as layout:
@@ -59,10 +59,10 @@ def trained_model(config: TrainConfig, pipeline: Pipeline) -> dg.MaterializeResu
 )
 def evaluation_report(config: EvaluationConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """Accuracy, per-class report, confusion matrix, calibration, UNKNOWN curves, and one audit row a test photo."""
-    from meter_pipeline.core import evaluation_plots as plots
-    from meter_pipeline.core.assessment import assess
-    from meter_pipeline.core.model_store import challenger_version
-    from meter_pipeline.core.unknown_curves import curve_table
+    from meter_pipeline.evaluation import plots
+    from meter_pipeline.evaluation.evaluation_report import assess
+    from meter_pipeline.evaluation.unknown_curves import curve_table
+    from meter_pipeline.recognition.model_store import challenger_version
 
     rules = DecisionSettings.from_settings(pipeline.settings(config))
     with pipeline.working("training") as layout:
@@ -94,8 +94,8 @@ def evaluation_report(config: EvaluationConfig, pipeline: Pipeline) -> dg.Materi
 )
 def champion_model(config: GateConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """The model in use: the one last trained if it is no worse than the one before it on the same test photos."""
-    from meter_pipeline.core.assessment import challenge
-    from meter_pipeline.core.model_store import challenger_version, load_card
+    from meter_pipeline.evaluation.evaluation_report import challenge
+    from meter_pipeline.recognition.model_store import challenger_version, load_card
 
     settings = pipeline.settings(config)
     with pipeline.working("training") as layout:
@@ -125,7 +125,7 @@ def champion_model(config: GateConfig, pipeline: Pipeline) -> dg.MaterializeResu
 @dg.asset_check(asset=champion_model, blocking=True)
 def champion_fits_its_weights(pipeline: Pipeline) -> dg.AssetCheckResult:
     """The champion's card names the classes its weights have outputs for, and the weights are those of the card."""
-    from meter_pipeline.core.model_store import load_model
+    from meter_pipeline.recognition.model_store import load_model
 
     try:
         model = load_model(pipeline.layout)
@@ -144,7 +144,7 @@ def champion_fits_its_weights(pipeline: Pipeline) -> dg.AssetCheckResult:
 )
 def known_embeddings(pipeline: Pipeline) -> dg.MaterializeResult:
     """Embeddings of the labelled photos under the champion, for analysis and as what UNKNOWN is measured against."""
-    from meter_pipeline.core.assessment import embed_known
+    from meter_pipeline.evaluation.evaluation_report import embed_known
 
     with pipeline.working("training") as layout:
         computed = embed_known(layout)

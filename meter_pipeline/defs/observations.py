@@ -2,11 +2,11 @@
 
 import dagster as dg
 
-from meter_pipeline.core.drop_folder import DropFile, listing, listing_version
-from meter_pipeline.core.labelled_folder import listing_digest
-from meter_pipeline.core.layout import Layout
+from meter_pipeline.dataset.labelled_folder import listing_digest
 from meter_pipeline.defs.beta import beta_features
 from meter_pipeline.defs.resources import Pipeline
+from meter_pipeline.ingest.drop_folder import DropFile, listing, listing_version
+from meter_pipeline.storage.layout import Layout
 
 DATA_VERSION_TAG = "dagster/data_version"
 

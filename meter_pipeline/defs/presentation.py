@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pyarrow as pa
 
-from meter_pipeline.core.lake import Lake
-from meter_pipeline.core.tables import VECTOR, TableSpec
+from meter_pipeline.storage.lake import Lake
+from meter_pipeline.storage.tables import VECTOR, TableSpec
 
 if TYPE_CHECKING:
     import pandas as pd

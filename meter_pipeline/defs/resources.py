@@ -11,9 +11,9 @@ import dagster as dg
 from filelock import FileLock, Timeout
 from pydantic import Field
 
-from meter_pipeline.core.layout import Layout
 from meter_pipeline.errors import MeterError, storage_errors
 from meter_pipeline.settings import Settings, load_settings
+from meter_pipeline.storage.layout import Layout
 
 _logger = logging.getLogger(__name__)
 WAITING_NOTICE_S = 1.0

@@ -2,9 +2,9 @@
 
 import dagster as dg
 
-from meter_pipeline.core.tables import ALL_TABLES
 from meter_pipeline.defs.automation import TRAINING_GROUPS, when_inputs_change
 from meter_pipeline.defs.resources import Pipeline
+from meter_pipeline.storage.tables import ALL_TABLES
 
 GROUP = "review"
 
@@ -21,7 +21,7 @@ GROUP = "review"
 )
 def warehouse(pipeline: Pipeline) -> dg.MaterializeResult:
     """`data/warehouse.duckdb`: a view over each table of the lake; new rows show in it without a write."""
-    from meter_pipeline.core.warehouse import build_warehouse
+    from meter_pipeline.storage.warehouse import build_warehouse
 
     with pipeline.working("batches") as layout:
         views = build_warehouse(layout)

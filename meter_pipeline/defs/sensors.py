@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from meter_pipeline.core.drop_folder import DropFile, listing, settled
 from meter_pipeline.defs.beta import beta_features
 from meter_pipeline.defs.instance import fail_abandoned_runs
 from meter_pipeline.defs.observations import DATA_VERSION_TAG, labelled_images, observe_drops, observe_labelled
 from meter_pipeline.defs.resources import Pipeline
+from meter_pipeline.ingest.drop_folder import DropFile, listing, settled
 
 DROP_INTERVAL_S = 5
 MOST_LOOKS_HELD = 12

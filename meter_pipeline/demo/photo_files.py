@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from meter_pipeline.core.files import write_bytes
 from meter_pipeline.demo.drawing import Shot, draw_photo
+from meter_pipeline.storage.files import write_bytes
 
 _WORKERS_AT_MOST = 8
 _PHOTOS_WORTH_A_POOL = 12

@@ -24,8 +24,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from meter_pipeline.core.files import write_bytes, write_text
-from meter_pipeline.core.layout import Layout
 from meter_pipeline.demo.designs import known_designs, unseen_designs
 from meter_pipeline.demo.drawing import Condition, Shot
 from meter_pipeline.demo.parts import Design
@@ -34,6 +32,8 @@ from meter_pipeline.demo.sample_size import SampleSize
 from meter_pipeline.demo.workbooks import EAST_WORKBOOK, NORTH_WORKBOOK, write_east_workbook, write_north_workbook
 from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import SETTINGS_FILE
+from meter_pipeline.storage.files import write_bytes, write_text
+from meter_pipeline.storage.layout import Layout
 
 __all__ = ["SampleData", "SampleSize", "drop_workbook", "served_folder", "write_sample_data"]
 

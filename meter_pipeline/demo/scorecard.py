@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
-from meter_pipeline.core.layout import Layout
-from meter_pipeline.core.tables import BATCH_PREDICTIONS, UNKNOWN_CLUSTERS, URL_IMAGES
+from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.tables import BATCH_PREDICTIONS, UNKNOWN_CLUSTERS, URL_IMAGES
 
 NOISE = -1
 

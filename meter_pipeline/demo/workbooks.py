@@ -14,7 +14,7 @@ from openpyxl import Workbook
 from openpyxl.styles import Font
 from openpyxl.worksheet.worksheet import Worksheet
 
-from meter_pipeline.core.files import write_bytes
+from meter_pipeline.storage.files import write_bytes
 
 NORTH_WORKBOOK = "north_readings.xlsx"
 EAST_WORKBOOK = "east_inspection.xlsx"

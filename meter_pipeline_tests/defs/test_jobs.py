@@ -10,13 +10,13 @@ import dagster as dg
 import pytest
 from openpyxl import Workbook
 
-from meter_pipeline.core.layout import Layout
-from meter_pipeline.core.tables import BATCH_PREDICTIONS, IMAGE_FEATURES, UNKNOWN_CLUSTERS, URL_IMAGES
 from meter_pipeline.definitions import build_definitions
 from meter_pipeline.defs.observations import observe_drops, observe_labelled
 from meter_pipeline.defs.resources import Pipeline
 from meter_pipeline.demo.image_server import ImageServer
-from meter_pipeline_tests.patterns import draw, write_raw
+from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.tables import BATCH_PREDICTIONS, IMAGE_FEATURES, UNKNOWN_CLUSTERS, URL_IMAGES
+from meter_pipeline_tests.support.patterns import draw, write_raw
 
 CHAIN = ["drop_rows", "url_images", "image_features", "batch_predictions", "prediction_exports", "unknown_embeddings"]
 COUNTS = {"BLUE_A": 22, "GREY_A": 12, "WHITE_A": 6}
@@ -240,7 +240,7 @@ def test_what_makes_no_data_set_is_said(world: World, counts: dict[str, int], me
 
 
 def test_a_worse_model_does_not_become_champion(trained: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from meter_pipeline.core import two_phase
+    from meter_pipeline.training import two_phase
 
     world = trained
     champion = world.version("champion_model")
@@ -271,8 +271,8 @@ def test_going_back_to_earlier_settings_judges_the_model_that_was_asked_for(trai
 
 def test_the_report_says_what_the_audit_says(trained: World) -> None:
     """Once the report compared softmax and classes in different orders, and showed 22 % for a model that was right."""
-    from meter_pipeline.core.files import read_json
-    from meter_pipeline.core.tables import EVALUATION_AUDIT
+    from meter_pipeline.storage.files import read_json
+    from meter_pipeline.storage.tables import EVALUATION_AUDIT
 
     audit = trained.layout.lake.frame(EVALUATION_AUDIT)
     (metrics,) = trained.layout.root.glob("reports/evaluation/*/metrics.json")
@@ -294,7 +294,7 @@ def test_a_full_or_read_only_disk_is_said_and_nothing_is_half_written(
         def refuse(_descriptor: int) -> None:
             raise OSError(getattr(errno, code), code)
 
-        patched.setattr("meter_pipeline.core.files.os.fsync", refuse)
+        patched.setattr("meter_pipeline.storage.files.os.fsync", refuse)
         result = world.run("update")
     assert not result.success
     assert f"drop_rows: {message}" in world.failure(result)

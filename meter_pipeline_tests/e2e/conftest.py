@@ -14,7 +14,7 @@ import pytest
 from openpyxl import Workbook
 
 from meter_pipeline.demo.image_server import ImageServer
-from meter_pipeline_tests.patterns import draw, write_raw
+from meter_pipeline_tests.support.patterns import draw, write_raw
 
 COUNTS = {"BLUE_A": 14, "GREY_A": 12, "WHITE_A": 6}
 NEW_PHOTOS = 80

@@ -12,7 +12,7 @@ import pytest
 
 from meter_pipeline.demo.image_server import ImageServer
 from meter_pipeline_tests.e2e.conftest import meter, write_workbook
-from meter_pipeline_tests.patterns import draw
+from meter_pipeline_tests.support.patterns import draw
 
 
 def test_predict_for_people_and_for_programs(data_dir: Path, tmp_path: Path) -> None:

@@ -17,19 +17,19 @@ import pytest
 from openpyxl import load_workbook
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from meter_pipeline.core.discovery import cluster_unknowns
-from meter_pipeline.core.downloads import DownloadLimits, download_drops
-from meter_pipeline.core.drops import take_in_drops
-from meter_pipeline.core.exports import read_export
-from meter_pipeline.core.layout import Layout
-from meter_pipeline.core.naming import collect_unknown, compute_features, name_rows
-from meter_pipeline.core.predict import predict_photos
-from meter_pipeline.core.tables import BATCH_PREDICTIONS, DATASET_SPLIT
+from meter_pipeline.batches.prediction_exports import read_export
 from meter_pipeline.demo.image_server import ImageServer
+from meter_pipeline.discovery.unknown_clusters import cluster_unknowns
+from meter_pipeline.discovery.unknown_embeddings import collect_unknown, compute_features, name_rows
+from meter_pipeline.ingest.drop_rows import take_in_drops
+from meter_pipeline.ingest.url_images import DownloadLimits, download_drops
+from meter_pipeline.recognition.single_photo import predict_photos
 from meter_pipeline.settings import DecisionSettings, load_settings
+from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DATASET_SPLIT
 from meter_pipeline_tests.e2e.conftest import METER, environment, free_port, write_workbook
 from meter_pipeline_tests.e2e.test_dev import CHROMIUM, CHROMIUM_FLAGS
-from meter_pipeline_tests.patterns import draw
+from meter_pipeline_tests.support.patterns import draw
 
 pytestmark = [
     pytest.mark.browser,

@@ -18,7 +18,7 @@ import pytest
 
 from meter_pipeline.demo.image_server import ImageServer
 from meter_pipeline_tests.e2e.conftest import METER, environment, free_port, meter, write_workbook
-from meter_pipeline_tests.patterns import write_raw
+from meter_pipeline_tests.support.patterns import write_raw
 
 CHROMIUM = os.environ.get("METER_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 CHROMIUM_FLAGS = [

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from meter_pipeline.core.lake import Lake
-from meter_pipeline.core.tables import (
+from meter_pipeline.demo.image_server import ImageServer
+from meter_pipeline.storage.lake import Lake
+from meter_pipeline.storage.tables import (
     BATCH_PREDICTIONS,
     DROP_ROWS,
     IMAGE_FEATURES,
@@ -21,7 +22,6 @@ from meter_pipeline.core.tables import (
     URL_IMAGES,
     TableSpec,
 )
-from meter_pipeline.demo.image_server import ImageServer
 from meter_pipeline_tests.e2e.conftest import METER, NEW_PHOTOS, environment, meter, write_workbook
 
 TABLES = (DROP_ROWS, URL_IMAGES, IMAGE_FEATURES, BATCH_PREDICTIONS, UNKNOWN_EMBEDDINGS, UNKNOWN_CLUSTERS)

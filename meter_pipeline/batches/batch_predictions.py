@@ -1,0 +1,88 @@
+"""Drop rows, what came of their URLs, and the decisions on the photos, put together: one prediction for every row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from meter_pipeline.ingest.web.outcomes import Outcome
+from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DECISION_COLUMNS
+
+ERROR = "ERROR"
+SHOWN_PROBLEMS = 5
+_OF_THE_URL = ["image_url", "outcome", "image_id", "brightness", "contrast", "green_ratio", "notes", "reason"]
+
+
+def predict_rows(
+    drop_rows: pd.DataFrame,
+    url_images: pd.DataFrame,
+    decisions: pd.DataFrame,
+    *,
+    model_version: str | None = None,
+    failures: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Return exactly one prediction for every drop row, ordered by drop and position.
+
+    Args:
+        drop_rows: table `drop_rows`.
+        url_images: table `url_images`.
+        decisions: a row a photo, columns `tables.DECISION_COLUMNS`.
+        model_version: the model that decided.
+        failures: why a photo went through no network, by image_id.
+
+    Returns:
+        The columns of `batch_predictions`. Where there is no decision `final_prediction` is ERROR and `reason`
+        says why.
+    """
+    rows = drop_rows.sort_values(["drop", "position"], kind="stable").rename(columns={"reason": "refused"})
+    urls = url_images[_OF_THE_URL].rename(columns={"reason": "not_fetched", "notes": "photo_notes"})
+    photos = decisions[list(DECISION_COLUMNS)].drop_duplicates("image_id")
+    # A refused row may repeat, word for word, what is a good URL elsewhere; it has no photo all the same.
+    rows = rows.assign(joined_url=rows["image_url"].where(rows["refused"].isna()))
+    merged = rows.merge(urls.rename(columns={"image_url": "joined_url"}), on="joined_url", how="left").merge(
+        photos.astype({"image_id": object}), on="image_id", how="left"
+    )
+    failed = merged["final_prediction"].isna()
+    reasons = _reasons(merged[failed], failures or {})
+    merged["model_version"] = pd.Series(model_version, index=merged.index, dtype=object).where(~failed, None)
+    merged["final_prediction"] = merged["final_prediction"].astype(object).where(~failed, ERROR)
+    merged["rule"] = merged["rule"].astype(object).where(~failed, "error")
+    merged["reason"] = merged["reason"].astype(object).where(~failed, pd.Series(reasons, index=merged.index[failed]))
+    return merged[list(BATCH_PREDICTIONS.columns)].reset_index(drop=True)
+
+
+def _reasons(rows: pd.DataFrame, failures: Mapping[str, str]) -> list[str]:
+    """Why each row has no prediction, a sentence a row."""
+    reasons = []
+    columns = (rows[name] for name in ("refused", "outcome", "image_id", "not_fetched"))
+    for refused, outcome, image_id, not_fetched in zip(*columns, strict=True):
+        if isinstance(refused, str):
+            reasons.append(f"Row refused: {refused}")
+        elif not isinstance(outcome, str):
+            reasons.append("The URL was not fetched yet.")
+        elif outcome != Outcome.OK:
+            reasons.append(f"{outcome}: {not_fetched}" if isinstance(not_fetched, str) else outcome)
+        else:
+            reasons.append(failures.get(image_id, "The photo went through no network."))
+    return reasons
+
+
+def prediction_problems(drop_rows: pd.DataFrame, predictions: pd.DataFrame) -> list[str]:
+    """Return what is wrong with the predictions, a sentence each; none where every row has exactly one."""
+    rows = pd.MultiIndex.from_frame(drop_rows[["drop", "position"]])
+    named = pd.MultiIndex.from_frame(predictions[["drop", "position"]])
+    without_reason = predictions["final_prediction"].eq(ERROR) & predictions["reason"].isna()
+    kinds = {
+        "has no prediction": rows.difference(named),
+        "has a prediction, but is not in the drop": named.difference(rows),
+        "has more than one prediction": named[named.duplicated()].unique(),
+        "has no final label": named[predictions["final_prediction"].isna()],
+        "is ERROR without a reason": named[without_reason],
+    }
+    problems = []
+    for what, found in kinds.items():
+        problems += [f"{drop}, row {position + 1} of the drop: {what}." for drop, position in found[:SHOWN_PROBLEMS]]
+        if len(found) > SHOWN_PROBLEMS:
+            problems.append(f"... and {len(found) - SHOWN_PROBLEMS:,} more rows: {what}.")
+    return problems

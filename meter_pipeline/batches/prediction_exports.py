@@ -1,0 +1,212 @@
+"""Predictions for people: a CSV and an XLSX a drop, the sheet's own columns beside ours, and a note for a refused drop.
+
+How a cell is kept from being run as a formula is in `cells`.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from meter_pipeline.errors import MeterError, StorageError
+from meter_pipeline.ingest.drop_rows import REFUSED
+from meter_pipeline.storage.csv_cells import EXPORT_COLUMNS, safe_cell, unsafe_cell
+from meter_pipeline.storage.files import read_json, write_bytes, write_json, write_text
+from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, DROPS
+from meter_pipeline.storage.xlsx import workbook_bytes
+
+MANIFEST = ".exports.json"
+FORMAT_VERSION = "1"
+"""Part of every digest: a new number writes every export again."""
+FURTHER_COLUMNS = ("calibrated_confidence", "nearest_known_class", "photo_notes")
+PLACE_COLUMNS = ("sheet", "row_number")
+REFUSED_ENDING = "_REFUSED.txt"
+_CONFIDENCES = {**{f"top{k}_confidence": 2 for k in (1, 2, 3)}, "calibrated_confidence": 2}
+_MEASURES = {"brightness": 2, "contrast": 2, "green_ratio": 4}
+_DECIMALS = _CONFIDENCES | _MEASURES
+
+_logger = logging.getLogger(__name__)
+
+Cell = str | int | float | None
+
+
+@dataclass(frozen=True)
+class ExportSummary:
+    """What one call did.
+
+    Attributes:
+        drops: drops that have exports.
+        written: drops among them whose files were written now.
+        refused: drops that have a note instead.
+    """
+
+    drops: int
+    written: int
+    refused: int
+
+
+def export_drops(layout: Layout) -> ExportSummary:
+    """Write the exports of every drop in the lake whose rows changed; see `write_exports`."""
+    lake = layout.lake
+    return write_exports(lake.frame(BATCH_PREDICTIONS), lake.frame(DROP_ROWS), lake.frame(DROPS), layout.batch_reports)
+
+
+def write_exports(
+    predictions: pd.DataFrame, drop_rows: pd.DataFrame, drops: pd.DataFrame, folder: Path
+) -> ExportSummary:
+    """Write `<drop>.csv` and `<drop>.xlsx` for every drop whose rows changed, `<drop>_REFUSED.txt` for refused ones.
+
+    Args:
+        predictions: table `batch_predictions`.
+        drop_rows: table `drop_rows`.
+        drops: table `drops`.
+        folder: `data/reports/batches`.
+
+    Raises:
+        MeterError: a file could not be replaced, as when it is open in Excel; all others are written.
+        StorageError: the disk is full or not ours to write.
+    """
+    manifest_path = folder / MANIFEST
+    manifest = _read_manifest(manifest_path)
+    others = drop_rows.set_index(["drop", "position"])["other_columns"]
+    written, in_the_way = 0, []
+    by_drop = {str(drop): rows.sort_values("position") for drop, rows in predictions.groupby("drop", sort=True)}
+    try:
+        for drop, rows in by_drop.items():
+            keys = pd.MultiIndex.from_frame(rows[["drop", "position"]])
+            header, table = export_table(rows, others.reindex(keys).tolist())
+            digest = _digest(header, table)
+            targets = [folder / f"{drop}.csv", folder / f"{drop}.xlsx"]
+            if manifest.get(drop) == digest and all(path.exists() for path in targets):
+                continue
+            try:
+                write_bytes(targets[0], csv_bytes(header, table))
+                write_bytes(targets[1], workbook_bytes(header, table))
+            except StorageError as error:
+                if not isinstance(error.__cause__, PermissionError) or not any(path.exists() for path in targets):
+                    raise
+                in_the_way.append(error.where)
+                continue
+            manifest[drop] = digest
+            written += 1
+            _logger.info("Wrote %s.csv and .xlsx, %d rows", drop, len(table))
+    finally:
+        if written:
+            write_json(manifest_path, {drop: manifest[drop] for drop in sorted(manifest)})
+    refused = _write_refusals(drops, folder)
+    if in_the_way:
+        raise MeterError(
+            "Some exports could not be replaced.",
+            where=", ".join(in_the_way),
+            fix="Close them in Excel, then run again: all others are written.",
+        )
+    return ExportSummary(len(by_drop), written, refused)
+
+
+def read_export(path: Path) -> pd.DataFrame:
+    """Read a CSV export back: text as it was in the sheet and the tables, empty cells as empty text."""
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        header, *rows = csv.reader(handle)
+    cells = [[unsafe_cell(cell) for cell in row] for row in rows]
+    return pd.DataFrame(cells, columns=[unsafe_cell(name) for name in header], dtype=object)
+
+
+def csv_bytes(header: Sequence[str], table: Sequence[Sequence[Cell]]) -> bytes:
+    """Return a CSV in UTF-8 with the mark by which Excel knows it, every text safe from being run as a formula."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow([safe_cell(name) for name in header])
+    writer.writerows([_csv_cell(name, cell) for name, cell in zip(header, row, strict=True)] for row in table)
+    return buffer.getvalue().encode("utf-8-sig", errors="replace")
+
+
+def _csv_cell(name: str, cell: Cell) -> str:
+    if isinstance(cell, str):
+        return safe_cell(cell)
+    if cell is None:
+        return ""
+    return f"{cell:.{_DECIMALS[name]}f}" if name in _DECIMALS else str(cell)
+
+
+def export_table(rows: pd.DataFrame, others: Sequence[object]) -> tuple[list[str], list[list[Cell]]]:
+    """Return header and cells: our columns, the place in the sheet, then the sheet's own columns.
+
+    Args:
+        rows: of `batch_predictions`.
+        others: the JSON of the sheet's other columns, a row.
+    """
+    values = [json.loads(text) if isinstance(text, str) else {} for text in others]
+    names = list(dict.fromkeys(name for row in values for name in row))
+    ours = [*EXPORT_COLUMNS, *FURTHER_COLUMNS, *PLACE_COLUMNS]
+    theirs = _renamed(names, ours)
+    left = zip(*(_column(rows, name) for name in ours), strict=True)
+    table = [[*cells, *(row.get(name, "") for name in names)] for cells, row in zip(left, values, strict=True)]
+    return [*ours, *theirs], table
+
+
+def _column(rows: pd.DataFrame, name: str) -> Iterator[Cell]:
+    scale = 100 if name in _CONFIDENCES else 1
+    for value in rows[name].tolist():
+        if pd.isna(value):
+            yield None
+        elif name in _DECIMALS:
+            yield round(value * scale, _DECIMALS[name])
+        elif name == "row_number":
+            yield int(value)
+        else:
+            yield str(value)
+
+
+def _renamed(names: Sequence[str], ours: Sequence[str]) -> list[str]:
+    """The sheet's headers, those that are also ours marked: an export that is dropped again keeps its columns."""
+    taken = set(ours)
+    result = []
+    for name in names:
+        new, count = name, 1
+        while new in taken:
+            new = f"{name} (sheet)" if count == 1 else f"{name} (sheet {count})"
+            count += 1
+        taken.add(new)
+        result.append(new)
+    return result
+
+
+def _digest(header: Sequence[str], table: Sequence[Sequence[Cell]]) -> str:
+    state = hashlib.sha256(json.dumps([FORMAT_VERSION, *header]).encode())
+    for row in table:
+        state.update(json.dumps(row).encode())
+    return state.hexdigest()[:32]
+
+
+def _read_manifest(path: Path) -> dict[str, str]:
+    """What was written last; a broken manifest only means that everything is written again."""
+    try:
+        content = read_json(path)
+    except (FileNotFoundError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _write_refusals(drops: pd.DataFrame, folder: Path) -> int:
+    refused = drops[drops["status"] == REFUSED]
+    notes = {
+        folder / f"{row['drop']}{REFUSED_ENDING}": f"{row['file_name']} was not read.\n\n{row['reason']}\n\n"
+        "Mend the file and save it under the same name in the drops folder; this note then goes away.\n"
+        for row in refused.to_dict("records")
+    }
+    for path, text in notes.items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            write_text(path, text)
+    for path in folder.glob(f"*{REFUSED_ENDING}") if folder.is_dir() else ():
+        if path not in notes:
+            path.unlink(missing_ok=True)
+    return len(notes)

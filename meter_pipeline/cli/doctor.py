@@ -1,0 +1,158 @@
+"""Checks a set-up from Python to disk space and says, for what is wrong, what to do."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from meter_pipeline.errors import MeterError
+from meter_pipeline.settings import SETTINGS_FILE, Settings, load_settings
+from meter_pipeline.storage.layout import Layout
+
+State = Literal["ok", "warn", "fail"]
+DISK_FREE_WARN_GB = 5.0
+MIN_PYTHON = (3, 11)
+PACKAGES = ("dagster", "torch", "torchvision", "pandas", "pyarrow", "duckdb", "hdbscan", "umap-learn")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at."""
+
+    name: str
+    state: State
+    found: str
+    fix: str = ""
+
+
+def examine() -> list[Finding]:
+    """Look at everything; a check that fails keeps none of the others from running."""
+    findings = [_python(), *_packages()]
+    try:
+        settings = load_settings()
+    except MeterError as error:
+        return [*findings, Finding("settings", "fail", error.what, error.fix)]
+    findings.append(Finding("settings", "ok", f"{settings.data_dir / SETTINGS_FILE} and METER_* variables"))
+    checks: tuple[Callable[[Settings], Finding], ...] = (
+        _data_directory,
+        _disk,
+        _dagster_home,
+        _labelled_photos,
+        _accelerator,
+        _weights,
+        _champion,
+        _plates,
+    )
+    return findings + [_guarded(check, settings) for check in checks]
+
+
+def _guarded(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
+    name = check.__name__.strip("_").replace("_", " ")
+    try:
+        return check(settings)
+    except MeterError as error:
+        return Finding(name, "fail", error.what, error.fix)
+    except OSError as error:
+        return Finding(name, "fail", f"{error.strerror}: {error.filename}", "Mend what is said of the data directory.")
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info < MIN_PYTHON:
+        return Finding("Python", "fail", version, "Install Python 3.11 or newer and make the venv again.")
+    return Finding("Python", "ok", f"{version} ({sys.executable})")
+
+
+def _packages() -> list[Finding]:
+    missing, found = [], []
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(package)
+    if missing:
+        return [Finding("packages", "fail", f"missing: {', '.join(missing)}", "Install again as the README says.")]
+    return [Finding("packages", "ok", ", ".join(found))]
+
+
+def _data_directory(settings: Settings) -> Finding:
+    layout = Layout(settings.data_dir)
+    layout.prepare()
+    try:
+        with tempfile.NamedTemporaryFile(dir=settings.data_dir, prefix=".tmp-doctor-"):
+            pass
+    except OSError as error:
+        return Finding(
+            "data directory",
+            "fail",
+            f"{settings.data_dir}: {error.strerror}",
+            "Give this user the right to write there, or set METER_DATA_DIR to a folder that is writable.",
+        )
+    return Finding("data directory", "ok", str(settings.data_dir))
+
+
+def _disk(settings: Settings) -> Finding:
+    free_gb = shutil.disk_usage(settings.data_dir).free / 1e9
+    if free_gb < DISK_FREE_WARN_GB:
+        return Finding("disk", "warn", f"{free_gb:.1f} GB free", "Free some space: photos and features need room.")
+    return Finding("disk", "ok", f"{free_gb:.0f} GB free")
+
+
+def _dagster_home(settings: Settings) -> Finding:
+    from meter_pipeline.defs.instance import prepare_home
+
+    return Finding("Dagster history", "ok", str(prepare_home(settings.data_dir)))
+
+
+def _labelled_photos(settings: Settings) -> Finding:
+    raw = Layout(settings.data_dir).raw
+    classes = sorted(path for path in raw.iterdir() if path.is_dir())
+    photos = sum(1 for folder in classes for path in folder.rglob("*") if path.is_file())
+    found = f"{photos} file(s) in {len(classes)} class folder(s) under {raw}"
+    if len(classes) < 2:
+        return Finding("labelled photos", "warn", found, f"Put photos into {raw / '<CLASS>'}, two classes at least.")
+    return Finding("labelled photos", "ok", found)
+
+
+def _accelerator(_settings: Settings) -> Finding:
+    import torch
+
+    if torch.cuda.is_available():
+        return Finding("accelerator", "ok", torch.cuda.get_device_name(0))
+    return Finding("accelerator", "ok", f"none; the CPU is used ({torch.get_num_threads()} threads)")
+
+
+def _weights(settings: Settings) -> Finding:
+    from meter_pipeline.recognition.network.backbones import load_backbone
+
+    backbone = load_backbone(settings.backbone, settings.weights)
+    return Finding("weights", "ok", f"{settings.backbone}: {backbone.weights_source}")
+
+
+def _champion(settings: Settings) -> Finding:
+    from meter_pipeline.recognition.model_store import load_model
+    from meter_pipeline.recognition.plate_reading import require_plate_reader
+
+    layout = Layout(settings.data_dir)
+    if not Path(layout.champion).exists():
+        return Finding("champion model", "warn", "none yet", "Train one: meter train")
+    model = load_model(layout)
+    if model.reads_plates:
+        require_plate_reader()
+    reads = ", reads plates" if model.reads_plates else ""
+    return Finding("champion model", "ok", f"{model.version}, {len(model.classes)} classes{reads}")
+
+
+def _plates(settings: Settings) -> Finding:
+    from meter_pipeline.recognition.plate_reading import require_plate_reader
+
+    if settings.read_plates:
+        require_plate_reader()
+    found = "read by models trained from now on" if settings.read_plates else "not read by models trained from now on"
+    return Finding("plates", "ok", found)

@@ -1,0 +1,189 @@
+"""The clusters of UNKNOWN photos to look at: a card each, what they mostly look like, and all photos of one of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from meter_pipeline.discovery.reports import NOISE
+from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.queries import LakeQueries, querying
+
+TABLES = ("unknown_clusters", "cluster_summary", "unknown_metadata", "unknown_map")
+"""What the functions here read; for caches."""
+LIKENESSES = 3
+"""Classes that a card names."""
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """A class that a cluster's photos look like.
+
+    Attributes:
+        label: the class.
+        first: share of the photos with it as top 1.
+        among_three: share of the photos with it in the top 3.
+    """
+
+    label: str
+    first: float
+    among_three: float
+
+
+@dataclass(frozen=True)
+class ClusterCard:
+    """A cluster in short.
+
+    Attributes:
+        cluster_id: -1 is noise.
+        photos: how many there are.
+        meters: how many physical meters they show; None where that is not known.
+        examples: image_ids to show, the representative first, then the surest, a meter once.
+        likenesses: what it mostly looks like, the most frequent first.
+        mean_membership: HDBSCAN's probability, 0 to 1.
+        meter_share: how much it looks like meters rather than junk, 0 to 1; None where that is not known.
+    """
+
+    cluster_id: int
+    photos: int
+    meters: int | None
+    examples: list[str]
+    likenesses: list[Likeness]
+    mean_membership: float
+    meter_share: float | None
+
+
+@dataclass(frozen=True)
+class ClusterMember:
+    """A photo of a cluster, or a meter on several photos.
+
+    Attributes:
+        image_id: the photo, the surest one of the meter.
+        image_url: where it came from first.
+        top3: class and raw softmax.
+        membership: HDBSCAN's probability, 0 to 1.
+        reason: why it is UNKNOWN.
+        others: further photos of the same meter, folded under this one.
+    """
+
+    image_id: str
+    image_url: str
+    top3: list[tuple[str, float]]
+    membership: float
+    reason: str
+    others: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class MapPoint:
+    """A photo on the 2-D map of the UNKNOWN photos."""
+
+    image_id: str
+    cluster_id: int
+    x: float
+    y: float
+    top1_class: str | None
+
+
+def list_clusters(layout: Layout, *, examples: int = 6) -> list[ClusterCard]:
+    """Return the clusters, those that look like meters and are large first, noise at the end.
+
+    Args:
+        layout: the data directory.
+        examples: photos a card.
+    """
+    with querying(layout.lake, *TABLES) as lake:
+        meter = _meter(lake)
+        rows = lake.rows(
+            f"""WITH m AS (SELECT c.*, {meter} AS meter FROM unknown_clusters AS c),
+                     first_of_meter AS (SELECT cluster_id, meter, image_id, membership,
+                              row_number() OVER (PARTITION BY cluster_id, meter ORDER BY membership DESC, image_id) AS n
+                          FROM m)
+                SELECT s.*, (SELECT count(DISTINCT meter) FROM m WHERE m.cluster_id = s.cluster_id) AS meters,
+                       (SELECT list(image_id ORDER BY membership DESC, image_id) FROM first_of_meter AS f
+                        WHERE f.cluster_id = s.cluster_id AND n = 1)[1:{int(examples) + 1}] AS surest
+                FROM cluster_summary AS s"""
+        )
+        looks = _likenesses(lake)
+        known = lake.has("unknown_clusters", "same_meter")
+    cards = [
+        ClusterCard(
+            cluster_id=row["cluster_id"],
+            photos=row["count"],
+            meters=row["meters"] if known else None,
+            examples=_first_is(row["representative"], row["surest"] or [], examples),
+            likenesses=looks.get(row["cluster_id"], []),
+            mean_membership=row["mean_membership"],
+            meter_share=row.get("meter_share"),
+        )
+        for row in rows
+    ]
+    return sorted(cards, key=lambda card: (card.cluster_id == NOISE, _junk(card), -card.photos, card.cluster_id))
+
+
+def open_cluster(layout: Layout, cluster_id: int) -> list[ClusterMember]:
+    """Return the photos of a cluster, the surest first; those of one physical meter are one member."""
+    with querying(layout.lake, *TABLES) as lake:
+        rows = lake.rows(
+            f"""SELECT c.image_id, c.membership, {_meter(lake)} AS meter, u.*
+                FROM unknown_clusters AS c LEFT JOIN unknown_metadata AS u USING (image_id)
+                WHERE c.cluster_id = ? ORDER BY c.membership DESC, c.image_id""",
+            [cluster_id],
+        )
+    members: dict[str, ClusterMember] = {}
+    for row in rows:
+        if row["meter"] in members:
+            members[row["meter"]].others.append(row["image_id"])
+            continue
+        top3 = [
+            (row[f"top{k}_class"], row[f"top{k}_confidence"]) for k in (1, 2, 3) if row[f"top{k}_class"] is not None
+        ]
+        members[row["meter"]] = ClusterMember(
+            row["image_id"], row["image_url"] or "", top3, row["membership"], row["reason"] or ""
+        )
+    return list(members.values())
+
+
+def map_points(layout: Layout) -> list[MapPoint]:
+    """Return the photos on the 2-D map; empty where there is none."""
+    with querying(layout.lake, *TABLES) as lake:
+        if not lake.has("unknown_map", "image_id", "x", "y"):
+            return []
+        rows = lake.rows(
+            """SELECT image_id, cluster_id, x, y, top1_class FROM unknown_map JOIN unknown_clusters USING (image_id)
+               LEFT JOIN unknown_metadata USING (image_id) ORDER BY image_id"""
+        )
+    return [MapPoint(**row) for row in rows]
+
+
+def _meter(lake: LakeQueries) -> str:
+    """What photos of one physical meter share; each photo stands alone where that is not known."""
+    return "coalesce(c.same_meter, c.image_id)" if lake.has("unknown_clusters", "same_meter") else "c.image_id"
+
+
+def _likenesses(lake: LakeQueries) -> dict[int, list[Likeness]]:
+    rows: list[dict[str, Any]] = lake.rows(
+        """WITH m AS (SELECT cluster_id, unnest([top1_class, top2_class, top3_class]) AS label,
+                             unnest([1, 2, 3]) AS place
+                      FROM unknown_clusters JOIN unknown_metadata USING (image_id)),
+                sizes AS (SELECT cluster_id, count(*) AS photos FROM unknown_clusters GROUP BY cluster_id)
+           SELECT cluster_id, label, count(*) FILTER (place = 1) / any_value(photos) AS first,
+                  count(*) / any_value(photos) AS among_three
+           FROM m JOIN sizes USING (cluster_id) WHERE label IS NOT NULL GROUP BY cluster_id, label
+           ORDER BY cluster_id, first DESC, among_three DESC, label"""
+    )
+    found: dict[int, list[Likeness]] = {}
+    for row in rows:
+        of_cluster = found.setdefault(row["cluster_id"], [])
+        if len(of_cluster) < LIKENESSES:
+            of_cluster.append(Likeness(row["label"], row["first"], row["among_three"]))
+    return found
+
+
+def _first_is(representative: str | None, surest: list[str], examples: int) -> list[str]:
+    others = [image_id for image_id in surest if image_id != representative]
+    return [*([representative] if representative else []), *others][:examples]
+
+
+def _junk(card: ClusterCard) -> bool:
+    return card.meter_share is not None and card.meter_share < 0.5

@@ -1,0 +1,251 @@
+"""The page Batches: the drops with their counts, their rows with filters, one row opened, downloads."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from meter_pipeline.dashboard import foreign_results, row_details
+from meter_pipeline.dashboard.browsing import drops as browsing
+from meter_pipeline.dashboard.browsing.drops import RowFilter
+from meter_pipeline.dashboard.context import Fingerprint, Now
+from meter_pipeline.dashboard.pictures import card, show_thumbnail
+from meter_pipeline.dashboard.text import MEASURES, ORDERS, RULES, counted, percent, plain
+
+PAGE_SIZE = 24
+ALL = "All drops"
+OWN, FOREIGN = "Drops", "A results file made elsewhere"
+
+
+def show(now: Now) -> None:
+    """Draw the page."""
+    st.title("Batches")
+    source = st.segmented_control("Source", [OWN, FOREIGN], default=OWN, required=True, label_visibility="collapsed")
+    if source == FOREIGN:
+        foreign_results.show(now)
+        return
+    now.show_age("batch_predictions", "drop_rows", "drops")
+    drops = _drops(now, now.fingerprint(*browsing.TABLES))
+    if not drops:
+        st.info(
+            f"No drops yet. Put a spreadsheet of photo URLs into the folder `{now.layout.drops}`: "
+            "`meter dev` takes it in by itself, `meter update` does it once.",
+            icon=":material/folder_open:",
+        )
+        return
+    drop = _choose_drop(drops)
+    counts = _show_counts(drops, drop)
+    if not counts:
+        return
+    wanted = _filters(now, drop)
+    _show_rows(now, wanted)
+
+
+def _choose_drop(drops: list[browsing.Row]) -> str | None:
+    names = [row["drop"] for row in drops]
+    sizes = {row["drop"]: row["rows"] for row in drops}
+    chosen = st.selectbox(
+        "Drop",
+        [ALL, *names],
+        format_func=lambda name: f"{name} ({counted(sizes.get(name, sum(sizes.values())), 'row')})",
+        key="batches_drop",
+        persist_state="session",
+        width=520,
+    )
+    return None if chosen == ALL else chosen
+
+
+def _show_counts(drops: list[browsing.Row], drop: str | None) -> int:
+    """Show the counts and what is amiss; return how many rows have a prediction."""
+    chosen = [row for row in drops if drop in (None, row["drop"])]
+    total = {
+        name: sum(row[name] for row in chosen) for name in ("rows", "named", "unknown", "dark", "error", "waiting")
+    }
+    with st.container(horizontal=True):
+        for name, word in (
+            ("rows", "Rows"),
+            ("named", "Named"),
+            ("unknown", "UNKNOWN"),
+            ("dark", "DARK"),
+            ("error", "ERROR"),
+        ):
+            share = percent(total[name] / total["rows"], 0) if total["rows"] and name != "rows" else None
+            st.metric(
+                word,
+                f"{total[name]:,}",
+                share,
+                delta_color="off",
+                delta_arrow="off",
+                border=True,
+                width=150,
+                height="stretch",
+            )
+    for row in chosen:
+        if row["status"] == "refused":
+            st.warning(plain(f"{row['file_name']} was not read. {row['reason']}"))
+    if total["waiting"]:
+        st.info(
+            f"{counted(total['waiting'], 'row')} without a prediction yet: an update is under way, or there is no "
+            "model in use yet (`meter train`)."
+        )
+    if drop is None and len(drops) > 1:
+        with st.expander(f"All {len(drops)} drops"):
+            st.dataframe(
+                [
+                    {
+                        "drop": row["drop"],
+                        "file": row["file_name"],
+                        **{k: row[k] for k in total},
+                        "status": row["status"],
+                    }
+                    for row in drops
+                ],
+                hide_index=True,
+                alt="Rows of each drop by final label",
+            )
+    return total["rows"] - total["waiting"]
+
+
+def _filters(now: Now, drop: str | None) -> RowFilter:
+    key = now.fingerprint("batch_predictions")
+    labels = {row["label"]: row["rows"] for row in _labels(now, key, drop)}
+    ranges = _ranges(now, now.fingerprint("url_images"))
+    with st.container(border=True):
+        first = st.columns([3, 3, 3, 2])
+        label = first[0].multiselect(
+            "Label",
+            list(labels),
+            format_func=lambda name: f"{name} ({labels[name]:,})",
+            key="batches_label",
+            persist_state="session",
+        )
+        rules = first[1].multiselect(
+            "Why", list(RULES), format_func=RULES.__getitem__, key="batches_rule", persist_state="session"
+        )
+        confidence = first[2].slider(
+            "Confidence of the best guess, %", 0, 100, (0, 100), key="batches_confidence", persist_state="session"
+        )
+        order = first[3].selectbox(
+            "Order", list(ORDERS), format_func=ORDERS.__getitem__, key="batches_order", persist_state="session"
+        )
+        second = st.columns([6, 3, 2], vertical_alignment="bottom")
+        search = second[0].text_input(
+            "Search in URLs and the sheet's cells",
+            key="batches_search",
+            placeholder="account, remark, file name",
+            persist_state="session",
+        )
+        with second[1].popover("Quality of the photo", width="stretch"):
+            quality = {}
+            for name, (low, high) in ranges.items():
+                if low < high:
+                    chosen = st.slider(
+                        MEASURES[name], low, high, (low, high), key=f"batches_{name}", persist_state="session"
+                    )
+                    if chosen != (low, high):
+                        quality[name] = chosen
+        second[2].button("Clear filters", on_click=_clear, width="stretch")
+    return RowFilter(
+        drop=drop,
+        labels=tuple(label),
+        rules=tuple(rules),
+        confidence=(confidence[0] / 100, confidence[1] / 100),
+        quality=quality,
+        search=search or "",
+        order=order,
+    )
+
+
+def _clear() -> None:
+    for key in [key for key in st.session_state if str(key).startswith("batches_") and key != "batches_drop"]:
+        del st.session_state[key]
+
+
+def _show_rows(now: Now, wanted: RowFilter) -> None:
+    count = _count(now, now.fingerprint(*browsing.TABLES), wanted, repr(wanted))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{counted(count, 'row')}**", width="content")
+        if count:
+            _downloads(now, wanted)
+    if not count:
+        st.info("No row fits these filters.")
+        return
+    pages = -(-count // PAGE_SIZE)
+    page = st.pagination(pages, key=f"batches_page_{hash(repr(wanted))}") if pages > 1 else 1
+    rows = browsing.page_of_rows(now.layout, wanted, page=page - 1, size=PAGE_SIZE)
+    with st.container(horizontal=True, gap="small"):
+        for row in rows:
+            _card(now, row, several=wanted.drop is None)
+    opened = st.session_state.pop("opened_row", None)
+    if opened:
+        row_details.open_dialog(now, *opened)
+
+
+def _card(now: Now, row: browsing.Row, *, several: bool) -> None:
+    label, place = row["final_prediction"], f"row {row['row_number']}"
+    with card():
+        path = now.layout.image(row["image_id"]) if row["image_id"] else None
+        if path is None:
+            st.caption(plain(row["reason"]))
+        else:
+            show_thumbnail(now.layout, row["image_id"], path, f"Photo of {place}: {label}")
+        st.markdown(f"**{plain(label)}**")
+        st.caption(plain(f"{row['drop']} · {_detail(row)}" if several else _detail(row)))
+        st.button(
+            place.capitalize(),
+            key=f"row_{row['drop']}_{row['position']}",
+            on_click=_open,
+            args=(row["drop"], row["position"]),
+            width="stretch",
+        )
+
+
+def _detail(row: browsing.Row) -> str:
+    if row["top1_class"] is None:
+        return RULES[row["rule"]]
+    sure = percent(row["top1_confidence"], 0)
+    if row["rule"] == "accepted":
+        return sure
+    return f"{RULES[row['rule']]}; best guess {row['top1_class']}, {sure}"
+
+
+def _open(drop: str, position: int) -> None:
+    st.session_state["opened_row"] = (drop, position)
+
+
+def _downloads(now: Now, wanted: RowFilter) -> None:
+    name = f"{wanted.drop or 'all_drops'}_filtered"
+    for ending, mime in (
+        ("csv", "text/csv"),
+        ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    ):
+        st.download_button(
+            f"Download {ending.upper()}",
+            partial(browsing.export_rows, now.layout, wanted, ending),
+            f"{name}.{ending}",
+            mime,
+            key=f"batches_{ending}",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _drops(_now: Now, key: Fingerprint) -> list[browsing.Row]:  # noqa: ARG001
+    return browsing.list_drops(_now.layout)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _labels(_now: Now, key: Fingerprint, drop: str | None) -> list[browsing.Row]:  # noqa: ARG001
+    return browsing.label_counts(_now.layout, drop)
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _ranges(_now: Now, key: Fingerprint) -> dict[str, tuple[float, float]]:  # noqa: ARG001
+    return browsing.measure_ranges(_now.layout)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _count(_now: Now, key: Fingerprint, _wanted: RowFilter, words: str) -> int:  # noqa: ARG001
+    return browsing.count_rows(_now.layout, _wanted)

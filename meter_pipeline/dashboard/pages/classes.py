@@ -1,0 +1,132 @@
+"""The page Classes: every class with its counts and an example; one class, labelled and predicted photos apart."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from meter_pipeline.dashboard.browsing import classes as browsing
+from meter_pipeline.dashboard.browsing.classes import SPLITS, Suspicion
+from meter_pipeline.dashboard.context import Fingerprint, Now
+from meter_pipeline.dashboard.pictures import card, show_thumbnail
+from meter_pipeline.dashboard.text import counted, percent, plain
+
+PAGE_SIZE = 40
+ALL = "All classes"
+LABELLED, PREDICTED = "Labelled", "Predicted"
+EVERY_SPLIT = "all"
+
+
+def show(now: Now) -> None:
+    """Draw the page."""
+    st.title("Classes")
+    now.show_age("image_inventory", "dataset_split", "batch_predictions", "known_embeddings")
+    classes = _classes(now, now.fingerprint(*browsing.TABLES))
+    if not classes:
+        st.info(
+            f"No labelled photos yet. Put them into `{now.layout.raw}/<CLASS>/`, two classes at least, "
+            "and run `meter train`.",
+            icon=":material/folder_open:",
+        )
+        return
+    chosen = st.selectbox(
+        "Class", [ALL, *(row["label"] for row in classes)], key="class", bind="query-params", width=420
+    )
+    if chosen == ALL:
+        _show_all(now, classes)
+    else:
+        _show_one(now, next(row for row in classes if row["label"] == chosen))
+
+
+def _show_all(now: Now, classes: list[browsing.Row]) -> None:
+    with st.container(horizontal=True):
+        for row in classes:
+            with card():
+                path = now.layout.raw / row["example_path"] if row["example_path"] else None
+                show_thumbnail(now.layout, row["example_id"], path, f"Labelled photo of {row['label']}")
+                st.markdown(f"**{plain(row['label'])}**")
+                st.caption(f"{row['labelled']} labelled, {row['predicted']} predicted")
+                st.button(
+                    "Browse", key=f"browse_{row['label']}", on_click=_choose, args=(row["label"],), width="stretch"
+                )
+    columns = ["label", "labelled", *SPLITS, "refused", "predicted"]
+    with st.expander("Counts of all classes", expanded=False):
+        st.dataframe(
+            [{name: row[name] for name in columns} for row in classes], hide_index=True, alt="Counts of all classes"
+        )
+
+
+def _choose(label: str) -> None:
+    st.session_state["class"] = label
+
+
+def _show_one(now: Now, row: browsing.Row) -> None:
+    with st.container(horizontal=True):
+        for name in ("labelled", *SPLITS, "refused", "predicted"):
+            st.metric(name.capitalize(), f"{row[name]:,}", border=True, width=130)
+    kind = st.segmented_control(
+        "Which photos", [LABELLED, PREDICTED], default=LABELLED, required=True, key="class_kind"
+    )
+    if kind == LABELLED:
+        _show_labelled(now, row["label"])
+    else:
+        _show_predicted(now, row["label"])
+
+
+def _show_labelled(now: Now, label: str) -> None:
+    split = st.segmented_control("Split", [EVERY_SPLIT, *SPLITS], default=EVERY_SPLIT, required=True, key="class_split")
+    with st.spinner("Comparing every labelled photo with its neighbours"):
+        suspicious = _suspicious(now, now.fingerprint("known_embeddings"))
+    photos = browsing.labelled_photos(now.layout, label, None if split == EVERY_SPLIT else split)
+    photos.sort(key=lambda photo: photo["image_id"] not in suspicious)
+    doubted = sum(photo["image_id"] in suspicious for photo in photos)
+    if doubted:
+        st.warning(
+            f"{counted(doubted, 'label')} to check first: all {browsing.NEIGHBOURS} nearest neighbours of the photo "
+            "have another label."
+        )
+    if not photos:
+        st.info("No labelled photo here.")
+        return
+    page = _page(len(photos), f"labelled_{label}_{split}")
+    with st.container(horizontal=True):
+        for photo in photos[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]:
+            _labelled_card(now, label, photo, suspicious.get(photo["image_id"]))
+
+
+def _labelled_card(now: Now, label: str, photo: browsing.Row, suspicion: Suspicion | None) -> None:
+    with card():
+        name = photo["path"].rsplit("/", 1)[-1]
+        show_thumbnail(now.layout, photo["image_id"], now.layout.raw / photo["path"], f"{name}, labelled {label}")
+        st.caption(plain(f"{name} · {photo['split']}"))
+        if suspicion:
+            st.markdown(f":material/warning: looks like **{plain(suspicion.looks_like)}**")
+
+
+def _show_predicted(now: Now, label: str) -> None:
+    count = browsing.count_predicted_photos(now.layout, label)
+    if not count:
+        st.info("No photo of a drop was given this class.")
+        return
+    st.caption(f"{counted(count, 'photo')} of the drops, the least sure first")
+    page = _page(count, f"predicted_{label}")
+    with st.container(horizontal=True):
+        for photo in browsing.predicted_photos(now.layout, label, page=page, size=PAGE_SIZE):
+            with card():
+                path = now.layout.image(photo["image_id"])
+                show_thumbnail(now.layout, photo["image_id"], path, f"Photo of {photo['drop']} named {label}")
+                st.caption(plain(f"{percent(photo['top1_confidence'], 0)} · {photo['drop']}"))
+
+
+def _page(count: int, key: str) -> int:
+    pages = -(-count // PAGE_SIZE)
+    return st.pagination(pages, key=key) - 1 if pages > 1 else 0
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _classes(_now: Now, key: Fingerprint) -> list[browsing.Row]:  # noqa: ARG001
+    return browsing.count_classes(_now.layout)
+
+
+@st.cache_data(max_entries=2, show_spinner=False)
+def _suspicious(_now: Now, key: Fingerprint) -> dict[str, Suspicion]:  # noqa: ARG001
+    return browsing.suspicious_labels(_now.layout)

@@ -1,0 +1,168 @@
+"""The page One photo: a file, the camera or a URL; the model's answer, what it rests on, and where the model looked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from meter_pipeline.dashboard import charts
+from meter_pipeline.dashboard.browsing import photo as asking
+from meter_pipeline.dashboard.browsing.models import champion
+from meter_pipeline.dashboard.context import Now
+from meter_pipeline.dashboard.pictures import card, show_thumbnail
+from meter_pipeline.dashboard.text import DECIDED_BY, MEASURES, percent, plain
+from meter_pipeline.errors import MeterError
+from meter_pipeline.photos.decoding import PhotoError
+from meter_pipeline.photos.store import image_id_of
+from meter_pipeline.photos.thumbnails import PREVIEW_SIDE, small_jpeg
+from meter_pipeline.settings import DecisionSettings
+
+if TYPE_CHECKING:
+    from meter_pipeline.recognition.model_store import MeterModel
+
+FILE, CAMERA, URL = "File", "Camera", "URL"
+MEGABYTE = 1_000_000
+
+
+def show(now: Now) -> None:
+    """Draw the page."""
+    st.title("One photo")
+    version = champion(now.layout).version
+    if version is None:
+        now.show_no_model()
+        return
+    given = _ask_for_photo(now)
+    if given is None:
+        return
+    content, name = given
+    largest = now.settings.download_max_bytes
+    if len(content) > largest:
+        st.error(f"The photo has {len(content) / MEGABYTE:.1f} MB; at most {largest / MEGABYTE:.0f} MB are taken.")
+        return
+    try:
+        small_jpeg(content, side=PREVIEW_SIDE)
+    except PhotoError as error:
+        st.error(plain(f"{name}: {error.reason}"))
+        return
+    key = (image_id_of(content), version, now.settings.digest(*DecisionSettings.model_fields))
+    with st.spinner("Asking the model; the first photo takes longer, as the model is loaded."):
+        answer = _answer(now, content, name, key)
+    _show_answer(now, content, answer, key)
+
+
+def _ask_for_photo(now: Now) -> tuple[bytes, str] | None:
+    source = st.segmented_control(
+        "Where the photo is", [FILE, CAMERA, URL], default=FILE, required=True, label_visibility="collapsed"
+    )
+    if source == URL:
+        with st.form("url", border=False):
+            url = st.text_input("URL of a photo", placeholder="https://")
+            asked = st.form_submit_button("Fetch and name")
+        if asked and url.strip():
+            with st.spinner("Fetching the photo"):
+                st.session_state["fetched"] = None
+                try:
+                    st.session_state["fetched"] = (asking.fetch_photo(url, now.settings), url)
+                except MeterError as error:
+                    st.error(plain(str(error)))
+        fetched: tuple[bytes, str] | None = st.session_state.get("fetched")
+        return fetched
+    if source == CAMERA:
+        taken = st.camera_input("Take a photo")
+    else:
+        taken = st.file_uploader(
+            "A photo of a meter",
+            type=["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "avif", "heic", "heif", "mpo"],
+            max_upload_size=max(1, now.settings.download_max_bytes // MEGABYTE),
+        )
+    return None if taken is None else (taken.getvalue(), taken.name)
+
+
+def _show_answer(now: Now, content: bytes, answer: asking.Answer, key: tuple[str, str, str]) -> None:
+    prediction = answer.prediction
+    left, right = st.columns([2, 3], gap="large")
+    with right:
+        st.header(plain(prediction.final_prediction))
+        st.markdown(plain(prediction.reason))
+        if prediction.top3:
+            _show_confidence(answer)
+            charts.show_scores(prediction.top3)
+        for flag in answer.flags:
+            st.markdown(f":material/warning: {plain(flag)}")
+    with left:
+        _show_photo(now, content, answer, key)
+    if answer.nearest:
+        _show_nearest(now, answer)
+
+
+def _show_confidence(answer: asking.Answer) -> None:
+    prediction = answer.prediction
+    with st.container(horizontal=True):
+        st.metric("Raw confidence", percent(prediction.confidence), border=True, width=170)
+        if answer.prediction.calibrated_confidence is not None:
+            st.metric("Calibrated confidence", percent(answer.prediction.calibrated_confidence), border=True, width=190)
+        if prediction.guard_score is not None:
+            st.metric(
+                "Likeness to known",
+                f"{prediction.guard_score:.2f}",
+                border=True,
+                width=170,
+                help="The guard's score: 0 is a typical known photo, far below 0 is unlike them.",
+            )
+    st.caption(f"{DECIDED_BY[prediction.rule]} Model {plain(prediction.model_version)}.")
+
+
+def _show_photo(now: Now, content: bytes, answer: asking.Answer, key: tuple[str, str, str]) -> None:
+    prediction = answer.prediction
+    looked = prediction.top3 and st.toggle("Where the model looked", value=True)
+    if looked:
+        name = st.selectbox("For", [label for label, _ in prediction.top3], label_visibility="collapsed")
+        try:
+            with st.spinner("Finding where the model looked"):
+                picture = _looked(now, content, name, key)
+        except MeterError as error:
+            st.info(plain(str(error)))
+            picture = None
+        if picture:
+            st.image(picture, alt=f"The photo; orange where it spoke for {name}", width="stretch")
+            st.caption(
+                f"Orange: what spoke for {plain(name)} and against the other classes (Grad\\-CAM, whole photo). "
+                "White frames: what the model looked at closer."
+            )
+            return
+        st.caption(f"No part of the photo spoke for {plain(name)} more than for the other classes.")
+    st.image(small_jpeg(content, side=PREVIEW_SIDE), alt=f"The photo: {prediction.final_prediction}", width="stretch")
+    measures = [f"{MEASURES[key].split(' (')[0]} {value:.2f}" for key, value in (prediction.quality or {}).items()]
+    st.caption(" · ".join(measures))
+
+
+def _show_nearest(now: Now, answer: asking.Answer) -> None:
+    st.subheader("The nearest known photos")
+    with st.container(horizontal=True):
+        for photo in answer.nearest:
+            with card():
+                show_thumbnail(now.layout, photo.image_id, photo.path, f"Known photo of {photo.label}")
+                st.markdown(f"**{plain(photo.label)}**")
+                st.caption(f"similarity {photo.similarity:.2f}")
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _model(_now: Now, version: str) -> MeterModel:  # noqa: ARG001
+    from meter_pipeline.recognition.model_store import load_model
+
+    return load_model(_now.layout)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _answer(_now: Now, _content: bytes, _name: str, key: tuple[str, str, str]) -> asking.Answer:
+    return asking.ask(_now.layout, _model(_now, key[1]), _content, _name, _now.settings)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _looked(_now: Now, _content: bytes, class_name: str, key: tuple[str, str, str]) -> bytes | None:
+    from meter_pipeline.recognition.attribution import closer_views, grad_cam, overlay
+
+    model = _model(_now, key[1])
+    heat = grad_cam(model, _content, class_name)
+    return overlay(_content, heat, closer_views(model, _content)) if heat.any() else None

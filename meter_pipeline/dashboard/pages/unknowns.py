@@ -1,0 +1,154 @@
+"""The page Unknowns: the clusters as cards, noise apart, the map, and all photos of one cluster."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from meter_pipeline.dashboard import charts
+from meter_pipeline.dashboard.browsing import clusters as browsing
+from meter_pipeline.dashboard.browsing.clusters import ClusterCard, ClusterMember, MapPoint
+from meter_pipeline.dashboard.context import Fingerprint, Now
+from meter_pipeline.dashboard.pictures import card, show_strip, show_thumbnail
+from meter_pipeline.dashboard.text import counted, percent, plain
+from meter_pipeline.discovery.reports import NOISE
+
+CARDS_A_PAGE = 24
+PAGE_SIZE = 40
+EXAMPLE_WIDTH = 92
+CLUSTER_WIDTH = 350
+ALL = "All clusters"
+
+
+def show(now: Now) -> None:
+    """Draw the page."""
+    st.title("Unknowns")
+    now.show_age("unknown_clusters", "cluster_summary")
+    cards = _cards(now, now.fingerprint(*browsing.TABLES))
+    if not cards:
+        st.info(
+            "No UNKNOWN photos yet. They come from the drops: put a spreadsheet of photo URLs into the folder "
+            f"`{now.layout.drops}`.",
+            icon=":material/folder_open:",
+        )
+        return
+    names = {_name(cluster): cluster for cluster in cards}
+    chosen = st.selectbox("Cluster", [ALL, *names], key="cluster", bind="query-params", width=420)
+    if chosen == ALL:
+        _show_all(now, cards)
+    else:
+        show_cluster(now, names[chosen])
+
+
+def _name(cluster: ClusterCard) -> str:
+    return "noise" if cluster.cluster_id == NOISE else f"cluster {cluster.cluster_id}"
+
+
+def _show_all(now: Now, cards: list[ClusterCard]) -> None:
+    clusters = [cluster for cluster in cards if cluster.cluster_id != NOISE]
+    noise = [cluster for cluster in cards if cluster.cluster_id == NOISE]
+    inside = sum(cluster.photos for cluster in clusters)
+    st.markdown(
+        f"**{counted(inside, 'photo')}** in **{counted(len(clusters), 'cluster')}**, those to look at first on top."
+    )
+    pages = -(-len(clusters) // CARDS_A_PAGE)
+    page = st.pagination(pages, key="clusters_page") if pages > 1 else 1
+    with st.container(horizontal=True):
+        for cluster in clusters[(page - 1) * CARDS_A_PAGE : page * CARDS_A_PAGE]:
+            show_card(now, cluster)
+    if noise:
+        st.subheader("Noise")
+        st.caption("Photos that are like no others: junk, spoiled photos, single meters of a rare type.")
+        show_card(now, noise[0])
+    st.subheader("Map")
+    _show_map(now)
+
+
+def show_card(now: Now, cluster: ClusterCard) -> None:
+    """Draw a cluster's card; actions on the cluster have their place beside the button that opens it."""
+    with card(CLUSTER_WIDTH):
+        st.markdown(f"**{_name(cluster).capitalize()}**: {_size(cluster)}")
+        photos = [(image_id, now.layout.image(image_id), f"Photo of {_name(cluster)}") for image_id in cluster.examples]
+        show_strip(now.layout, photos, width=EXAMPLE_WIDTH)
+        st.caption(_likeness(cluster))
+        with st.container(horizontal=True):
+            st.button(
+                f"Open {_name(cluster)}", key=f"open_{cluster.cluster_id}", on_click=_choose, args=(_name(cluster),)
+            )
+
+
+def _size(cluster: ClusterCard) -> str:
+    meters = (
+        f" of {counted(cluster.meters, 'meter')}"
+        if cluster.meters is not None and cluster.meters < cluster.photos
+        else ""
+    )
+    junk = ", probably not meters" if cluster.meter_share is not None and cluster.meter_share < 0.5 else ""
+    return f"{counted(cluster.photos, 'photo')}{meters}{junk}"
+
+
+def _likeness(cluster: ClusterCard) -> str:
+    if not cluster.likenesses:
+        return "The model has no guess."
+    first, *others = cluster.likenesses
+    shares = f"best guess of {percent(first.first, 0)}, among the three of {percent(first.among_three, 0)}"
+    words = f"Mostly looks like {first.label} ({shares})"
+    return plain(words + "".join(f", then {other.label} ({percent(other.among_three, 0)})" for other in others[:1]))
+
+
+def _choose(name: str) -> None:
+    st.session_state["cluster"] = name
+
+
+def show_cluster(now: Now, cluster: ClusterCard) -> None:
+    """Draw one cluster with all its photos; actions on the cluster have their place above the photos."""
+    members = _members(now, now.fingerprint(*browsing.TABLES), cluster.cluster_id)
+    st.markdown(f"**{_size(cluster)}**. {_likeness(cluster)}")
+    with st.container(horizontal=True):
+        st.button("Back to all clusters", on_click=_choose, args=(ALL,), icon=":material/arrow_back:")
+    folded = sum(len(member.others) for member in members)
+    if folded:
+        st.caption(f"{counted(folded, 'further photo')} of the same meters folded under the first of each.")
+    pages = -(-len(members) // PAGE_SIZE)
+    page = st.pagination(pages, key=f"cluster_page_{cluster.cluster_id}") if pages > 1 else 1
+    with st.container(horizontal=True):
+        for member in members[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]:
+            _member_card(now, member)
+
+
+def _member_card(now: Now, member: ClusterMember) -> None:
+    with card():
+        guess = f"{member.top3[0][0]} {percent(member.top3[0][1], 0)}" if member.top3 else "no guess"
+        show_thumbnail(
+            now.layout, member.image_id, now.layout.image(member.image_id), f"UNKNOWN photo, best guess {guess}"
+        )
+        st.caption(plain(guess))
+        if member.others:
+            with st.popover(f"{counted(len(member.others), 'more photo')} of this meter", width="stretch"):
+                show_strip(now.layout, [(i, now.layout.image(i), "The same meter") for i in member.others])
+
+
+def _show_map(now: Now) -> None:
+    points = _points(now, now.fingerprint(*browsing.TABLES))
+    if not points:
+        st.caption("There is no map of these photos yet; the next clustering makes one.")
+        return
+    marked = charts.show_map(points)
+    if marked:
+        show_strip(now.layout, [(i, now.layout.image(i), "Photo marked on the map") for i in marked[:PAGE_SIZE]])
+    else:
+        st.caption("Near each other: photos that look alike. Click on a point to see its photo; with Shift, several.")
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _cards(_now: Now, key: Fingerprint) -> list[ClusterCard]:  # noqa: ARG001
+    return browsing.list_clusters(_now.layout)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _members(_now: Now, key: Fingerprint, cluster_id: int) -> list[ClusterMember]:  # noqa: ARG001
+    return browsing.open_cluster(_now.layout, cluster_id)
+
+
+@st.cache_data(max_entries=2, show_spinner=False)
+def _points(_now: Now, key: Fingerprint) -> list[MapPoint]:  # noqa: ARG001
+    return browsing.map_points(_now.layout)

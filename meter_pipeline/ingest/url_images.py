@@ -1,0 +1,320 @@
+"""Every URL of the drops fetched once, by a pool of threads; results go into the lake as they come.
+
+A run that is killed loses the results of at most `FLUSH_INTERVAL_S`; the next one goes on where it was. One URL is in
+`fetching`, one photo in `image_store`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pandas as pd
+import pyarrow.compute as pc
+
+from meter_pipeline.ingest.web.addresses import AddressRules
+from meter_pipeline.ingest.web.fetching import CancelledError, Fetched, Fetcher, FetchLimits, Validators
+from meter_pipeline.ingest.web.host_queues import HostQueues
+from meter_pipeline.ingest.web.outcomes import Outcome
+from meter_pipeline.photos.decoding import PhotoError
+from meter_pipeline.photos.store import store, stored_ids
+from meter_pipeline.settings import DownloadSettings
+from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.tables import DROP_ROWS, URL_IMAGES
+
+FLUSH_INTERVAL_S = 1.0
+FLUSH_ROWS = 64
+"""Rows that are written at once; fewer when a second has passed."""
+QUEUED_ROWS = 256
+PROGRESS_INTERVAL_S = 10.0
+_POLL_S = 0.1
+WITH_A_PHOTO = frozenset({Outcome.OK, Outcome.NOT_MODIFIED})
+CONNECT_S = 5.0
+"""Longest time to connect; a host that is up answers within one, wherever it is."""
+TOTAL_TIMEOUTS = 3
+"""One attempt may take so many times `download_timeout`."""
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DownloadLimits:
+    """How many at a time, and how long and how much each.
+
+    Attributes:
+        threads: downloads at a time.
+        per_host: downloads at a time of one host.
+        fetch: limits of one URL.
+    """
+
+    threads: int = 16
+    fetch: FetchLimits = field(default_factory=FetchLimits)
+    per_host: int = 8
+
+    @classmethod
+    def from_settings(cls, settings: DownloadSettings) -> DownloadLimits:
+        """Take the limits from the settings.
+
+        Raises:
+            MeterError: a network in `METER_ALLOW_NETWORKS` is none.
+        """
+        fetch = FetchLimits(
+            connect_s=min(CONNECT_S, settings.download_timeout),
+            read_s=settings.download_timeout,
+            total_s=TOTAL_TIMEOUTS * settings.download_timeout,
+            attempts=settings.download_attempts,
+            max_bytes=settings.download_max_bytes,
+            addresses=AddressRules.of(settings.allow_hosts, settings.allow_networks),
+        )
+        return cls(settings.download_threads, fetch, settings.download_per_host)
+
+
+@dataclass(frozen=True)
+class DownloadSummary:
+    """What one call did.
+
+    Attributes:
+        wanted: different URLs asked for.
+        fetched: URLs tried now.
+        failed: URLs among them that gave no photo.
+        outcomes: number of URLs tried now by outcome; `not_modified` counts as none that failed.
+    """
+
+    wanted: int
+    fetched: int
+    failed: int
+    outcomes: dict[str, int]
+
+
+Row = dict[str, object]
+
+
+def download_drops(
+    layout: Layout,
+    limits: DownloadLimits,
+    *,
+    retry_failed: bool = False,
+    refresh: bool = False,
+) -> DownloadSummary:
+    """Fetch the URLs of every drop row that was not refused; see `download_urls`."""
+    urls = layout.lake.read(DROP_ROWS, ["image_url"], where=pc.field("reason").is_null())["image_url"]
+    wanted = urls.drop_null().unique().to_pylist()
+    return download_urls(wanted, layout, limits, retry_failed=retry_failed, refresh=refresh)
+
+
+def download_urls(
+    urls: Sequence[str],
+    layout: Layout,
+    limits: DownloadLimits,
+    *,
+    retry_failed: bool = False,
+    refresh: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> DownloadSummary:
+    """Fetch the URLs that are not in `url_images` yet, or whose photo is no longer in the store.
+
+    Args:
+        urls: cleaned URLs; each is fetched once, however often it is named.
+        layout: where the store and the tables are.
+        limits: how many, how long, how much.
+        retry_failed: also fetch again those among `urls` that gave no photo before.
+        refresh: also ask again for those whose photo is here, and take it where the server has another one now; a
+            photo that cannot be had any more stays.
+        on_progress: called with (done, to do) after each flush.
+
+    Raises:
+        StorageError: the disk is full or not ours to write; what came until then is kept.
+        KeyboardInterrupt: and whatever else cancels a run; what came until then is kept.
+    """
+    wanted = list(dict.fromkeys(urls))
+    to_do = _to_do(wanted, layout, retry_failed)
+    known = _known_photos(layout, set(wanted) - set(to_do)) if refresh else {}
+    to_do += sorted(known)
+    outcomes: Counter[str] = Counter()
+    if to_do:
+        _logger.info("Fetching %d of %d URLs, %d at a time", len(to_do), len(wanted), limits.threads)
+        progress = _Progress(len(to_do), on_progress)
+
+        def write(rows: list[Row]) -> None:
+            new = [row for row in rows if row["image_url"] not in known]
+            changed = [row for row in rows if row["image_url"] in known and _is_another(row, known)]
+            layout.lake.append(URL_IMAGES, pd.DataFrame(new, columns=list(URL_IMAGES.columns)))
+            layout.lake.upsert(URL_IMAGES, pd.DataFrame(changed, columns=list(URL_IMAGES.columns)))
+            outcomes.update(str(row["outcome"]) for row in rows)
+            progress.report(outcomes)
+
+        left = _fetch_all(to_do, known, layout, limits, write)
+        if left.rows:  # the last ones, or what came before the run was stopped in the middle of a write
+            written = set(layout.lake.read(URL_IMAGES, ["image_url"])["image_url"].to_pylist()) - set(known)
+            write([row for row in left.rows if row["image_url"] not in written])
+        if left.problem is not None:
+            raise left.problem
+        # In one order, whatever the order of arrival was.
+        layout.lake.replace(URL_IMAGES, layout.lake.read(URL_IMAGES).sort_by("image_url"))
+    failed = sum(count for outcome, count in outcomes.items() if outcome not in WITH_A_PHOTO)
+    return DownloadSummary(len(wanted), len(to_do), failed, dict(sorted(outcomes.items())))
+
+
+def _to_do(wanted: list[str], layout: Layout, retry_failed: bool) -> list[str]:
+    """The URLs to fetch; rows that are to be fetched again are taken out of the table.
+
+    Taken out, not overwritten later: a killed run leaves them missing, so the next run fetches them, whatever it was
+    asked.
+    """
+    known = layout.lake.read(URL_IMAGES, ["image_url", "outcome", "image_id"])
+    have = stored_ids(layout)
+    asked = set(wanted)
+    done: set[str] = set()
+    again: set[str] = set()
+    for url, outcome, image_id in zip(*(known[name].to_pylist() for name in known.column_names), strict=True):
+        stale = image_id not in have if outcome == Outcome.OK else retry_failed
+        (again if stale and url in asked else done).add(url)
+    if again:
+        table = layout.lake.read(URL_IMAGES)
+        layout.lake.replace(URL_IMAGES, table.filter(~pc.field("image_url").isin(sorted(again))))
+    return [url for url in wanted if url not in done]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A photo that is here, and what its server said it can be compared by."""
+
+    image_id: str
+    validators: Validators
+
+
+def _known_photos(layout: Layout, urls: set[str]) -> dict[str, _Known]:
+    """Return those of the URLs whose photo is here."""
+    columns = ["image_url", "image_id", "etag", "last_modified"]
+    rows = layout.lake.read(URL_IMAGES, columns, where=pc.field("outcome") == Outcome.OK)
+    entries = zip(*(rows[name].to_pylist() for name in columns), strict=True)
+    return {url: _Known(image_id, Validators(*validators)) for url, image_id, *validators in entries if url in urls}
+
+
+def _is_another(row: Row, known: Mapping[str, _Known]) -> bool:
+    """Whether the server has another photo now, or compares it by something else; a failure leaves what is here."""
+    before = known[str(row["image_url"])]
+    now = (row["image_id"], Validators(*(row[name] for name in ("etag", "last_modified"))))  # type: ignore[arg-type]
+    return row["outcome"] == Outcome.OK and now != (before.image_id, before.validators)
+
+
+@dataclass
+class _Left:
+    """What is not written yet when the fetching ends, and why it ended early."""
+
+    rows: list[Row] = field(default_factory=list)
+    problem: BaseException | None = None
+
+
+def _fetch_all(
+    urls: list[str],
+    known: Mapping[str, _Known],
+    layout: Layout,
+    limits: DownloadLimits,
+    write: Callable[[list[Row]], None],
+) -> _Left:
+    """Fetch with a pool of threads and write in batches; when stopped, hand back what the threads had brought."""
+    results: queue.Queue[Row | BaseException] = queue.Queue(maxsize=QUEUED_ROWS)
+    stopped, left = threading.Event(), _Left()
+    waiting = HostQueues(urls, limits.per_host, stopped)
+    # A photo may take hundreds of megabytes while it is decoded; more at a time than cores gains nothing.
+    decoding = threading.BoundedSemaphore(os.cpu_count() or 1)
+    with Fetcher(limits.fetch, connections=limits.threads) as fetcher:
+
+        def work() -> None:
+            try:
+                while (url := waiting.take()) is not None:
+                    try:
+                        before = known.get(url)
+                        fetched = fetcher.fetch(url, before.validators if before else None)
+                    finally:
+                        waiting.done(url)
+                    with decoding:
+                        row = _row(url, layout, fetched)
+                    results.put(row)
+            except CancelledError:
+                pass
+            except BaseException as error:
+                results.put(error)
+
+        def stop(problem: BaseException) -> None:
+            left.problem = left.problem or problem
+            stopped.set()
+            fetcher.cancel()
+
+        threads = [
+            threading.Thread(target=work, name=f"download-{number}", daemon=True)
+            for number in range(min(limits.threads, len(urls)))
+        ]
+        for thread in threads:
+            thread.start()
+        written = time.monotonic()
+        while any(thread.is_alive() for thread in threads) or not results.empty():
+            try:
+                with suppress(queue.Empty):
+                    result = results.get(timeout=_POLL_S)
+                    if isinstance(result, BaseException):
+                        stop(result)
+                    else:
+                        left.rows.append(result)
+                full = len(left.rows) >= FLUSH_ROWS or time.monotonic() - written >= FLUSH_INTERVAL_S
+                if left.rows and full and left.problem is None:
+                    write(left.rows)
+                    left.rows = []
+                    written = time.monotonic()
+            except BaseException as error:  # cancelled, or the disk is full: let the threads end, keep what they bring
+                stop(error)
+    return left
+
+
+def _row(url: str, layout: Layout, fetched: Fetched) -> Row:
+    row: Row = dict.fromkeys(URL_IMAGES.columns)
+    row |= {
+        "image_url": url,
+        "outcome": str(fetched.outcome),
+        "etag": fetched.validators.etag,
+        "last_modified": fetched.validators.last_modified,
+        "attempts": fetched.attempts,
+        "seconds": round(fetched.seconds, 3),
+        "fetched_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "reason": fetched.reason,
+    }
+    if fetched.outcome == Outcome.OK:
+        row |= _stored(layout, fetched)
+    return row
+
+
+def _stored(layout: Layout, fetched: Fetched) -> Row:
+    try:
+        return store(layout, fetched.content).columns()
+    except PhotoError as error:
+        return {"outcome": error.outcome, "reason": error.reason, "bytes": len(fetched.content)}
+
+
+class _Progress:
+    """Says how far it is, not too often."""
+
+    def __init__(self, total: int, listener: Callable[[int, int], None] | None) -> None:
+        self._total, self._listener = total, listener
+        self._said = time.monotonic()
+
+    def report(self, outcomes: Counter[str]) -> None:
+        done = outcomes.total()
+        if self._listener is not None:
+            self._listener(done, self._total)
+        if time.monotonic() - self._said >= PROGRESS_INTERVAL_S or done == self._total:
+            self._said = time.monotonic()
+            _logger.info(
+                "%d of %d URLs fetched, %d without a photo",
+                done,
+                self._total,
+                done - sum(outcomes[name] for name in WITH_A_PHOTO),
+            )

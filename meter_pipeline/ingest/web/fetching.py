@@ -1,0 +1,404 @@
+"""One URL to its bytes, or a typed outcome that says why not: time-outs, limits, redirects, retries.
+
+Bytes are judged only as far as their first ones tell that they are no picture; decoding is in `photos`, storing in
+`image_store`. What may be reached is in `addresses`, and is checked at connection time in `guarded_connections`.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import os
+import random
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from urllib.parse import urljoin
+
+import requests
+import urllib3.exceptions
+from requests.cookies import RequestsCookieJar
+
+from meter_pipeline.ingest.web.addresses import AddressRules, BlockedAddressError
+from meter_pipeline.ingest.web.connections import DeadlineWatch, GuardedAdapter, Resolver
+from meter_pipeline.ingest.web.host_breaker import HostBreaker
+from meter_pipeline.ingest.web.outcomes import RETRIED_STATUSES, Outcome, outcome_of_status, status_text
+from meter_pipeline.ingest.web.urls import UrlRefusedError, clean_url, host_of
+from meter_pipeline.photos.decoding import refusal_of_foreign, sniff
+
+USER_AGENT = "meter-pipeline"
+MAX_REDIRECTS = 5
+CHUNK_BYTES = 64 * 1024
+SNIFFED_BYTES = 256
+"""First bytes that tell a picture from a web page."""
+MAX_VALIDATOR = 500
+"""Characters of an `ETag` or `Last-Modified` that are kept; a longer one is not worth its place."""
+DRAINED_BYTES = 64 * 1024
+"""An error page of so many bytes is read to its end, so that the connection can be used again."""
+
+
+@dataclass(frozen=True)
+class FetchLimits:
+    """How long and how much.
+
+    Attributes:
+        connect_s: seconds to connect.
+        read_s: seconds between two reads.
+        total_s: seconds for one attempt, redirects included, whatever the server does.
+        attempts: tries a URL, the first included; a host that is suspected to be down and not connected to is none.
+        max_bytes: a larger photo is refused.
+        backoff_s: the longest wait before the second try; doubles with every further one.
+        retry_after_cap_s: a server that asks for a longer wait is not waited for.
+        addresses: what may be reached.
+    """
+
+    connect_s: float = 5.0
+    read_s: float = 20.0
+    total_s: float = 60.0
+    attempts: int = 3
+    max_bytes: int = 20_000_000
+    backoff_s: float = 0.5
+    retry_after_cap_s: float = 30.0
+    addresses: AddressRules = field(default_factory=AddressRules)
+
+
+@dataclass(frozen=True)
+class Validators:
+    """By what a server tells whether a photo is still the same (RFC 9110, section 8.8).
+
+    Attributes:
+        etag: the answer's `ETag`.
+        last_modified: the answer's `Last-Modified`.
+    """
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers of a request that is answered with 304 where the photo is the same."""
+        asked = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in asked.items() if value}
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What came of one URL.
+
+    Attributes:
+        outcome: one word, `ok` or why not.
+        content: the bytes; empty unless ok.
+        attempts: tries made.
+        seconds: from first try to last byte, waiting included.
+        reason: a sentence for people; None where ok.
+        validators: what the server said a later request may be compared by.
+    """
+
+    outcome: str
+    content: bytes
+    attempts: int
+    seconds: float
+    reason: str | None = None
+    validators: Validators = Validators()
+
+
+class CancelledError(Exception):
+    """The whole download was cancelled; nothing is known about this URL."""
+
+
+class _AttemptError(Exception):
+    """One attempt failed."""
+
+    def __init__(
+        self, outcome: str, reason: str, *, again: bool = False, host_silent: bool = False, wait_s: float | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.outcome, self.reason = outcome, reason
+        self.again, self.host_silent, self.wait_s = again, host_silent, wait_s
+        self.is_the_hosts = False  # a suspected host was not connected to: nothing was learned of the URL
+
+
+class Fetcher:
+    """Fetches URLs; one for many threads. A context manager.
+
+    Args:
+        limits: how long and how much.
+        connections: kept open a host.
+        resolver: looks hosts up; `socket.getaddrinfo` unless a test says otherwise.
+        breaker: knows which hosts are down; one of its own where None.
+    """
+
+    def __init__(
+        self,
+        limits: FetchLimits,
+        *,
+        connections: int = 8,
+        resolver: Resolver = socket.getaddrinfo,
+        breaker: HostBreaker | None = None,
+    ) -> None:
+        self.limits = limits
+        self._cancelled = threading.Event()
+        self._breaker = breaker or HostBreaker(self._cancelled)
+        self._watch = DeadlineWatch()
+        self._session = requests.Session()
+        self._session.trust_env = False  # no proxy from the environment, no passwords from ~/.netrc
+        self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
+        self._session.cookies = _NoCookies()
+        self._session.headers = {
+            "User-Agent": USER_AGENT,
+            "Accept": "image/*,*/*;q=0.5",
+            "Accept-Encoding": "identity",
+        }
+        adapter = GuardedAdapter(limits.addresses, self._watch, connections, resolver)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+        self._random = random.Random()  # jitter only: no result depends on it
+
+    def __enter__(self) -> Fetcher:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._watch.stop()
+        self._session.close()
+
+    def cancel(self) -> None:
+        """Make every running and later `fetch` raise `CancelledError` soon."""
+        self._cancelled.set()
+        self._watch.cut_all()
+
+    def fetch(self, url: str, known: Validators | None = None) -> Fetched:
+        """Fetch a cleaned URL.
+
+        Args:
+            url: what to fetch.
+            known: of the photo that is here; `not_modified` is the outcome where the server says it is the same.
+
+        Raises:
+            CancelledError: `cancel` was called.
+        """
+        start, attempts, probes = time.monotonic(), 0, 0
+        host = host_of(url)
+        while True:
+            if not self._breaker.admit(host):
+                self._raise_if_cancelled()
+                return Fetched(Outcome.HOST_DOWN, b"", attempts, time.monotonic() - start, f"{host} does not answer.")
+            attempts += 1
+            try:
+                content, validators = self._attempt(url, host, known.headers() if known else {})
+                return Fetched(Outcome.OK, content, attempts, time.monotonic() - start, validators=validators)
+            except _AttemptError as error:
+                self._raise_if_cancelled()
+                probes += error.is_the_hosts
+                wait_s = self._wait_before(attempts - probes, error)
+                if wait_s is None:
+                    return Fetched(error.outcome, b"", attempts, time.monotonic() - start, error.reason)
+                self._cancelled.wait(wait_s)
+            self._raise_if_cancelled()
+
+    def _wait_before(self, attempts: int, error: _AttemptError) -> float | None:
+        """Seconds before the next attempt; None where there is none. Full jitter (AWS Architecture Blog, 2015).
+
+        Args:
+            attempts: made so far, without probes of a host that may be down.
+            error: of the last.
+        """
+        if not error.again or attempts >= self.limits.attempts:
+            return None
+        backoff = self._random.uniform(0, self.limits.backoff_s * 2 ** max(0, attempts - 1))
+        if error.wait_s is None:
+            return backoff
+        return None if error.wait_s > self.limits.retry_after_cap_s else error.wait_s + backoff
+
+    def _raise_if_cancelled(self) -> None:
+        if self._cancelled.is_set():
+            raise CancelledError
+
+    def _attempt(self, url: str, host: str, headers: dict[str, str]) -> tuple[bytes, Validators]:
+        """One try, redirects included; tells the breaker whether the first host answered."""
+        deadline = time.monotonic() + self.limits.total_s
+        self._watch.begin(deadline)
+        told = False
+        try:
+            for _ in range(MAX_REDIRECTS + 1):
+                response = self._request(url, deadline, headers)
+                with response:
+                    if not told:
+                        told = True
+                        self._breaker.succeeded(host)
+                    target = response.headers.get("Location")
+                    if response.status_code in (301, 302, 303, 307, 308) and target:
+                        _drain(response)
+                        url = _redirected(url, target)
+                        continue
+                    if response.status_code == 304 and headers:
+                        reason = "The server says that the photo is the same as before."
+                        raise _AttemptError(Outcome.NOT_MODIFIED, reason)
+                    return self._body(response, deadline), _validators(response)
+            raise _AttemptError(Outcome.BAD_REDIRECT, f"More than {MAX_REDIRECTS} redirects, the last to {url}.")
+        except _AttemptError as error:
+            if not told:
+                told = True
+                if error.host_silent:
+                    # What breaks off or times out may be the URL's own fault: that is a try.
+                    error.is_the_hosts = self._breaker.failed(host) and error.outcome == Outcome.HOST_DOWN
+                else:
+                    self._breaker.succeeded(host)
+            raise
+        finally:
+            self._watch.end()
+            if not told:
+                self._breaker.withdrawn(host)
+
+    def _request(self, url: str, deadline: float, headers: dict[str, str]) -> requests.Response:
+        remaining = max(0.05, deadline - time.monotonic())
+        timeout = (min(self.limits.connect_s, remaining), min(self.limits.read_s, remaining))
+        try:
+            return self._session.get(url, stream=True, allow_redirects=False, timeout=timeout, headers=headers)
+        except BlockedAddressError as error:
+            raise _AttemptError(Outcome.BLOCKED, str(error)) from error
+        except requests.exceptions.SSLError as error:
+            raise _AttemptError(Outcome.CONNECTION_ERROR, f"No secure connection: {_cause(error)}.") from error
+        except requests.exceptions.ConnectTimeout as error:
+            reason = f"No connection within {timeout[0]:g} s."
+            raise _AttemptError(Outcome.HOST_DOWN, reason, again=True, host_silent=True) from error
+        except requests.exceptions.Timeout as error:
+            reason = f"No answer within {timeout[1]:g} s."
+            raise _AttemptError(Outcome.TIMEOUT, reason, again=True, host_silent=True) from error
+        except requests.exceptions.ConnectionError as error:
+            raise self._no_connection(error, deadline) from error
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, UnicodeError, ValueError) as error:
+            raise _AttemptError(Outcome.BAD_URL, f"The URL cannot be asked for: {_cause(error)}.") from error
+
+    def _no_connection(self, error: requests.exceptions.ConnectionError, deadline: float) -> _AttemptError:
+        if time.monotonic() >= deadline:
+            reason = f"Not finished within {self.limits.total_s:g} s."
+            return _AttemptError(Outcome.TIMEOUT, reason, again=True, host_silent=True)
+        cause = _innermost(error)
+        if isinstance(cause, urllib3.exceptions.NameResolutionError):
+            silent = getattr(cause.__cause__, "errno", None) == socket.EAI_AGAIN
+            reason = "The name server does not answer." if silent else "There is no host of that name."
+            return _AttemptError(Outcome.HOST_DOWN, reason, again=True, host_silent=True)
+        if isinstance(cause, urllib3.exceptions.NewConnectionError):
+            return _AttemptError(Outcome.HOST_DOWN, f"No connection: {_cause(error)}.", again=True, host_silent=True)
+        return _AttemptError(
+            Outcome.CONNECTION_ERROR, f"The connection broke: {_cause(error)}.", again=True, host_silent=True
+        )
+
+    def _body(self, response: requests.Response, deadline: float) -> bytes:
+        """The bytes of a 200 answer, within the limits."""
+        status = response.status_code
+        if status != 200:
+            _drain(response)
+            again = status in RETRIED_STATUSES
+            wait_s = retry_after(response.headers.get("Retry-After")) if again else None
+            reason = f"The server answered {status_text(status)}."
+            raise _AttemptError(outcome_of_status(status), reason, again=again, wait_s=wait_s)
+        limit = self.limits.max_bytes
+        declared = response.headers.get("Content-Length", "")
+        if declared.isdecimal() and int(declared) > limit:
+            raise _AttemptError(
+                Outcome.TOO_LARGE, f"The photo has {int(declared):,} bytes; at most {limit:,} are fetched."
+            )
+        content = bytearray()
+        sniffed = False
+        try:
+            for chunk in response.iter_content(CHUNK_BYTES):
+                content += chunk
+                if len(content) > limit:
+                    raise _AttemptError(Outcome.TOO_LARGE, f"The photo has more than {limit:,} bytes.")
+                if time.monotonic() >= deadline:
+                    raise self._late()
+                if not sniffed and len(content) >= SNIFFED_BYTES:
+                    sniffed = True
+                    _refuse_foreign(bytes(content[:SNIFFED_BYTES]))
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            if time.monotonic() >= deadline:
+                raise self._late() from error
+            raise _broken_body(error) from error
+        if time.monotonic() >= deadline and not declared:
+            raise self._late()  # an answer without a length looks finished when the watch cuts it off
+        _refuse_foreign(bytes(content[:SNIFFED_BYTES]))
+        return bytes(content)
+
+    def _late(self) -> _AttemptError:
+        return _AttemptError(Outcome.TIMEOUT, f"Not finished within {self.limits.total_s:g} s.", again=True)
+
+
+class _NoCookies(RequestsCookieJar):
+    """Keeps no cookies: nothing one host says is sent anywhere."""
+
+    def set_cookie(self, *_: object, **__: object) -> None:
+        return
+
+
+def _validators(response: requests.Response) -> Validators:
+    etag, last_modified = (response.headers.get(name) for name in ("ETag", "Last-Modified"))
+    return Validators(*(value if value and len(value) <= MAX_VALIDATOR else None for value in (etag, last_modified)))
+
+
+def retry_after(value: str | None, now: datetime | None = None) -> float | None:
+    """Return the seconds a `Retry-After` header asks for, as a number or a date; None where it says nothing usable."""
+    text = (value or "").strip()
+    if text.isdecimal():
+        return float(text[:9])
+    try:
+        moment = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+
+
+def _redirected(url: str, target: str) -> str:
+    try:
+        return clean_url(urljoin(url, target))
+    except (UrlRefusedError, ValueError) as error:
+        raise _AttemptError(Outcome.BAD_REDIRECT, f"Redirected to {target[:200]!r}: {error}.") from error
+
+
+def _refuse_foreign(head: bytes) -> None:
+    if sniff(head) is None:
+        refusal = refusal_of_foreign(head)
+        raise _AttemptError(refusal.outcome, refusal.reason)
+
+
+def _drain(response: requests.Response) -> None:
+    """Read a short rest, so that the connection can be used again; a long one is dropped with its connection."""
+    declared = response.headers.get("Content-Length", "")
+    if declared.isdecimal() and int(declared) <= DRAINED_BYTES:
+        try:
+            response.raw.read(DRAINED_BYTES, decode_content=False)
+        except (urllib3.exceptions.HTTPError, OSError):
+            response.raw.close()
+
+
+def _broken_body(error: Exception) -> _AttemptError:
+    cause = _innermost(error)
+    if isinstance(cause, (urllib3.exceptions.ReadTimeoutError, TimeoutError)):
+        return _AttemptError(Outcome.TIMEOUT, "The server stopped sending.", again=True)
+    if isinstance(cause, urllib3.exceptions.IncompleteRead):
+        return _AttemptError(Outcome.TRUNCATED, "The server sent fewer bytes than it announced.", again=True)
+    return _AttemptError(Outcome.CONNECTION_ERROR, f"The connection broke: {_cause(error)}.", again=True)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """The urllib3 or system error behind what `requests` wraps it in."""
+    while True:
+        inner = getattr(error, "reason", None)
+        if not isinstance(inner, BaseException):
+            inner = next((a for a in reversed(error.args) if isinstance(a, BaseException)), None)
+        if not isinstance(inner, BaseException):
+            return error
+        if isinstance(error, (urllib3.exceptions.NameResolutionError, urllib3.exceptions.NewConnectionError)):
+            return error
+        error = inner
+
+
+def _cause(error: BaseException) -> str:
+    cause = _innermost(error)
+    text = str(getattr(cause, "strerror", None) or cause).rsplit(": ", 1)[-1].strip(" .()'\"")
+    return text or type(cause).__name__

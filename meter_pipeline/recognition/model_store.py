@@ -1,0 +1,340 @@
+"""Models on disk: weights, card and reference photos, in one folder a version that appears whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.numpy import load_file as load_arrays
+from safetensors.numpy import save_file as save_arrays
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from meter_pipeline.errors import NoChampionError, WeightsError
+from meter_pipeline.recognition.colours import COLOURS
+from meter_pipeline.recognition.guard import Guard
+from meter_pipeline.recognition.network.backbones import load_architecture
+from meter_pipeline.recognition.network.device import pick_device
+from meter_pipeline.recognition.network.preprocess import Preprocess
+from meter_pipeline.recognition.plate_reading import nothing_read
+from meter_pipeline.recognition.scores import FAMILIAR_PRINT, Known
+from meter_pipeline.storage.files import read_json, replacing, sha256_of, write_json
+from meter_pipeline.storage.layout import Layout
+
+CARD, WEIGHTS, REFERENCE = "model.json", "weights.safetensors", "reference.safetensors"
+HELD_OUT = "held_out.parquet"
+REFERENCE_ARRAYS = tuple(part.name for part in fields(Known))
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model is, what it was made from, and how it did.
+
+    Attributes:
+        version: `<4-digit sequence>-<8 hex of what it was trained on and with>`.
+        created_at: UTC, ISO 8601.
+        classes: in the order of the outputs.
+        backbone: its name.
+        weights_source: where the pretrained weights came from.
+        dimensions: length of the embedding.
+        preprocess: parameters of `Preprocess`.
+        preprocess_id: their hash.
+        data_version: content hash of the split it was trained on.
+        config: the training's settings.
+        counts: photos a split.
+        trained_on: image ids of the train and val photos.
+        history: a row an epoch.
+        metrics: figures by name, shares 0 to 1.
+        guard: what the guard was fitted to: its limits, what it flags of known and catches of hidden classes.
+        temperature: fitted on held-out photos; 1 where there were none.
+        libraries: versions.
+        weights_sha256: of the weights file.
+    """
+
+    version: str
+    created_at: str
+    classes: list[str]
+    backbone: str
+    weights_source: str
+    dimensions: int
+    preprocess: dict[str, Any]
+    preprocess_id: str
+    data_version: str
+    config: dict[str, Any]
+    counts: dict[str, int]
+    trained_on: list[str]
+    history: list[dict[str, Any]]
+    metrics: dict[str, float]
+    guard: dict[str, Any]
+    temperature: float
+    libraries: dict[str, str]
+    weights_sha256: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the card without its long lists, for people."""
+        card = asdict(self)
+        del card["trained_on"], card["history"]
+        if "direction" in card["preprocess"]:
+            card["preprocess"] = card["preprocess"] | {"direction": f"{len(card['preprocess']['direction'])} numbers"}
+        return card
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The train photos as the guard knows them.
+
+    Attributes:
+        image_ids: the photos.
+        known: what scores compare with, a row a photo; in a model from before they were kept no colours (zeros) and
+            nothing printed, since its guard does not look at them.
+    """
+
+    image_ids: list[str]
+    known: Known
+
+
+@dataclass(frozen=True)
+class MeterModel:
+    """A model ready to answer, on the device it will run on."""
+
+    card: ModelCard
+    trunk: nn.Module
+    pretrained_block: nn.Module
+    tuned_block: nn.Module
+    head: nn.Linear
+    preprocess: Preprocess
+    reference: Reference
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    @property
+    def version(self) -> str:
+        """Its version."""
+        return self.card.version
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes, in the order of the outputs."""
+        return self.card.classes
+
+    @property
+    def reads_plates(self) -> bool:
+        """Whether its guard asks for what is printed on the plates."""
+        return Guard.from_card(self.card.guard).uses(FAMILIAR_PRINT)
+
+    @property
+    def preprocess_id(self) -> str:
+        """How photos come into it."""
+        return self.card.preprocess_id
+
+
+def save_model(
+    layout: Layout,
+    card_fields: Mapping[str, Any],
+    parts: Mapping[str, nn.Module],
+    reference: Reference,
+    held_out: pd.DataFrame,
+) -> ModelCard:
+    """Write a model's folder and return its card.
+
+    Args:
+        layout: the data directory.
+        card_fields: the card without `weights_sha256` and `created_at`.
+        parts: trunk, pretrained_block, tuned_block, head.
+        reference: the train photos as the guard knows them.
+        held_out: photos that were held out or hidden, with what the guard makes of them: `guard_fitting.held_out_rows`.
+    """
+    tensors = {
+        f"{part}.{name}": tensor.detach().cpu().contiguous()
+        for part, module in parts.items()
+        for name, tensor in module.state_dict().items()
+    }
+    with replacing(layout.models / str(card_fields["version"])) as folder:
+        folder.mkdir(parents=True)
+        save_file(tensors, folder / WEIGHTS)
+        save_arrays(
+            {name: np.ascontiguousarray(getattr(reference.known, name)) for name in REFERENCE_ARRAYS},
+            folder / REFERENCE,
+            metadata={"image_ids": json.dumps(reference.image_ids)},
+        )
+        held_out.to_parquet(folder / HELD_OUT, index=False)
+        card = ModelCard(
+            **dict(card_fields),
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            weights_sha256=sha256_of(folder / WEIGHTS),
+        )
+        write_json(folder / CARD, asdict(card))
+    return card
+
+
+def list_models(layout: Layout) -> list[str]:
+    """Return the versions there are, oldest first."""
+    return sorted(path.parent.name for path in layout.models.glob(f"*/{CARD}") if not path.parent.name.startswith("."))
+
+
+def load_card(layout: Layout, version: str | None = None) -> ModelCard:
+    """Read a model's card; the champion's where no version is given.
+
+    Raises:
+        NoChampionError: no model is in use yet.
+        WeightsError: there is no such model, or its card cannot be read.
+    """
+    if version is None:
+        version = champion_version(layout)
+        if version is None:
+            raise NoChampionError(
+                "There is no model in use yet.",
+                where=layout.champion,
+                fix="Put labelled photos into data/raw/<CLASS>/ and run the train job: meter train",
+            )
+    path = layout.models / version / CARD
+    try:
+        return ModelCard(**read_json(path))
+    except FileNotFoundError as error:
+        raise WeightsError(f"There is no model {version}.", where=path, fix="Train one: meter train") from error
+    except (json.JSONDecodeError, TypeError, UnicodeDecodeError) as error:
+        raise WeightsError(
+            f"The model's card cannot be read: {error}",
+            where=path,
+            fix="Restore the folder from a backup, or train anew.",
+        ) from error
+
+
+def load_model(layout: Layout, version: str | None = None) -> MeterModel:
+    """Load a model; the champion where no version is given. The same files are loaded once a process.
+
+    Raises:
+        NoChampionError: no model is in use yet.
+        WeightsError: the card does not fit its weights, or a file is missing; the message says which.
+    """
+    card = load_card(layout, version)
+    folder = layout.models / card.version
+    stamp = tuple((folder / name).stat().st_mtime_ns for name in (CARD, WEIGHTS) if (folder / name).exists())
+    return _load(folder, stamp)
+
+
+@lru_cache(maxsize=2)
+def _load(folder: Path, _stamp: tuple[int, ...]) -> MeterModel:
+    card = ModelCard(**read_json(folder / CARD))
+    path = folder / WEIGHTS
+    if not path.exists():
+        raise _unfit("The model's weights file is missing", path)
+    if sha256_of(path) != card.weights_sha256:
+        raise _unfit("The weights file is not the one on the model's card (its hash is another)", path)
+    tensors = load_file(path)
+    architecture = load_architecture(card.backbone)
+    pretrained_block, head = architecture.last_block, nn.Linear(card.dimensions, len(card.classes))
+    tuned_block = load_architecture(card.backbone).last_block
+    parts = {
+        "trunk": architecture.trunk,
+        "pretrained_block": pretrained_block,
+        "tuned_block": tuned_block,
+        "head": head,
+    }
+    for part, module in parts.items():
+        own = {name.removeprefix(f"{part}."): t for name, t in tensors.items() if name.startswith(f"{part}.")}
+        try:
+            module.load_state_dict(own)
+        except RuntimeError as error:
+            what = (
+                f"The card names {len(card.classes)} classes and {card.backbone}, and the weights are of something else"
+            )
+            raise _unfit(f"{what} ({part}: {str(error).splitlines()[-1].strip()})", path) from error
+    device = pick_device()
+    for module in parts.values():
+        module.eval().requires_grad_(False).to(device)
+    raw: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in card.preprocess.items()
+    }
+    preprocess = Preprocess(**raw)
+    if preprocess.preprocess_id != card.preprocess_id:
+        raise _unfit("The card's preprocess id is not that of its parameters", folder / CARD)
+    return MeterModel(
+        card=card,
+        trunk=architecture.trunk,
+        pretrained_block=pretrained_block,
+        tuned_block=tuned_block,
+        head=head,
+        preprocess=preprocess,
+        reference=_load_reference(folder / REFERENCE),
+        device=device,
+    )
+
+
+def _load_reference(path: Path) -> Reference:
+    from safetensors import safe_open
+
+    if not path.exists():
+        raise _unfit("The model's reference photos are missing", path)
+    arrays = load_arrays(path)
+    with safe_open(path, "numpy") as handle:
+        image_ids = json.loads(handle.metadata()["image_ids"])
+    arrays.setdefault("colours", np.zeros((len(image_ids), COLOURS), np.float32))
+    arrays.setdefault("printed", nothing_read(len(image_ids)))
+    return Reference(image_ids, Known(**{name: arrays[name] for name in REFERENCE_ARRAYS}))
+
+
+def _unfit(what: str, path: Path) -> WeightsError:
+    return WeightsError(
+        f"{what}.", where=path, fix="Restore the model's folder from a backup, or train anew: meter train"
+    )
+
+
+def load_held_out(layout: Layout, version: str) -> pd.DataFrame:
+    """Read the photos that were held out or hidden when a model's guard was fitted; empty where none were."""
+    path = layout.models / version / HELD_OUT
+    return pd.read_parquet(path) if path.exists() else pd.DataFrame()
+
+
+def champion_version(layout: Layout) -> str | None:
+    """Return the version in use, or None."""
+    return read_json(layout.champion)["version"] if layout.champion.exists() else None
+
+
+def challenger_version(layout: Layout) -> str:
+    """Return the version that the last training that ended came to; not always the highest.
+
+    Raises:
+        WeightsError: no training has ended in this data directory since challengers are named.
+    """
+    if not layout.challenger.exists():
+        raise WeightsError(
+            "No training has named its model yet.",
+            where=layout.challenger,
+            fix="Train: meter train. What was trained on before is not trained again.",
+        )
+    return str(read_json(layout.challenger)["version"])
+
+
+def set_challenger(layout: Layout, version: str) -> None:
+    """Name the model that a training has come to, be it a new one or one that was there."""
+    write_json(layout.challenger, {"version": version})
+
+
+def set_champion(layout: Layout, version: str, *, reason: str) -> None:
+    """Put a model into use."""
+    write_json(
+        layout.champion,
+        {"version": version, "reason": reason, "since": datetime.now(UTC).isoformat(timespec="seconds")},
+    )
+
+
+def content_id(*parts: object) -> str:
+    """Return 8 hex digits of what a model is trained on and with."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:8]
+
+
+def next_version(layout: Layout, content: str) -> str:
+    """Return the version a new model of this content gets; the one it has where it was trained already."""
+    versions = list_models(layout)
+    same = [version for version in versions if version.endswith(f"-{content}")]
+    last = int(versions[-1].split("-")[0]) if versions else 0
+    return same[-1] if same else f"{last + 1:04d}-{content}"

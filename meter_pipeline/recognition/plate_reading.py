@@ -1,0 +1,190 @@
+"""What is printed on a photo's plate, as codes of three letters or digits; types that look alike differ in it.
+
+The text itself is kept nowhere, and digits in a row, four and more (serial and account numbers), are in no code. Words
+could be put together from their codes again: what holds for the photos holds for them.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import unicodedata
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import version as library_version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from meter_pipeline.errors import MeterError
+from meter_pipeline.photos.decoding import PhotoError, open_photo
+from meter_pipeline.storage.files import replacing
+
+_logger = logging.getLogger(__name__)
+
+SYMBOLS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789#"
+"""What a code is made of; # stands for a long number."""
+CODES = len(SYMBOLS) ** 3
+"""Number of different codes."""
+CODES_VERSION = 1
+"""Raised by hand with any change that makes other codes of the same lines."""
+CODES_A_PHOTO = 128
+"""Codes kept of a photo: of more, those of the lines that were read most surely."""
+NOTHING = -1
+"""Fills the places after a photo's last code."""
+SUREST = 0.80
+"""Lines that were read less surely are left out: what is misread looks like another type's print."""
+LONGEST_SIDE = 800
+"""Pixels that a photo is scaled down to before it is read; smaller ones stay as they are."""
+SMALLEST_SIDE = 600
+"""See `open_photo`: a large JPEG is decoded at a half, a quarter, ..., as long as both sides keep that many pixels."""
+FIX = "pip install --force-reinstall 'meter-pipeline[plates]', or train a model with METER_READ_PLATES=false."
+_LONG_NUMBER = re.compile(r"\d{4,}")
+_loading = threading.Lock()
+
+
+def require_plate_reader() -> None:
+    """Load the reader, or raise if plates cannot be read on this machine.
+
+    Raises:
+        MeterError: the packages are not installed, or do not start; says what to do.
+    """
+    missing = [name for name in ("rapidocr", "onnxruntime") if find_spec(name) is None]
+    if missing:
+        raise MeterError(
+            f"Plates cannot be read: {' and '.join(missing)} not installed.",
+            where="METER_READ_PLATES, or a model that was trained with it",
+            fix=FIX,
+        )
+    try:
+        _reader()
+    except Exception as error:  # a library of the system that is missing, a file of the wheel that is damaged
+        raise MeterError(
+            f"The plate reader does not start: {type(error).__name__}: {error}.", where="rapidocr, onnxruntime", fix=FIX
+        ) from error
+
+
+def plate_codes(content: bytes | Path, *, image_id: str, folder: Path | None = None) -> np.ndarray:
+    """Read a photo's print once; what was read is kept in `folder`.
+
+    Args:
+        content: the photo's bytes, or its path.
+        image_id: SHA-256 of its bytes.
+        folder: where codes are kept, a file a photo; None: nowhere.
+
+    Returns:
+        `CODES_A_PHOTO` codes, int32, ascending, then `NOTHING`.
+
+    Raises:
+        PhotoError: it is no photo that can be used.
+        MeterError: the packages are not installed, or do not start.
+    """
+    require_plate_reader()
+    kept = kept_codes(folder, image_id) if folder is not None else None
+    if kept is not None and (codes := _load(kept)) is not None:
+        return codes
+    try:
+        codes = codes_of(read_lines(content))
+    except (PhotoError, MemoryError):
+        raise
+    except Exception as error:  # OpenCV and ONNX Runtime raise nearly anything
+        _logger.warning("The plate of %s could not be read (%s); it is judged without.", image_id, type(error).__name__)
+        return nothing_read(1)[0]
+    if kept is not None:
+        with replacing(kept) as temporary, temporary.open("wb") as handle:
+            np.save(handle, codes)
+    return codes
+
+
+def kept_codes(folder: Path, image_id: str) -> Path:
+    """Return the file that keeps what this reader read on a photo."""
+    return folder / reader_id() / image_id[:2] / f"{image_id}.npy"
+
+
+def _load(kept: Path) -> np.ndarray | None:
+    try:
+        codes = np.asarray(np.load(kept))
+    except (OSError, EOFError, ValueError):  # not there yet, or damaged: read again
+        return None
+    return codes if codes.shape == (CODES_A_PHOTO,) else None
+
+
+def read_lines(content: bytes | Path) -> list[tuple[str, float]]:
+    """Return the lines of print on a photo and how surely each was read, 0 to 1.
+
+    Raises:
+        PhotoError: it is no photo that can be used.
+    """
+    image = open_photo(content, smallest_side=SMALLEST_SIDE).image
+    image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+    found = _reader()(np.asarray(image)[:, :, ::-1])
+    return list(zip(found.txts or (), map(float, found.scores or ()), strict=True))
+
+
+def codes_of(lines: Iterable[tuple[str, float]]) -> np.ndarray:
+    """Return the codes of lines of text: three symbols in a row, two of them letters at least.
+
+    Args:
+        lines: text and how surely it was read, 0 to 1.
+
+    Returns:
+        As of `plate_codes`.
+    """
+    found: dict[int, None] = {}
+    for text, surety in sorted(lines, key=lambda line: (-line[1], line[0])):
+        if surety < SUREST:
+            break
+        plain = unicodedata.normalize("NFKD", text).upper()
+        # Spaces are lost in reading as often as not.
+        symbols = _LONG_NUMBER.sub("#", "".join(symbol for symbol in plain if symbol in SYMBOLS[:-1]))
+        for three in (symbols[start : start + 3] for start in range(len(symbols) - 2)):
+            if sum(symbol.isalpha() for symbol in three) > 1:
+                first, second, third = (SYMBOLS.index(symbol) for symbol in three)
+                found[(first * len(SYMBOLS) + second) * len(SYMBOLS) + third] = None
+    codes = np.full(CODES_A_PHOTO, NOTHING, np.int32)
+    kept = sorted(list(found)[:CODES_A_PHOTO])
+    codes[: len(kept)] = kept
+    return codes
+
+
+def nothing_read(photos: int) -> np.ndarray:
+    """Return the codes of photos of which nothing was read, photos x `CODES_A_PHOTO`."""
+    return np.full((photos, CODES_A_PHOTO), NOTHING, np.int32)
+
+
+@cache
+def reader_id() -> str:
+    """Return what codes depend on beside the photo: those of another reader look strange to this one."""
+    return f"rapidocr-{library_version('rapidocr')}-{LONGEST_SIDE}-{SMALLEST_SIDE}-{SUREST}-{CODES_VERSION}"
+
+
+def _reader() -> Any:
+    with _loading:
+        return _load_reader()
+
+
+@cache
+def _load_reader() -> Any:
+    """PP-OCR by RapidOCR, its models from the wheel; one for all threads, each of which computes on one core."""
+    import onnxruntime
+    from rapidocr import RapidOCR
+
+    onnxruntime.disable_telemetry_events()
+    reader = RapidOCR(
+        params={
+            "Global.use_cls": False,  # meters hang upright; turning lines costs time and misreads numbers
+            "Global.log_level": "error",
+            "Det.limit_type": "max",
+            "Det.limit_side_len": LONGEST_SIDE,
+            "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+        }
+    )
+    # It loads its models at their first use: used here once, so that one that is missing is no unreadable plate.
+    blank = np.full((48, 96, 3), 255, np.uint8)
+    for find_lines in (False, True):
+        reader(blank, use_det=find_lines)
+    return reader

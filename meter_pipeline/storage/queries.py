@@ -1,0 +1,111 @@
+"""SQL over the lake's tables as they are at this moment; needs no warehouse file, holds nothing between two calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from meter_pipeline.storage.lake import Lake
+from meter_pipeline.storage.tables import ALL_TABLES, TableSpec
+from meter_pipeline.storage.warehouse import SQL_TYPES, literal_path, quoted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MEMORY_LIMIT = "256MB"
+"""Of all queries of a process together; a larger sort goes to the disk."""
+THREADS = 2
+Row = dict[str, Any]
+_SPECS = {spec.name: spec for spec in ALL_TABLES}
+
+
+class LakeQueries:
+    """Queries on some tables of a lake, all of one moment; see `querying`.
+
+    Attributes:
+        columns: columns a table has, by table; those that no shard has yet are null. A table that is neither written
+            nor known is not in it.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, lake: Lake, tables: Sequence[str]) -> None:
+        self._connection = connection
+        self.columns = {
+            table: columns for table in tables if (columns := _make_view(connection, lake, table)) is not None
+        }
+
+    def has(self, table: str, *columns: str) -> bool:
+        """Return whether the table is there and has these columns."""
+        return table in self.columns and set(columns) <= self.columns[table]
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """Return the rows a query gives, each as a dict."""
+        found = self._connection.execute(sql, list(parameters))
+        names = [column[0] for column in found.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+    def value(self, sql: str, parameters: Sequence[object] = ()) -> Any:
+        """Return the first column of the first row; None where there is none."""
+        row = self._connection.execute(sql, list(parameters)).fetchone()
+        return None if row is None else row[0]
+
+    def frame(self, sql: str, parameters: Sequence[object] = ()) -> pd.DataFrame:
+        """Return what a query gives as a pandas frame."""
+        return self._connection.execute(sql, list(parameters)).df()
+
+
+@contextmanager
+def querying(lake: Lake, *tables: str) -> Iterator[LakeQueries]:
+    """Open tables for queries, under their names. Safe to use from several threads at once.
+
+    Args:
+        lake: the tables.
+        tables: their names; one that was never written is empty, or missing where its columns are not known either.
+    """
+    with _database().cursor() as connection:
+        yield LakeQueries(connection, lake, tables)
+
+
+def fingerprint(lake: Lake, *tables: str) -> tuple[int, ...]:
+    """Return numbers that change when one of the tables is written; for caches."""
+    manifests = (lake.manifest(table) for table in tables)
+    return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in manifests)
+
+
+def written_at(lake: Lake, *tables: str) -> datetime | None:
+    """Return when the newest of the tables was last written, UTC; None where none ever was."""
+    newest = max(fingerprint(lake, *tables), default=0)
+    return datetime.fromtimestamp(newest / 1e9, UTC) if newest else None
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "threads": THREADS})
+
+
+def _make_view(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str) -> frozenset[str] | None:
+    """Make a temporary view (each cursor has its own) and return its columns."""
+    spec, files = _SPECS.get(table), lake.shard_files(table)
+    if spec is None and not files:
+        return None
+    expected = dict.fromkeys(spec.columns) if spec else {}
+    if files:
+        paths = ", ".join(quoted(literal_path(path)) for path in files)
+        source = f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
+        there = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
+        missing = [_null(spec, name) for name in expected if name not in there]
+        select = f"SELECT {', '.join(['*', *missing])} FROM {source}"
+    else:
+        there = []
+        select = f"SELECT {', '.join(_null(spec, name) for name in expected)} WHERE false"
+    connection.execute(f'CREATE OR REPLACE TEMP VIEW "{table}" AS {select}')
+    return frozenset([*there, *expected])
+
+
+def _null(spec: TableSpec | None, name: str) -> str:
+    assert spec is not None
+    return f'CAST(NULL AS {SQL_TYPES[spec.columns[name]]}) AS "{name}"'

@@ -1,0 +1,184 @@
+"""`data/warehouse.duckdb`: a view over every table of the lake, always current, opened read-only by everyone.
+
+A view asks the table's manifest, each time it is read, which shards count: new ones show without a write here, replaced
+ones never. One file without rows a table, beside its shards, gives the view its columns before the first row is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from meter_pipeline.errors import MeterError, StorageError
+from meter_pipeline.storage.files import replacing
+from meter_pipeline.storage.lake import MANIFEST
+from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.tables import ALL_TABLES, BOOL, FLOAT, INT, STRING, VECTOR, TableSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger(__name__)
+
+EMPTY_SHARD = "no_rows.pq"
+"""Matches the pattern of a view as the shards do, but not `*.parquet`: the lake deletes those that it does not know."""
+SHARD_PATTERN = "*.p*q*"
+DEFINITION_VIEW = "warehouse_definition"
+SQL_TYPES: dict[pa.DataType, str] = {
+    STRING: "VARCHAR",
+    INT: "BIGINT",
+    FLOAT: "DOUBLE",
+    BOOL: "BOOLEAN",
+    VECTOR: "FLOAT[]",
+}
+
+_VIEWS_FOR_PEOPLE: dict[str, tuple[str, str]] = {
+    "predictions_summary": (
+        "Rows and share by drop and final prediction.",
+        """SELECT "drop", final_prediction, count(*) AS rows,
+                  round(100.0 * count(*) / sum(count(*)) OVER (PARTITION BY "drop"), 2) AS percent,
+                  round(100.0 * avg(top1_confidence), 2) AS mean_top1_confidence_percent
+           FROM batch_predictions GROUP BY "drop", final_prediction ORDER BY "drop", rows DESC, final_prediction""",
+    ),
+    "confident_but_unknown": (
+        "Rows that the guard sent to UNKNOWN though top-1 softmax was 90 % or more: new designs, or a wrong guard.",
+        """SELECT "drop", position, image_url, image_id, top1_class, top1_confidence, guard_score, nearest_known, reason
+           FROM batch_predictions WHERE final_prediction = 'UNKNOWN' AND top1_confidence >= 0.9
+           ORDER BY top1_confidence DESC, "drop", position""",
+    ),
+    "clusters": (
+        "The clusters with their folders, the largest first; noise last.",
+        """SELECT cluster_id, count,
+                  CASE WHEN cluster_id = -1 THEN 'clusters/noise'
+                       ELSE 'clusters/' || format('cluster_{:04d}', cluster_id)
+                  END AS folder,
+                  mean_membership, top1_class, top1_share, mean_top1_confidence, representative,
+                  m.image_url AS representative_url
+           FROM cluster_summary
+           LEFT JOIN (SELECT image_id AS representative, image_url FROM unknown_metadata) AS m USING (representative)
+           ORDER BY cluster_id = -1, count DESC, cluster_id""",
+    ),
+    "clustered_photos": (
+        "The UNKNOWN photos with their cluster and what the model thought.",
+        """SELECT cluster_id, membership, m.* FROM unknown_clusters JOIN unknown_metadata AS m USING (image_id)
+           ORDER BY cluster_id = -1, cluster_id, membership DESC, image_id""",
+    ),
+}
+
+
+def build_warehouse(layout: Layout) -> dict[str, int]:
+    """Write the warehouse where its views are not the right ones yet, and return the rows behind each view.
+
+    Raises:
+        StorageError: the disk is full or not ours to write.
+        MeterError: another program holds the file open (Windows).
+    """
+    for spec in ALL_TABLES:
+        _write_empty_shard(layout.lake.root / spec.name / EMPTY_SHARD, spec)
+    statements = _statements(layout.lake.root)
+    definition = hashlib.sha256("\n".join(statements).encode()).hexdigest()
+    if _definition_of(layout.warehouse) != definition:
+        _write(layout.warehouse, [*statements, f"CREATE VIEW {DEFINITION_VIEW} AS SELECT '{definition}' AS sha256"])
+        log.info("Wrote %s with %d views", layout.warehouse.name, len(ALL_TABLES) + len(_VIEWS_FOR_PEOPLE))
+    counts = {spec.name: layout.lake.count(spec) for spec in ALL_TABLES}
+    names = ", ".join(f'(SELECT count(*) FROM {name}) AS "{name}"' for name in _VIEWS_FOR_PEOPLE)
+    return {**counts, **{str(name): int(rows) for name, rows in query(layout, f"SELECT {names}").iloc[0].items()}}
+
+
+def query(layout: Layout, sql: str) -> pd.DataFrame:
+    """Run a query on a read-only connection to the warehouse.
+
+    Raises:
+        MeterError: there is no warehouse yet, or the query is not valid.
+    """
+    if not layout.warehouse.exists():
+        raise MeterError(
+            "There is no warehouse yet.", where=layout.warehouse, fix="Materialize `warehouse`, or run `meter update`."
+        )
+    try:
+        with duckdb.connect(layout.warehouse, read_only=True) as connection:
+            return connection.sql(sql).df()
+    except duckdb.Error as error:
+        raise MeterError(
+            f"The query failed: {error}", where=layout.warehouse, fix="`SHOW TABLES` lists the views."
+        ) from error
+
+
+def _write_empty_shard(path: Path, spec: TableSpec) -> None:
+    if path.exists() and pq.read_schema(path).equals(spec.schema):
+        return
+    with replacing(path) as temporary:
+        pq.write_table(spec.schema.empty_table(), temporary)
+
+
+def _statements(lake: Path) -> list[str]:
+    statements = []
+    for spec in ALL_TABLES:
+        folder = lake / spec.name
+        columns = ", ".join(f'CAST("{name}" AS {SQL_TYPES[kind]}) AS "{name}"' for name, kind in spec.columns.items())
+        statements += _view(
+            spec.name,
+            f"{spec.description} Key: {', '.join(spec.key)}.",
+            f"SELECT {columns} FROM read_parquet({_pattern(folder, SHARD_PATTERN)}, filename = 'shard_path', "
+            "union_by_name = true, hive_partitioning = false) WHERE parse_filename(shard_path) IN ("
+            """SELECT unnest(from_json(content, '{"shards": [{"file": "VARCHAR"}]}').shards).file """
+            f"FROM read_text({_pattern(folder, MANIFEST + '*')}))",
+        )
+    for name, (description, select) in _VIEWS_FOR_PEOPLE.items():
+        statements += _view(name, description, " ".join(select.split()))
+    return statements
+
+
+def _view(name: str, description: str, select: str) -> list[str]:
+    return [f'CREATE VIEW "{name}" AS {select}', f'COMMENT ON VIEW "{name}" IS {quoted(description)}']
+
+
+def _pattern(folder: Path, pattern: str) -> str:
+    """Return a pattern of files in one folder whose own name may hold quotes, brackets and stars."""
+    return quoted(f"{literal_path(folder)}/{pattern}")
+
+
+def literal_path(path: Path) -> str:
+    """Return a path that DuckDB takes as it stands, whatever signs of a pattern it holds."""
+    return "".join(f"[{character}]" if character in "*?[" else character for character in path.as_posix())
+
+
+def quoted(text: str) -> str:
+    """Return a text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _definition_of(path: Path) -> str | None:
+    if not path.exists():
+        return None
+    try:
+        with duckdb.connect(path, read_only=True) as connection:
+            row = connection.execute(f"SELECT sha256 FROM {DEFINITION_VIEW}").fetchone()
+    except duckdb.Error:  # of an older version, or not a database: written anew
+        return None
+    return None if row is None else str(row[0])
+
+
+def _write(path: Path, statements: list[str]) -> None:
+    try:
+        with replacing(path) as temporary, duckdb.connect(temporary) as connection:
+            for statement in statements:
+                connection.execute(statement)
+    except StorageError as error:
+        if isinstance(error.__cause__, PermissionError) and path.exists():
+            raise MeterError(
+                "The warehouse could not be replaced.",
+                where=path,
+                fix="Close the programs that have it open (the dashboard, DuckDB), then run again.",
+            ) from error
+        raise
+    except duckdb.IOException as error:
+        raise StorageError(
+            f"The warehouse could not be written: {error}", where=path, fix="Free some space."
+        ) from error

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from openpyxl.utils.escape import unescape
+
+from meter_pipeline.batches.prediction_exports import FURTHER_COLUMNS, PLACE_COLUMNS, read_export, write_exports
+from meter_pipeline.ingest.sheets.spreadsheets import read_spreadsheet
+from meter_pipeline.storage.csv_cells import EXPORT_COLUMNS, safe_cell, unsafe_cell
+from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, DROPS
+
+FORMULAS = [
+    "=1+1",
+    "+1+1",
+    "-1+1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    "\uff1d1",
+    "'=1",
+    "''",
+    "'",
+    "-",
+    "=cmd|' /C calc'!A0",
+]
+
+OURS = len(EXPORT_COLUMNS) + len(FURTHER_COLUMNS) + len(PLACE_COLUMNS)
+"""Columns before the sheet's own."""
+
+
+def tables(
+    drop: str, others: list[dict[str, str]], label: str = "LT2"
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    count = len(others)
+    places = {
+        "drop": [drop] * count,
+        "position": list(range(count)),
+        "sheet": ["May"] * count,
+        "row_number": [number + 2 for number in range(count)],
+        "image_url": [f"http://p.example/{number}.jpg" for number in range(count)],
+    }
+    rows = pd.DataFrame(places | {"other_columns": [json.dumps(o) for o in others], "reason": [None] * count})
+    predictions = pd.DataFrame({name: [None] * count for name in BATCH_PREDICTIONS.columns}).assign(
+        **places,
+        final_prediction=label,
+        top1_class=label,
+        top1_confidence=0.912345,
+        calibrated_confidence=0.876543,
+        nearest_known_class="LT2",
+        brightness=12.3456,
+        green_ratio=0.5,
+        reason="sure",
+    )
+    drops = pd.DataFrame([dict.fromkeys(DROPS.columns) | {"drop": drop, "file_name": f"{drop}.xlsx", "status": "read"}])
+    return predictions, rows[list(DROP_ROWS.columns)], drops
+
+
+def workbook(path: Path) -> list[list[object]]:
+    return [[cell.value for cell in row] for row in openpyxl.load_workbook(path).active.iter_rows()]
+
+
+def test_the_export_has_the_agreed_columns_then_the_sheets_own(tmp_path: Path) -> None:
+    write_exports(*tables("may", [{"Account": "000123", "Remark": "dunkel"}]), tmp_path)
+    content = (tmp_path / "may.csv").read_bytes()
+    assert content.startswith(b"\xef\xbb\xbf"), "by this mark Excel knows UTF-8"
+    header, row = content.decode("utf-8-sig").splitlines()
+    assert header.split(",") == [*EXPORT_COLUMNS, *FURTHER_COLUMNS, *PLACE_COLUMNS, "Account", "Remark"]
+    assert row == "http://p.example/0.jpg,LT2,LT2,91.23,,,,,12.35,,0.5000,sure,87.65,LT2,,May,2,000123,dunkel"
+    cells = workbook(tmp_path / "may.xlsx")
+    assert cells[0] == header.split(",")
+    assert cells[1][:4] == ["http://p.example/0.jpg", "LT2", "LT2", 91.23]
+    assert cells[1][-3:] == [2, "000123", "dunkel"]
+    sheet = openpyxl.load_workbook(tmp_path / "may.xlsx").active
+    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", "A1:S2")
+
+
+def test_only_what_changed_is_written_again(tmp_path: Path) -> None:
+    may, june = tables("may", [{"a": "1"}]), tables("june", [{"a": "1"}])
+
+    def write(*parts: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]) -> int:
+        return write_exports(
+            *(pd.concat(frames, ignore_index=True) for frames in zip(*parts, strict=True)), tmp_path
+        ).written
+
+    assert write(may, june) == 2
+    before = {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in tmp_path.glob("*.xlsx")}
+    assert write(may, june) == 0
+    assert write(may, tables("june", [{"a": "1"}], label="LT3")) == 1
+    assert (tmp_path / "may.xlsx").stat().st_mtime_ns == before["may.xlsx"][0]
+    (tmp_path / "may.csv").unlink()
+    assert write(may, tables("june", [{"a": "1"}], label="LT3")) == 1
+    (tmp_path / ".exports.json").write_text("broken", encoding="utf-8")
+    assert write(may, june) == 2
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("*.xlsx")} == {n: b for n, (_, b) in before.items()}
+
+
+def test_formulas_from_the_sheet_stay_text(tmp_path: Path) -> None:
+    others = [{"Remark": text, "=HYPERLINK(1)": "x"} for text in FORMULAS]
+    write_exports(*tables("may", others), tmp_path)
+    for line in read_raw(tmp_path / "may.csv")[1:]:
+        assert not line[OURS].startswith(("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d"))
+    back = read_export(tmp_path / "may.csv")
+    assert back["Remark"].tolist() == FORMULAS
+    assert "=HYPERLINK(1)" in back
+    for row in openpyxl.load_workbook(tmp_path / "may.xlsx").active.iter_rows():
+        assert all(cell.data_type != "f" for cell in row)
+    assert [unescape(str(row[OURS])) for row in workbook(tmp_path / "may.xlsx")[1:]] == FORMULAS
+    again = read_spreadsheet(tmp_path / "may.xlsx")
+    assert [row.other_columns["Remark"] for row in again.rows] == FORMULAS
+
+
+def read_raw(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        return list(csv.reader(handle))
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_an_export_can_be_dropped_again_and_keeps_its_columns(tmp_path: Path, ending: str) -> None:
+    write_exports(*tables("may", [{"Account": "000123", "Remark": "=1+1", "reason": "theirs"}]), tmp_path)
+    found = read_spreadsheet(tmp_path / f"may.{ending}")
+    (row,) = found.rows
+    assert row.image_url == "http://p.example/0.jpg"
+    assert (row.other_columns["Account"], row.other_columns["Remark"]) == ("000123", "=1+1")
+    assert (row.other_columns["reason"], row.other_columns["reason (sheet)"]) == ("sure", "theirs")
+    write_exports(*tables("again", [row.other_columns]), tmp_path)
+    header = read_raw(tmp_path / "again.csv")[0]
+    assert len(header) == len(set(header))
+    assert {"final_prediction (sheet)", "reason (sheet)", "reason (sheet) (sheet)"} & set(header)
+
+
+def test_a_refused_drop_gets_a_note_that_goes_away(tmp_path: Path) -> None:
+    predictions, rows, drops = tables("may", [{}])
+    refused = drops.assign(drop="bad", file_name="bad.xlsx", status="refused", reason="The file is empty.")
+    assert write_exports(predictions, rows, pd.concat([drops, refused]), tmp_path).refused == 1
+    note = (tmp_path / "bad_REFUSED.txt").read_text(encoding="utf-8")
+    assert "bad.xlsx was not read" in note
+    assert "The file is empty." in note
+    assert write_exports(predictions, rows, drops, tmp_path).refused == 0
+    assert not list(tmp_path.glob("*_REFUSED.txt"))
+
+
+ANY_TEXT = st.text(
+    alphabet=st.one_of(st.characters(codec="utf-8"), st.sampled_from("=+-@'\t\r\n,\";_x0D")), max_size=20
+)
+
+
+@given(ANY_TEXT)
+def test_a_cell_is_safe_and_comes_back(text: str) -> None:
+    assert unsafe_cell(safe_cell(text)) == text
+    assert not safe_cell(text).startswith(("=", "+", "@", "\t", "\r", "\n")) or text == ""
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.dictionaries(ANY_TEXT.filter(bool), ANY_TEXT, max_size=3), min_size=1, max_size=3))
+@example([{"a": "_x000D_", "b": "x" * 40000, "c": "\x00\x01\x0b\r\n", "reason": "-5", "sheet": "#N/A"}])
+def test_export_then_import_gives_back_what_went_in(tmp_path: Path, others: list[dict[str, str]]) -> None:
+    folder = tmp_path / str(len(list(tmp_path.iterdir())))
+    write_exports(*tables("may", others), folder)
+    back = read_export(folder / "may.csv")
+    names = list(dict.fromkeys(name for row in others for name in row))
+    assert back.iloc[:, OURS:].values.tolist() == [[row.get(name, "") for name in names] for row in others]
+    cells = [row[OURS:] for row in workbook(folder / "may.xlsx")[1:]]
+    assert [len(row) for row in cells] == [len(names)] * len(others)

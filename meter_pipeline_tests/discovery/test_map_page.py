@@ -1,0 +1,104 @@
+import os
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from meter_pipeline.discovery.map_page import MapPoint, map_positions, write_map_page
+from meter_pipeline_tests.discovery.test_clustering import drawn_embeddings
+
+CHROMIUM = os.environ.get("METER_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu"]
+HOSTILE = "</script><script>document.title='hacked'</script><img src=//evil.example>"
+
+
+def unit_embeddings() -> tuple[np.ndarray, np.ndarray]:
+    embeddings, truth = drawn_embeddings()
+    return embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True), truth
+
+
+def test_photos_of_one_design_are_near_on_the_map() -> None:
+    unit, truth = unit_embeddings()
+    places = map_positions(unit, seed=0)
+    designs = [places[truth == design] for design in range(truth.max() + 1)]
+    spread = max(np.linalg.norm(design - design.mean(axis=0), axis=1).mean() for design in designs)
+    centres = np.array([design.mean(axis=0) for design in designs])
+    apart = np.linalg.norm(centres[:, None] - centres[None], axis=2)[np.triu_indices(len(centres), 1)].min()
+    assert apart > 2 * spread
+    assert (map_positions(unit, seed=0) == places).all()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 14])
+def test_small_sets_have_places_too(count: int) -> None:
+    places = map_positions(unit_embeddings()[0][:count], seed=0)
+    assert places.shape == (count, 2)
+    assert np.isfinite(places).all()
+    assert len(np.unique(places, axis=0)) == count
+
+
+def test_copies_lie_on_one_another() -> None:
+    unit = unit_embeddings()[0]
+    places = map_positions(np.concatenate([unit[:20], np.repeat(unit[:1], 500, axis=0)]), seed=0)
+    assert len(np.unique(places, axis=0)) == 20
+    assert np.unique(map_positions(np.repeat(unit[:1], 50, axis=0), seed=0), axis=0).tolist() == [[0.0, 0.0]]
+
+
+def points(tmp_path: Path) -> list[MapPoint]:
+    exif = Image.Exif()
+    exif[0x010F] = "SECRET PHONE"
+    Image.new("RGB", (300, 400), "red").save(tmp_path / "photo.jpg", exif=exif)
+    (tmp_path / "broken.jpg").write_bytes(b"not a photo")
+    return [
+        MapPoint(0.0, 0.0, "Cluster 10", "alpha 40.0 %", "clusters/a.jpg", tmp_path / "photo.jpg"),
+        MapPoint(1.0, 0.0, "Cluster 2", HOSTILE, "clusters/b.jpg", tmp_path / "photo.jpg"),
+        MapPoint(0.5, 1.0, "Noise", "beta 30.0 %", "clusters/c.jpg", tmp_path / "broken.jpg"),
+    ]
+
+
+def test_the_page_is_whole_and_loads_nothing(tmp_path: Path) -> None:
+    page = tmp_path / "map.html"
+    assert write_map_page(page, points(tmp_path))
+    html = page.read_text(encoding="utf-8")
+    assert HOSTILE not in html
+    assert "SECRET" not in html
+    assert not re.search(r"""<[^>]*(src|href)=["']?(https?:)?//""", html)
+    assert html.index("Cluster 2") < html.index("Cluster 10") < html.index('"Noise"')
+    stamp = page.stat().st_mtime_ns
+    assert not write_map_page(page, points(tmp_path))
+    assert page.stat().st_mtime_ns == stamp
+    assert write_map_page(page, points(tmp_path)[:2])
+    assert write_map_page(page, [])
+    assert "no UNKNOWN" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium, or set METER_CHROMIUM")
+def test_in_a_browser_it_shows_filters_and_opens_photos(tmp_path: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    write_map_page(tmp_path / "map.html", points(tmp_path))
+    (tmp_path / "clusters").mkdir()
+    shutil.copyfile(tmp_path / "photo.jpg", tmp_path / "clusters" / "b.jpg")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        page = browser.new_page(viewport={"width": 1000, "height": 800})
+        problems: list[str] = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto((tmp_path / "map.html").as_uri())
+        box = page.locator("canvas").bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + box["width"] - 21, box["y"] + 21)
+        card = page.locator("#card")
+        assert card.inner_text().startswith("Cluster 2: </script>")
+        assert str(card.locator("img").get_attribute("src")).startswith("data:image/jpeg;base64,")
+        with page.context.expect_page() as opened:
+            page.mouse.click(box["x"] + box["width"] - 21, box["y"] + 21)
+        assert opened.value.url.endswith("clusters/b.jpg")
+        page.get_by_text("Cluster 2 (1)").click()
+        page.mouse.move(box["x"] + box["width"] - 22, box["y"] + 22)
+        assert card.is_hidden()
+        assert page.title() == "Map of the UNKNOWN photos"
+        assert problems == []
+        browser.close()

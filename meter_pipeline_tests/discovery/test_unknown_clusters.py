@@ -1,0 +1,291 @@
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from torch import nn
+
+from meter_pipeline.discovery import unknown_clusters
+from meter_pipeline.discovery.unknown_clusters import cluster_problems, cluster_unknowns, compared
+from meter_pipeline.errors import MeterError
+from meter_pipeline.recognition.colours import COLOURS
+from meter_pipeline.recognition.model_store import Reference, save_model
+from meter_pipeline.recognition.network.backbones import load_backbone
+from meter_pipeline.recognition.network.preprocess import Preprocess
+from meter_pipeline.recognition.plate_reading import nothing_read
+from meter_pipeline.recognition.scores import Known, normalised
+from meter_pipeline.storage.lake import Lake, vector_column, vectors
+from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.tables import (
+    CLUSTER_EVENTS,
+    CLUSTER_SUMMARY,
+    UNKNOWN_CLUSTERS,
+    UNKNOWN_EMBEDDINGS,
+    UNKNOWN_MAP,
+    TableSpec,
+)
+from meter_pipeline.training.guard_fitting import no_held_out_rows
+from meter_pipeline_tests.discovery.test_same_meter import draw_meter
+from meter_pipeline_tests.support.unknown_photos import put_unknown
+
+TABLES = (UNKNOWN_CLUSTERS, CLUSTER_SUMMARY, CLUSTER_EVENTS, UNKNOWN_MAP)
+
+
+def run(layout: Layout, *, anew: bool = False) -> bool:
+    return cluster_unknowns(layout, min_cluster_size=None, seed=0, anew=anew).changed
+
+
+def put_model(layout: Layout, version: str, meters: dict[str, np.ndarray]) -> None:
+    """Write the folder of a model that was trained on these pretrained embeddings by class."""
+    preprocess = Preprocess((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    backbone, tuned = load_backbone("resnet18", "none"), load_backbone("resnet18", "none")
+    labels = np.repeat(np.arange(len(meters)), [len(rows) for rows in meters.values()])
+    rows = normalised(np.concatenate(list(meters.values())))
+    fields = {
+        **dict.fromkeys(("backbone", "weights_source", "data_version"), ""),
+        **{name: {} for name in ("config", "counts", "metrics", "guard", "libraries")},
+        **{"version": version, "classes": list(meters), "backbone": "resnet18", "temperature": 1.0},
+        **{"dimensions": backbone.dimensions, "trained_on": [], "history": []},
+        **{"preprocess": asdict(preprocess), "preprocess_id": preprocess.preprocess_id},
+    }
+    parts = {
+        **{"trunk": backbone.trunk, "pretrained_block": backbone.last_block, "tuned_block": tuned.last_block},
+        "head": nn.Linear(backbone.dimensions, len(meters)),
+    }
+    ids = [str(place) for place in range(len(labels))]
+    no_colours = np.zeros((len(rows), COLOURS), np.float32)
+    known = Known(labels, np.arange(len(labels)), rows, rows, no_colours, nothing_read(len(rows)))
+    save_model(layout, fields, parts, Reference(ids, known), no_held_out_rows())
+
+
+def clusters_of(layout: Layout, image_ids: list[str]) -> set[int]:
+    clusters = layout.lake.frame(UNKNOWN_CLUSTERS).set_index("image_id")["cluster_id"]
+    return set(clusters.loc[image_ids].tolist())
+
+
+def test_designs_come_apart_and_are_summed_up(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    ids = put_unknown(layout, {"alpha": 12, "beta": 9, "gamma": 7})
+    found = cluster_unknowns(layout, min_cluster_size=None, seed=0)
+    assert found.clusters == 3
+    summary = layout.lake.frame(CLUSTER_SUMMARY).set_index("cluster_id")
+    assert summary.loc[[0, 1, 2], "top1_class"].tolist() == ["alpha1", "beta1", "gamma1"]
+    assert summary.loc[0, "count"] + summary.loc[1, "count"] + summary.loc[2, "count"] == found.photos - found.noise
+    assert summary.loc[1, "representative"] in ids["beta"]
+    events = layout.lake.frame(CLUSTER_EVENTS)
+    assert events["event"].tolist() == ["new"] * 3
+    unknown = layout.lake.frame(UNKNOWN_EMBEDDINGS, ["image_id"])
+    assert cluster_problems(unknown, layout.lake.frame(UNKNOWN_CLUSTERS)) == []
+
+
+def test_nothing_new_is_no_work_and_a_lost_cache_no_change(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    put_unknown(layout, {"alpha": 12, "beta": 9})
+    assert run(layout)
+    versions = [layout.lake.version(spec) for spec in TABLES]
+    assert not run(layout)
+    (layout.cache / "clustering.json").unlink()
+    assert run(layout)
+    assert [layout.lake.version(spec) for spec in TABLES] == versions
+
+
+def test_ids_stay_as_photos_come_and_go(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    put_unknown(layout, {"alpha": 12, "beta": 9})
+    run(layout)
+    ids = put_unknown(layout, {"gamma": 25, "beta": 20, "alpha": 10}, model_version="m2")
+    run(layout)
+    kept = {name: clusters_of(layout, image_ids) for name, image_ids in ids.items()}
+    assert 0 in kept["alpha"]
+    assert 1 in kept["beta"]
+    assert kept["gamma"] & {2}
+    put_unknown(layout, {})
+    run(layout)
+    assert layout.lake.count(UNKNOWN_CLUSTERS) == layout.lake.count(CLUSTER_SUMMARY) == 0
+    ids = put_unknown(layout, {"delta": 20, "epsilon": 10})
+    run(layout)
+    largest_before = layout.lake.frame(CLUSTER_EVENTS).query("revision < 4")["cluster_id"].max()
+    assert min(clusters_of(layout, ids["delta"]) - {-1}) > largest_before
+
+
+@pytest.mark.parametrize("killed_at", [spec.name for spec in TABLES])
+@pytest.mark.parametrize("then", [{"alpha": 14, "gamma": 9}, {}])
+def test_ended_between_two_tables_it_comes_to_the_same_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: str, then: dict[str, int]
+) -> None:
+    layouts = Layout(tmp_path / "killed"), Layout(tmp_path / "undisturbed")
+    for layout in layouts:
+        put_unknown(layout, {"alpha": 12, "beta": 9})
+        run(layout)
+        put_unknown(layout, then)
+    replace = Lake.replace
+
+    def ended(lake: Lake, spec: TableSpec, rows: pd.DataFrame) -> str:
+        if spec.name == killed_at:
+            raise KeyboardInterrupt
+        return replace(lake, spec, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "replace", ended)
+        with pytest.raises(KeyboardInterrupt):
+            run(layouts[0])
+    for layout in layouts:
+        run(layout)
+    for spec in TABLES:
+        assert layouts[0].lake.frame(spec).equals(layouts[1].lake.frame(spec))
+
+
+def test_photos_keep_their_cluster_as_the_set_grows_by_a_fifth(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    put_unknown(layout, {"alpha": 20, "beta": 15, "gamma": 10})
+    run(layout)
+    before = layout.lake.frame(UNKNOWN_CLUSTERS).set_index("image_id")
+    put_unknown(layout, {"alpha": 24, "beta": 18, "gamma": 12})
+    run(layout)
+    after = layout.lake.frame(UNKNOWN_CLUSTERS).set_index("image_id")
+    clustered = before[before["cluster_id"] >= 0]
+    assert after.loc[clustered.index, "cluster_id"].tolist() == clustered["cluster_id"].tolist()
+    assert after.loc[before.index, "previous_cluster_id"].tolist() == before["cluster_id"].tolist()
+    newcomers = after.drop(before.index)
+    assert newcomers["previous_cluster_id"].isna().all()
+    assert (newcomers["cluster_id"] >= 0).all()
+    assert ((after["membership"] == 0) == (after["cluster_id"] == -1)).all()
+    assert run(layout, anew=True)
+    assert layout.lake.frame(UNKNOWN_CLUSTERS)["settled"].all()
+    assert not run(layout)
+
+
+def test_the_same_photos_in_two_data_directories_are_the_same_tables(tmp_path: Path) -> None:
+    layouts = Layout(tmp_path / "one"), Layout(tmp_path / "two")
+    for layout in layouts:
+        put_unknown(layout, {"alpha": 12, "beta": 9, "gamma": 7})
+        run(layout)
+    for spec in TABLES:
+        assert layouts[0].lake.frame(spec).equals(layouts[1].lake.frame(spec))
+
+
+def test_clusters_of_junk_are_told_from_clusters_of_meters(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    ids = put_unknown(layout, {"alpha": 12, "junk": 9})
+    run(layout)
+    assert layout.lake.frame(CLUSTER_SUMMARY)["meter_share"].isna().all()
+    table = layout.lake.read(UNKNOWN_EMBEDDINGS).sort_by("image_id")
+    is_alpha = np.isin(table["image_id"].to_pylist(), ids["alpha"])
+    alpha = vectors(table, "pretrained_embedding")[is_alpha].mean(axis=0)
+    random = np.random.default_rng(0)
+    put_model(
+        layout, "m1", {name: alpha + 0.3 * random.normal(size=(15, len(alpha))) for name in ("known", "known too")}
+    )
+    assert run(layout, anew=True)
+    clusters = layout.lake.frame(UNKNOWN_CLUSTERS).set_index("image_id")["cluster_id"]
+    shares = layout.lake.frame(CLUSTER_SUMMARY).set_index("cluster_id")["meter_share"]
+    assert shares[clusters[ids["alpha"][0]]] == 1.0
+    assert shares[clusters[ids["junk"][0]]] == 0.0
+
+
+def test_a_burst_counts_as_one_meter(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    ids = put_unknown(layout, {"alpha": 12})
+    for number, image_id in enumerate(ids["alpha"][:4]):
+        draw_meter(layout.image(image_id), 1, brightness=1 + 0.05 * number)
+    run(layout)
+    clusters = layout.lake.frame(UNKNOWN_CLUSTERS).set_index("image_id")
+    assert clusters.loc[ids["alpha"][:4], "same_meter"].nunique() == 1
+    assert clusters["same_meter"].nunique() == 9
+    summary = layout.lake.frame(CLUSTER_SUMMARY)
+    assert (summary["count"] - summary["meters"]).sum() == 3
+
+
+def test_tables_of_the_version_before_are_clustered_anew_under_their_ids(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    put_unknown(layout, {"alpha": 12, "beta": 9})
+    run(layout)
+    added = ["previous_cluster_id", "same_meter", "perceptual_hash", "settled", "found_with"]
+    clusters = layout.lake.frame(UNKNOWN_CLUSTERS)
+    layout.lake.replace(UNKNOWN_CLUSTERS, clusters.assign(**dict.fromkeys(added)))
+    run(layout)
+    again = layout.lake.frame(UNKNOWN_CLUSTERS)
+    assert again["cluster_id"].tolist() == clusters["cluster_id"].tolist()
+    assert again["found_with"].tolist() == clusters["found_with"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("photos", "note"),
+    [(0, "no UNKNOWN"), (3, "3 different photos are too few"), (8, "set to 40 photos and there are 8")],
+)
+def test_few_photos_or_too_large_a_smallest_cluster_are_said(tmp_path: Path, photos: int, note: str) -> None:
+    layout = Layout(tmp_path)
+    put_unknown(layout, {"alpha": photos} if photos else {})
+    found = cluster_unknowns(layout, min_cluster_size=40 if photos == 8 else None, seed=0)
+    assert (found.photos, found.clusters, found.noise) == (photos, 0, photos)
+    assert note in found.note
+    assert layout.lake.count(UNKNOWN_CLUSTERS) == layout.lake.count(UNKNOWN_MAP) == photos
+
+
+def test_what_is_compared_is_the_same_in_blocks_as_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    tuned, pretrained = random.normal(size=(2, 25, 12)).astype(np.float32)
+    empty = np.zeros((25, 0), np.float32)
+    known = Known(np.arange(25) % 3, np.arange(25), normalised(pretrained), normalised(tuned), empty, empty)
+    whole = compared(tuned, pretrained, known)
+    np.testing.assert_array_equal(whole[:, :12], normalised(tuned))
+    np.testing.assert_allclose(np.linalg.norm(whole[:, 12:], axis=1), 1.0, rtol=1e-5)
+    monkeypatch.setattr(unknown_clusters, "_BLOCK_ROWS", 7)
+    np.testing.assert_allclose(compared(tuned, pretrained, known), whole, atol=1e-6)
+
+
+def test_single_views_are_compared_where_every_photo_has_them(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+
+    def cut_by() -> str:
+        return str(cluster_unknowns(layout, min_cluster_size=None, seed=0, anew=True).parameters["cut_by"])
+
+    put_unknown(layout, {"alpha": 12, "beta": 9})
+    assert cut_by() == "views"
+    take_views_from(layout, 1)
+    assert cut_by() == "embedding"
+
+
+def take_views_from(layout: Layout, photos: int) -> None:
+    table = layout.lake.read(UNKNOWN_EMBEDDINGS)
+    for name, nothing in (("whole_embedding", None), ("close_embedding", None), ("single_views", False)):
+        values = [nothing] * photos + table[name].to_pylist()[photos:]
+        column = pa.array(values, UNKNOWN_EMBEDDINGS.columns[name])
+        table = table.set_column(table.column_names.index(name), name, column)
+    layout.lake.replace(UNKNOWN_EMBEDDINGS, table)
+
+
+def test_once_every_photo_has_its_single_views_clusters_are_cut_by_them(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    put_unknown(layout, {"alpha": 12, "beta": 9})
+    with_views = layout.lake.read(UNKNOWN_EMBEDDINGS)
+    take_views_from(layout, 1)
+    assert run(layout)
+    layout.lake.replace(UNKNOWN_EMBEDDINGS, with_views)
+    found = cluster_unknowns(layout, min_cluster_size=None, seed=0)
+    assert (found.changed, found.parameters["cut_by"]) == (True, "views")
+    clusters = layout.lake.frame(UNKNOWN_CLUSTERS)
+    assert clusters["settled"].all()
+    assert clusters["found_with"].str.endswith(" views").all()
+    assert not run(layout)
+
+
+def test_embeddings_of_two_models_are_not_compared(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    matrix = vector_column(np.ones((2, 4)))
+    columns = [pa.array(["a", "b"]), pa.array(["m1", "m2"]), *[matrix] * 4, pa.array([True, True])]
+    layout.lake.replace(UNKNOWN_EMBEDDINGS, pa.table(columns, schema=UNKNOWN_EMBEDDINGS.schema))
+    with pytest.raises(MeterError, match=r"from 2 models \(m1, m2\)"):
+        run(layout)
+
+
+def test_problems_are_named() -> None:
+    unknown = pd.DataFrame({"image_id": ["a", "b", "c"]})
+    clusters = pd.DataFrame({"image_id": ["a", "b", "b", "x"], "cluster_id": [0, 0, 1, -1]})
+    assert cluster_problems(unknown, clusters) == [
+        "1 UNKNOWN photos are in no cluster and not noise, c among them",
+        "1 photos in the clusters are not UNKNOWN, x among them",
+        "1 photos are in more than one cluster, b among them",
+    ]

@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from meter_pipeline.errors import MeterError
+from meter_pipeline.ingest import url_images
+from meter_pipeline.ingest.drop_rows import take_in_drops
+from meter_pipeline.ingest.url_images import DownloadLimits, download_drops, download_urls
+from meter_pipeline.ingest.web.addresses import AddressRules
+from meter_pipeline.ingest.web.fetching import FetchLimits
+from meter_pipeline.settings import load_settings
+from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.tables import URL_IMAGES
+from meter_pipeline_tests.support.fault_server import FaultServer
+from meter_pipeline_tests.support.odd_images import ODD_IMAGES
+
+LIMITS = DownloadLimits(
+    8, FetchLimits(attempts=2, read_s=2, total_s=4, backoff_s=0.01, addresses=AddressRules.of(["127.0.0.1"], []))
+)
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    layout = Layout(tmp_path / "data")
+    layout.prepare()
+    return layout
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as running:
+        yield running
+
+
+def outcomes(layout: Layout) -> dict[str, str]:
+    frame = layout.lake.frame(URL_IMAGES)
+    return dict(zip(frame["image_url"], frame["outcome"], strict=True))
+
+
+def test_each_url_is_fetched_once_and_each_photo_stored_once(layout: Layout, server: FaultServer) -> None:
+    urls = [server.url(path) for path in ("/photo/1.jpg", "/photo/1001.jpg", "/photo/2.jpg", "/status/404", "/html")]
+    summary = download_urls([*urls, *urls], layout, LIMITS)
+    assert (summary.wanted, summary.fetched, summary.failed) == (5, 5, 2)
+    assert summary.outcomes == {"not_an_image": 1, "not_found": 1, "ok": 3}
+    frame = layout.lake.frame(URL_IMAGES).set_index("image_url")
+    assert frame.loc[urls[0], "image_id"] == frame.loc[urls[1], "image_id"] != frame.loc[urls[2], "image_id"]
+    assert (frame.loc[urls[0], "width"], frame.loc[urls[0], "height"], frame.loc[urls[0], "format"]) == (
+        120,
+        200,
+        "JPEG",
+    )
+    assert frame.loc[urls[0], "brightness"] > 0
+    assert "404" in frame.loc[urls[3], "reason"]
+    stored = [path.stem for path in layout.images.rglob("*.jpg")]
+    assert sorted(stored) == sorted(frame["image_id"].dropna().unique())
+    assert download_urls(urls, layout, LIMITS).fetched == 0
+    assert all(count == 1 for count in server.hits.values())
+
+
+def test_failed_ones_are_fetched_again_only_when_asked_and_only_those_of_the_drops(
+    layout: Layout, server: FaultServer
+) -> None:
+    first, gone, good = (server.url(path) for path in ("/500-then-photo", "/status/410", "/photo/3.jpg"))
+    once = DownloadLimits(2, FetchLimits(attempts=1, addresses=LIMITS.fetch.addresses))
+    (layout.drops / "a.csv").write_text(f"url\n{first}\n{gone}\n{good}\nrubbish\n", encoding="utf-8")
+    take_in_drops(layout)
+    assert download_drops(layout, once).outcomes == {"http_error": 1, "not_found": 1, "ok": 1}
+    assert download_drops(layout, once).fetched == 0
+    version = layout.lake.version(URL_IMAGES)
+    assert download_drops(layout, once, retry_failed=True).outcomes == {"not_found": 1, "ok": 1}
+    assert outcomes(layout) == {first: "ok", gone: "not_found", good: "ok"}
+    assert layout.lake.version(URL_IMAGES) != version
+    assert server.hits["/photo/3.jpg"] == 1
+
+
+def test_a_photo_that_is_gone_from_the_store_is_fetched_again(layout: Layout, server: FaultServer) -> None:
+    url = server.url("/photo/1.jpg")
+    download_urls([url], layout, LIMITS)
+    version = layout.lake.version(URL_IMAGES)
+    next(layout.images.rglob("*.jpg")).unlink()
+    assert download_urls([url], layout, LIMITS).fetched == 1
+    assert layout.lake.version(URL_IMAGES) == version
+    assert len(list(layout.images.rglob("*.jpg"))) == 1
+
+
+def test_two_orders_of_arrival_give_the_same_table(tmp_path: Path, server: FaultServer) -> None:
+    urls = [server.url(f"/photo/{number}.jpg") for number in range(30)]
+    tables = []
+    for name, order in (("a", urls), ("b", urls[::-1])):
+        layout = Layout(tmp_path / name)
+        download_urls(order, layout, LIMITS)
+        tables.append(layout.lake.read(URL_IMAGES, URL_IMAGES.hashed))
+    assert tables[0].equals(tables[1])
+
+
+def test_a_refresh_takes_what_changed_and_loses_nothing(layout: Layout, server: FaultServer) -> None:
+    same, changing, gone, plain = (
+        server.url(path) for path in ("/same-etag", "/changing", "/photo-then-404", "/photo/5.jpg")
+    )
+    download_urls([same, changing, gone, plain], layout, LIMITS)
+    before = layout.lake.frame(URL_IMAGES).set_index("image_url")
+    assert before.loc[same, "etag"] == '"v1"'
+    assert before.loc[changing, "last_modified"] == "Fri, 01 May 2026 12:00:00 GMT"
+    version = layout.lake.version(URL_IMAGES)
+    assert download_urls([same, changing, gone, plain], layout, LIMITS).fetched == 0
+    summary = download_urls([same, changing, gone, plain], layout, LIMITS, refresh=True)
+    assert summary.outcomes == {"not_found": 1, "not_modified": 1, "ok": 2}
+    assert (summary.fetched, summary.failed) == (4, 1)
+    after = layout.lake.frame(URL_IMAGES).set_index("image_url")
+    assert after.loc[changing, "image_id"] != before.loc[changing, "image_id"]
+    assert layout.image(after.loc[changing, "image_id"]).exists()
+    for url in (same, gone, plain):
+        assert after.loc[url, "outcome"] == "ok"
+        assert after.loc[url, "image_id"] == before.loc[url, "image_id"]
+    assert layout.lake.version(URL_IMAGES) != version
+    assert len(after) == 4
+
+
+def test_a_host_is_never_asked_for_more_than_its_share_at_once(layout: Layout) -> None:
+    with FaultServer(latency_s=0.05) as one, FaultServer(latency_s=0.05) as other:
+        urls = [server.url(f"/photo/{n}.jpg") for n in range(24) for server in (one, other)]
+        limits = DownloadLimits(12, LIMITS.fetch, per_host=3)
+        assert download_urls(urls, layout, limits).outcomes == {"ok": 48}
+        assert one.most_at_once == other.most_at_once == 3
+
+
+def test_what_is_odd_about_a_photo_is_noted(layout: Layout, server: FaultServer) -> None:
+    download_urls([server.url("/image/animated"), server.url("/image/cmyk")], layout, LIMITS)
+    notes = layout.lake.frame(URL_IMAGES).set_index("image_url")["notes"]
+    assert notes[server.url("/image/animated")] == "animated: first frame"
+    assert notes[server.url("/image/cmyk")] == "CMYK"
+
+
+@pytest.mark.parametrize(("kind", "outcome"), ODD_IMAGES.items(), ids=list(ODD_IMAGES))
+def test_every_odd_kind_of_image_has_its_outcome(layout: Layout, server: FaultServer, kind: str, outcome: str) -> None:
+    url = server.url(f"/image/{kind}")
+    started = time.monotonic()
+    download_urls([url], layout, LIMITS)
+    row = layout.lake.read(URL_IMAGES).to_pylist()[0]
+    assert row["outcome"] == outcome, row["reason"]
+    assert (row["reason"] is None) == (outcome == "ok")
+    assert time.monotonic() - started < 3
+
+
+class _CancelledRun(BaseException):
+    """As Dagster's interrupt: not an Exception."""
+
+
+def test_a_cancelled_run_keeps_what_it_has_and_stops_soon(layout: Layout, server: FaultServer) -> None:
+    urls = [
+        *(server.url(f"/photo/{number}.jpg") for number in range(100)),
+        *(server.url(f"/never?{i}") for i in range(8)),
+    ]
+
+    def cancel(done: int, total: int) -> None:
+        if done >= 64:
+            raise _CancelledRun
+
+    start = time.monotonic()
+    with pytest.raises(_CancelledRun):
+        download_urls(
+            urls, layout, DownloadLimits(8, FetchLimits(addresses=LIMITS.fetch.addresses)), on_progress=cancel
+        )
+    assert time.monotonic() - start < 8
+    kept = outcomes(layout)
+    assert len(kept) >= 64
+    assert set(kept.values()) == {"ok"}
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("download-")]
+    download_urls(urls[:100], layout, LIMITS)
+    assert server.hits.total() <= 100 + 8 + 8
+    assert len(outcomes(layout)) == 100
+
+
+def test_two_processes_at_once_on_shared_urls_fetch_each_photo_once(tmp_path: Path) -> None:
+    """As two runs do: the stage is one at a time, whoever comes second finds the photos of the first."""
+    with FaultServer(latency_s=0.02) as server:
+        halves = [[server.url(f"/photo/{n}.jpg") for n in range(first, first + 60)] for first in (0, 30)]
+        layout = Layout(tmp_path / "data")
+        for name, urls in zip("ab", halves, strict=True):
+            layout.drops.mkdir(parents=True, exist_ok=True)
+            (layout.drops / f"{name}.csv").write_text("url\n" + "\n".join(urls), encoding="utf-8")
+        command = [sys.executable, "-c", TWO_AT_ONCE, str(layout.root)]
+        running = [subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}) for _ in range(2)]
+        assert [process.wait(60) for process in running] == [0, 0]
+        assert outcomes(layout) == dict.fromkeys(sorted({*halves[0], *halves[1]}), "ok")
+        assert server.hits.total() == 90
+
+
+TWO_AT_ONCE = """
+import sys
+from pathlib import Path
+from meter_pipeline.ingest.url_images import download_drops
+from meter_pipeline.ingest.drop_rows import take_in_drops
+from meter_pipeline.defs.resources import Pipeline
+from meter_pipeline_tests.ingest.test_url_images import LIMITS
+with Pipeline(overrides={"data_dir": sys.argv[1]}).working("batches") as layout:
+    take_in_drops(layout)
+with Pipeline(overrides={"data_dir": sys.argv[1]}).working("batches") as layout:
+    download_drops(layout, LIMITS)
+"""
+
+
+WORKER = """
+import sys
+from pathlib import Path
+from meter_pipeline.storage.layout import Layout
+from meter_pipeline_tests.ingest.test_url_images import LIMITS, urls_of
+from meter_pipeline.ingest.url_images import download_urls
+download_urls(urls_of(sys.argv[2]), Layout(Path(sys.argv[1])), LIMITS)
+"""
+
+
+def urls_of(base: str) -> list[str]:
+    return [f"{base}/photo/{n}.jpg" if n % 20 else f"{base}/status/404?{n}" for n in range(400)]
+
+
+def test_killed_three_times_the_table_is_that_of_an_undisturbed_run(tmp_path: Path) -> None:
+    with FaultServer(latency_s=0.03) as server:
+        base = server.url("")
+
+        def start(folder: str) -> subprocess.Popen[bytes]:
+            environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+            return subprocess.Popen([sys.executable, "-c", WORKER, str(tmp_path / folder), base], env=environment)
+
+        killed = Layout(tmp_path / "killed")
+        for kill in range(3):
+            process = start("killed")
+            enough = (kill + 1) * 64
+            while process.poll() is None and killed.lake.count(URL_IMAGES) < enough:
+                time.sleep(0.02)
+            process.send_signal(signal.SIGKILL if os.name != "nt" else signal.SIGTERM)
+            process.wait()
+        assert 3 * 64 <= killed.lake.count(URL_IMAGES) < 400
+        urls = urls_of(base)
+        download_urls(urls, killed, LIMITS)
+        asked = server.hits.total()
+        whole = Layout(tmp_path / "whole")
+        download_urls(urls, whole, LIMITS)
+        assert server.hits.total() - asked == 400
+    assert killed.lake.version(URL_IMAGES) == whole.lake.version(URL_IMAGES)
+    assert killed.lake.read(URL_IMAGES, URL_IMAGES.hashed).equals(whole.lake.read(URL_IMAGES, URL_IMAGES.hashed))
+    names = [sorted(path.name for path in layout.images.rglob("[0-9a-f]*.jpg")) for layout in (killed, whole)]
+    assert names[0] == names[1]
+    lost_a_kill = url_images.FLUSH_ROWS + url_images.QUEUED_ROWS + LIMITS.threads
+    assert asked - 400 < 3 * lost_a_kill
+
+
+def test_a_disk_that_cannot_be_written_stops_the_run_with_a_message(layout: Layout, server: FaultServer) -> None:
+    layout.images.write_bytes(b"a file where the folder should be")
+    with pytest.raises((MeterError, OSError)):
+        download_urls([server.url(f"/photo/{number}.jpg") for number in range(20)], layout, LIMITS)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("download-")]
+
+
+def test_limits_come_from_the_settings(tmp_path: Path) -> None:
+    chosen = load_settings(data_dir=tmp_path, download_timeout=2.0, allow_networks="10.0.0.0/8", download_threads=3)
+    limits = DownloadLimits.from_settings(chosen)
+    assert (limits.threads, limits.fetch.connect_s, limits.fetch.read_s, limits.fetch.total_s) == (3, 2.0, 2.0, 6.0)
+    assert limits.per_host == 8
+    with pytest.raises(MeterError, match="METER_ALLOW_NETWORKS"):
+        DownloadLimits.from_settings(load_settings(data_dir=tmp_path, allow_networks="ten"))

@@ -1,0 +1,336 @@
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from meter_pipeline.ingest.web.addresses import AddressRules
+from meter_pipeline.ingest.web.fetching import CancelledError, Fetched, Fetcher, FetchLimits, retry_after
+from meter_pipeline.ingest.web.host_breaker import HostBreaker
+from meter_pipeline_tests.support.fault_server import CANARY, PHOTO, FaultServer, jpeg
+
+LOOPBACK = AddressRules.of(["127.0.0.1", "localhost"], [])
+LIMITS = FetchLimits(
+    connect_s=1.0,
+    read_s=0.4,
+    total_s=0.8,
+    attempts=2,
+    max_bytes=300_000,
+    backoff_s=0.05,
+    retry_after_cap_s=3,
+    addresses=LOOPBACK,
+)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as running:
+        yield running
+
+
+@pytest.fixture
+def fetcher() -> Iterator[Fetcher]:
+    with Fetcher(LIMITS) as fetcher:
+        yield fetcher
+
+
+#    fault               outcome             attempts  longest time, seconds (two attempts where two are made)
+TABLE = [
+    ("/photo/1.jpg",     "ok",               1, 0.5),
+    ("/chain/4",         "ok",               1, 0.5),
+    ("/gzip-photo",      "ok",               1, 0.5),
+    ("/no-length",       "ok",               1, 0.5),
+    ("/500-then-photo",  "ok",               2, 0.7),
+    ("/reset-then-photo", "ok",              2, 0.7),
+    ("/429-then-photo",  "ok",               2, 1.8),
+    ("/429-nonsense",    "ok",               2, 0.7),
+    ("/503-date",        "ok",               2, 2.5),
+    ("/429-tomorrow",    "rate_limited",     1, 0.5),
+    ("/chain/5",         "bad_redirect",     1, 0.5),
+    ("/loop",            "bad_redirect",     1, 0.5),
+    ("/to-file",         "bad_redirect",     1, 0.5),
+    ("/to-user",         "bad_redirect",     1, 0.5),
+    ("/nowhere",         "http_error",       1, 0.5),
+    ("/to-private",      "blocked",          1, 0.5),
+    ("/to-metadata",     "blocked",          1, 0.5),
+    ("/status/304",      "http_error",       1, 0.5),
+    ("/status/400",      "http_error",       1, 0.5),
+    ("/status/401",      "forbidden",        1, 0.5),
+    ("/status/403",      "forbidden",        1, 0.5),
+    ("/status/404",      "not_found",        1, 0.5),
+    ("/status/410",      "not_found",        1, 0.5),
+    ("/status/425",      "http_error",       2, 0.7),
+    ("/status/500",      "http_error",       2, 0.7),
+    ("/status/501",      "http_error",       1, 0.5),
+    ("/status/204",      "http_error",       1, 0.5),
+    ("/reset",           "connection_error", 2, 0.7),
+    ("/reset-mid-body",  "connection_error", 2, 0.7),
+    ("/garbage",         "connection_error", 2, 0.7),
+    ("/short-body",      "truncated",        2, 0.7),
+    ("/drip-body",       "timeout",          2, 3.0),
+    ("/drip-header",     "timeout",          2, 3.0),
+    ("/never",           "timeout",          2, 1.7),
+    ("/5-gigabytes",     "too_large",        1, 0.5),
+    ("/endless",         "too_large",        1, 0.5),
+    ("/gzip-bomb",       "too_large",        1, 1.0),
+    ("/html",            "not_an_image",     1, 0.5),
+    ("/pdf",             "unsupported_format", 1, 0.5),
+    ("/empty",           "empty",            1, 0.5),
+]  # fmt: skip
+SLACK_S = 1.5
+"""A busy machine."""
+
+
+@pytest.mark.parametrize(("path", "outcome", "attempts", "seconds"), TABLE, ids=[row[0] for row in TABLE])
+def test_every_fault_has_its_outcome_in_its_time(
+    server: FaultServer, fetcher: Fetcher, path: str, outcome: str, attempts: int, seconds: float
+) -> None:
+    server.hits.pop(path, None)
+    start = time.monotonic()
+    fetched = fetcher.fetch(server.url(path))
+    taken = time.monotonic() - start
+    assert (fetched.outcome, fetched.attempts) == (outcome, attempts), fetched.reason
+    assert taken < seconds + SLACK_S
+    assert (fetched.reason is None) == (outcome == "ok")
+    assert bool(fetched.content) == (outcome == "ok")
+
+
+def test_the_bytes_are_those_of_the_photo_and_connections_are_used_again(server: FaultServer, fetcher: Fetcher) -> None:
+    assert fetcher.fetch(server.url("/photo/7.jpg")).content == jpeg(7)
+    assert fetcher.fetch(server.url("/gzip-photo")).content == PHOTO
+
+
+def test_a_server_that_asks_for_time_gets_it(server: FaultServer, fetcher: Fetcher) -> None:
+    server.hits.pop("/429-then-photo", None)
+    server.times.pop("/429-then-photo", None)
+    fetcher.fetch(server.url("/429-then-photo"))
+    first, second = server.times["/429-then-photo"]
+    assert second - first >= 1.0
+
+
+def test_cookies_and_passwords_go_nowhere(
+    server: FaultServer, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    assert fetcher.fetch(server.url("/chain/2")).outcome == "ok"
+    sent = server.headers["/photo/1.jpg"]
+    assert not {"cookie", "authorization", "referer"} & set(sent)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1", "127.1", "2130706433", "0x7f000001", "017700000001", "0177.0.0.1", "localhost", "0.0.0.0", "0",
+        "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]",
+        "127.0.0.1.",
+    ],
+)  # fmt: skip
+def test_no_form_of_the_loopback_address_reaches_the_canary(host: str) -> None:
+    with FaultServer() as inside, Fetcher(FetchLimits(attempts=1, connect_s=1, read_s=1)) as strict:
+        fetched = strict.fetch(f"http://{host}:{inside.server_address[1]}{CANARY}")
+        assert fetched.outcome in {"blocked", "host_down", "bad_url"}
+        assert not fetched.content
+        assert inside.hits[CANARY] == 0
+
+
+class _Rebinding:
+    """Answers with a public address first and the loopback one from then on, as an attacker's name server does."""
+
+    def __init__(self, port: int) -> None:
+        self.port, self.calls = port, 0
+
+    def __call__(self, *_: Any, **__: Any) -> list[tuple[Any, ...]]:
+        self.calls += 1
+        address = "203.0.113.9" if self.calls % 2 else "127.0.0.1"
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, self.port))]
+
+
+def test_a_name_that_changes_its_address_between_check_and_connect_gains_nothing(server: FaultServer) -> None:
+    rebinding = _Rebinding(server.server_address[1])
+    limits = FetchLimits(
+        attempts=3, connect_s=0.3, read_s=0.3, backoff_s=0.01, addresses=AddressRules.of([], ["203.0.113.0/24"])
+    )
+    before = server.hits[CANARY]
+    with Fetcher(limits, resolver=rebinding) as fetcher:
+        for _ in range(3):
+            fetched = fetcher.fetch(server.url(CANARY, host="rebinding.example"))
+            assert fetched.outcome in {"blocked", "host_down"}
+    assert rebinding.calls >= 3
+    assert server.hits[CANARY] == before
+
+
+def test_one_inner_address_among_outer_ones_is_enough_to_refuse(server: FaultServer) -> None:
+    def resolver(host: str, port: int, **_: Any) -> list[tuple[Any, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in ("8.8.8.8", "127.0.0.1")]
+
+    with Fetcher(FetchLimits(attempts=1), resolver=resolver) as fetcher:
+        fetched = fetcher.fetch(server.url(CANARY, host="mixed.example"))
+    assert fetched.outcome == "blocked"
+    assert "127.0.0.1" in str(fetched.reason)
+    assert "METER_ALLOW_HOSTS" in str(fetched.reason)
+
+
+def test_a_network_on_the_allow_list_is_reached_under_any_name(server: FaultServer) -> None:
+    def resolver(host: str, port: int, **_: Any) -> list[tuple[Any, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    rules = AddressRules(networks=(ipaddress.ip_network("127.0.0.0/8"),))
+    with Fetcher(FetchLimits(addresses=rules), resolver=resolver) as fetcher:
+        assert fetcher.fetch(server.url("/photo/1.jpg", host="photos.intranet")).outcome == "ok"
+    port = server.server_address[1]
+    assert server.headers["/photo/1.jpg"]["host"] == f"photos.intranet:{port}"
+
+
+def _closed_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def test_a_dead_host_is_given_up_for_all_its_urls_together() -> None:
+    port = _closed_port()
+    cancelled = threading.Event()
+    breaker = HostBreaker(cancelled, patience_s=0.5, probe_interval_s=0.1)
+    results: list[Fetched] = []
+    with Fetcher(LIMITS, breaker=breaker) as fetcher:
+
+        def work(numbers: range) -> None:
+            results.extend(fetcher.fetch(f"http://127.0.0.1:{port}/{number}.jpg") for number in numbers)
+
+        start = time.monotonic()
+        threads = [threading.Thread(target=work, args=(range(i, 3000, 8),)) for i in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(results) == 3000
+    assert {fetched.outcome for fetched in results} == {"host_down"}
+    assert time.monotonic() - start < 10
+
+
+def test_a_host_that_comes_back_loses_no_url() -> None:
+    port = _closed_port()
+    breaker = HostBreaker(threading.Event(), patience_s=20, probe_interval_s=0.1)
+    outcomes: list[str] = []
+    first_eight, admit, waited = threading.Barrier(8), breaker.admit, threading.local()
+
+    def admit_eight_together(host: str) -> bool:
+        admitted = admit(host)
+        if not hasattr(waited, "once"):
+            waited.once = first_eight.wait()
+        return admitted
+
+    breaker.admit = admit_eight_together  # type: ignore[method-assign]
+    with Fetcher(LIMITS, breaker=breaker) as fetcher:
+
+        def work(numbers: range) -> None:
+            outcomes.extend(
+                str(fetcher.fetch(f"http://127.0.0.1:{port}/photo/{number}.jpg").outcome) for number in numbers
+            )
+
+        threads = [threading.Thread(target=work, args=(range(i, 80, 8),)) for i in range(8)]
+        for thread in threads:
+            thread.start()
+        time.sleep(1.0)
+        with FaultServer(port=port):
+            for thread in threads:
+                thread.join()
+    # One try of each of eight URLs fails before the host is suspected, and probes cost none.
+    assert outcomes == ["ok"] * 80
+
+
+@pytest.mark.parametrize(("threads_a_host", "broken"), [(1, 3), (8, 8)])
+def test_urls_that_break_off_do_not_take_their_host_down(threads_a_host: int, broken: int) -> None:
+    breaker = HostBreaker(threading.Event(), patience_s=2, probe_interval_s=0.2)
+    outcomes: dict[int, str] = {}
+    waiting = iter(range(40))
+    with FaultServer() as server, Fetcher(LIMITS, breaker=breaker) as fetcher:
+
+        def work() -> None:
+            for number in waiting:
+                path = "/reset" if 4 <= number < 4 + broken else f"/photo/{number}.jpg"
+                outcomes[number] = str(fetcher.fetch(server.url(path)).outcome)
+
+        threads = [threading.Thread(target=work) for _ in range(threads_a_host)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert [number for number in range(40) if outcomes[number] == "ok"] == [*range(4), *range(4 + broken, 40)]
+    assert {outcomes[number] for number in range(4, 4 + broken)} == {"connection_error"}
+
+
+def test_a_name_server_that_does_not_answer_is_not_waited_for_longer_than_a_connection() -> None:
+    def silent(*_: Any, **__: Any) -> list[tuple[Any, ...]]:
+        time.sleep(5)
+        return []
+
+    limits = FetchLimits(attempts=1, connect_s=0.3, addresses=LOOPBACK)
+    with Fetcher(limits, resolver=silent) as fetcher:
+        start = time.monotonic()
+        fetched = fetcher.fetch("http://photos.example/1.jpg")
+    assert (fetched.outcome, fetched.reason) == ("host_down", "The name server does not answer.")
+    assert time.monotonic() - start < 0.3 + SLACK_S
+
+
+def test_a_tls_handshake_that_drips_ends_with_the_time_to_connect() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    closing = threading.Event()
+
+    def drip() -> None:
+        connection, _ = listener.accept()
+        # A handshake record of 16,000 bytes, one byte at a time: every byte starts the socket's own time-out anew.
+        connection.sendall(b"\x16\x03\x03\x3e\x80\x02\x00\x3e\x7c")
+        while not closing.wait(0.1):
+            try:
+                connection.sendall(b"\x00")
+            except OSError:
+                break
+        connection.close()
+
+    threading.Thread(target=drip, daemon=True).start()
+    limits = FetchLimits(attempts=1, connect_s=0.8, read_s=20, total_s=20, addresses=LOOPBACK)
+    with Fetcher(limits) as fetcher:
+        start = time.monotonic()
+        fetched = fetcher.fetch(f"https://127.0.0.1:{listener.getsockname()[1]}/1.jpg")
+    closing.set()
+    listener.close()
+    assert fetched.outcome in {"timeout", "connection_error"}
+    assert time.monotonic() - start < 0.8 + SLACK_S
+
+
+def test_cancelling_ends_running_requests_at_once(server: FaultServer) -> None:
+    limits = FetchLimits(read_s=20, total_s=20, addresses=LOOPBACK)
+    raised: list[BaseException] = []
+    with Fetcher(limits) as fetcher:
+
+        def work() -> None:
+            try:
+                fetcher.fetch(server.url("/never"))
+            except CancelledError as error:
+                raised.append(error)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        time.sleep(0.3)
+        start = time.monotonic()
+        fetcher.cancel()
+        thread.join()
+        assert time.monotonic() - start < 2
+        assert raised
+        with pytest.raises(CancelledError):
+            fetcher.fetch(server.url("/photo/1.jpg"))
+
+
+def test_retry_after_is_read_in_both_forms() -> None:
+    now = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+    assert retry_after("120") == 120
+    assert retry_after("Fri, 01 May 2026 12:00:30 GMT", now) == 30
+    assert retry_after("Fri, 01 May 2026 11:00:00 GMT", now) == 0
+    assert [retry_after(text) for text in ("soon", "", None, "-1", "1.5")] == [None] * 5

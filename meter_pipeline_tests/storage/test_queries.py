@@ -1,0 +1,73 @@
+"""SQL over the lake: what is there now, columns that older shards lack, tables never written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from meter_pipeline.storage.lake import MANIFEST, Lake
+from meter_pipeline.storage.queries import fingerprint, querying, written_at
+from meter_pipeline.storage.tables import CLUSTER_SUMMARY, UNKNOWN_CLUSTERS
+
+
+def clusters(**members: int) -> pd.DataFrame:
+    rows = [(image_id, cluster, 0.9, 1) for image_id, cluster in members.items()]
+    return pd.DataFrame(rows, columns=["image_id", "cluster_id", "membership", "revision"])
+
+
+def written(lake: Lake, rows: pd.DataFrame) -> None:
+    lake.replace(UNKNOWN_CLUSTERS, rows.reindex(columns=list(UNKNOWN_CLUSTERS.columns)))
+
+
+@pytest.mark.parametrize("name", ["lake", "la'ke [1] *?"])
+def test_a_query_sees_the_shards_of_the_manifest_and_no_others(tmp_path: Path, name: str) -> None:
+    lake = Lake(tmp_path / name)
+    written(lake, clusters(a=1, b=2))
+    written(lake, clusters(c=3))  # the first shard is still on the disk
+    with querying(lake, "unknown_clusters") as queries:
+        assert queries.rows("SELECT image_id, cluster_id FROM unknown_clusters") == [{"image_id": "c", "cluster_id": 3}]
+        assert queries.value("SELECT count(*) FROM unknown_clusters WHERE cluster_id = ?", [3]) == 1
+
+
+def test_a_table_never_written_is_empty_and_one_that_nobody_knows_is_missing(tmp_path: Path) -> None:
+    with querying(Lake(tmp_path), "cluster_summary", "no_such_table") as queries:
+        assert queries.value("SELECT count(*) FROM cluster_summary") == 0
+        assert queries.has("cluster_summary", *CLUSTER_SUMMARY.columns)
+        assert not queries.has("no_such_table")
+
+
+def test_a_column_that_the_shards_lack_is_null_and_one_that_the_schema_lacks_is_there(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    written(lake, clusters(a=1))
+    (shard,) = lake.shard_files("unknown_clusters")
+    table = pq.read_table(shard).drop_columns(["membership"]).append_column("later", pa.array(["x"]))
+    pq.write_table(table, shard)
+    with querying(lake, "unknown_clusters") as queries:
+        assert queries.has("unknown_clusters", "membership", "later")
+        assert queries.rows("SELECT membership, later FROM unknown_clusters") == [{"membership": None, "later": "x"}]
+
+
+def test_two_queries_at_once_each_see_their_own_moment(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    written(lake, clusters(a=1))
+    with querying(lake, "unknown_clusters") as before:
+        written(lake, clusters(a=1, b=1))
+        with querying(lake, "unknown_clusters") as after:
+            assert before.value("SELECT count(*) FROM unknown_clusters") == 1
+            assert after.value("SELECT count(*) FROM unknown_clusters") == 2
+
+
+def test_the_fingerprint_changes_with_a_write(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    assert written_at(lake, "unknown_clusters") is None
+    written(lake, clusters(a=1))
+    before, moment = fingerprint(lake, "unknown_clusters", "drops"), written_at(lake, "unknown_clusters")
+    assert moment is not None
+    assert before == fingerprint(lake, "unknown_clusters", "drops")
+    written(lake, clusters(a=2))
+    assert fingerprint(lake, "unknown_clusters", "drops") != before
+    assert (tmp_path / "unknown_clusters" / MANIFEST).exists()

@@ -1,0 +1,71 @@
+"""A data directory with UNKNOWN photos of some designs: real JPEGs in the image store, rows in the lake."""
+
+import hashlib
+import io
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from PIL import Image
+
+from meter_pipeline.storage.files import write_bytes
+from meter_pipeline.storage.lake import vector_column
+from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.tables import UNKNOWN_EMBEDDINGS, UNKNOWN_METADATA
+
+DIMENSIONS = 32
+
+
+def put_unknown(layout: Layout, designs: dict[str, int], *, model_version: str = "m1") -> dict[str, list[str]]:
+    """Make these UNKNOWN photos, `count` a design, the only ones; return the image ids by design.
+
+    The n-th photo of a design is always the same, so a second call with more photos is growth.
+    """
+    rows, vectors, ids = [], [], {}
+    for design, count in designs.items():
+        random = np.random.default_rng(list(design.encode()))
+        centre, colour = random.normal(size=DIMENSIONS), random.integers(40, 220, 3)
+        of_views = np.random.default_rng([1, *design.encode()])
+        view_centres = of_views.normal(size=(2, DIMENSIONS))
+        for number in range(count):
+            image_id = _store_photo(layout, colour, random)
+            both = centre + 0.15 * random.normal(size=DIMENSIONS)
+            vectors.append([both, *(view_centres + 0.15 * of_views.normal(size=(2, DIMENSIONS)))])
+            ids.setdefault(design, []).append(image_id)
+            guesses = {f"top{k}_class": f"{design}{k}" for k in (1, 2, 3)}
+            confidences = {f"top{k}_confidence": 0.4 / k for k in (1, 2, 3)}
+            rows.append(
+                {
+                    "image_id": image_id,
+                    "image_url": f"http://photos.example/{design}/{number}.jpg",
+                    "model_version": model_version,
+                    "final_prediction": "UNKNOWN",
+                    **guesses,
+                    **confidences,
+                    "reason": "Top-1 softmax is under 50 %.",
+                }
+            )
+    layout.lake.replace(UNKNOWN_METADATA, pd.DataFrame(rows, columns=list(UNKNOWN_METADATA.columns)))
+    matrices = np.array(vectors).reshape(-1, 3, DIMENSIONS)
+    embedding, whole, close = (vector_column(matrices[:, number]) for number in range(3))
+    there = pa.array([True] * len(rows), pa.bool_())
+    columns = [
+        pa.array([row["image_id"] for row in rows], pa.string()),
+        pa.array([model_version] * len(rows), pa.string()),
+    ]
+    layout.lake.replace(
+        UNKNOWN_EMBEDDINGS,
+        pa.table([*columns, embedding, embedding, whole, close, there], schema=UNKNOWN_EMBEDDINGS.schema),
+    )
+    return ids
+
+
+def _store_photo(layout: Layout, colour: np.ndarray, random: np.random.Generator) -> str:
+    pixels = np.clip(colour + random.normal(0, 20, (64, 48, 3)), 0, 255).astype(np.uint8)
+    exif = Image.Exif()
+    exif[0x010F] = "SECRET PHONE"
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", exif=exif)
+    image_id = hashlib.sha256(buffer.getvalue()).hexdigest()
+    write_bytes(layout.image(image_id), buffer.getvalue())
+    return image_id

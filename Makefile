@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test dev dashboard lock clean
+.PHONY: demo lint check test dev dashboard lock clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -20,11 +20,17 @@ dashboard: $(READY)
 dev: $(READY)
 	$(BIN)/meter dev
 
-test: $(READY)
+lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder # a file's tests stay together: they share what they made
+
+check: lint ## the fast loop: format, lint, imports, types and the quick tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not browser" --durations=5
+
+test: lint ## all tests; a file's tests stay together, as they share what they made
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=15
 
 lock: ## pin what a fresh venv gets today (used as constraints, so that other systems skip what they lack)
 	rm -rf build/lock && $(PYTHON) -m venv build/lock

@@ -27,7 +27,8 @@ from openpyxl import Workbook
 from sklearn.metrics import adjusted_mutual_info_score
 
 if TYPE_CHECKING:
-    from meter_pipeline.recognition.model_store import MeterModel, ModelCard
+    from meter_pipeline.recognition.model_card import ModelCard
+    from meter_pipeline.recognition.model_store import MeterModel
 
 BACKBONE = "efficientnet_lite0"
 CONFIDENT = 0.90

@@ -1,4 +1,4 @@
-"""Drop rows, what came of their URLs, and the decisions on the photos, put together: one prediction for every row."""
+"""One prediction for every drop row, from what came of its URL and the decision on its photo."""
 
 from __future__ import annotations
 
@@ -7,11 +7,30 @@ from collections.abc import Mapping
 import pandas as pd
 
 from meter_pipeline.ingest.web.outcomes import Outcome
-from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DECISION_COLUMNS
+from meter_pipeline.labels import FinalLabel, Rule
+from meter_pipeline.recognition.decision import decide
+from meter_pipeline.recognition.image_features import downloaded_photos, features_of
+from meter_pipeline.recognition.model_store import load_model
+from meter_pipeline.settings import DecisionSettings
+from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DECISION_COLUMNS, DROP_ROWS, IMAGE_FEATURES, URL_IMAGES
 
-ERROR = "ERROR"
 SHOWN_PROBLEMS = 5
 _OF_THE_URL = ["image_url", "outcome", "image_id", "brightness", "contrast", "green_ratio", "notes", "reason"]
+
+
+def name_rows(layout: Layout, rules: DecisionSettings) -> pd.DataFrame:
+    """Decide on every photo from its stored features, write a prediction for every drop row, and return them."""
+    lake, model = layout.lake, load_model(layout)
+    url_images = lake.frame(URL_IMAGES)
+    features = features_of(lake, IMAGE_FEATURES, model.version, downloaded_photos(layout))
+    brightness = dict(zip(url_images["image_id"], url_images["brightness"], strict=True))
+    decisions = decide(model, features, rules, brightness)
+    predictions = predict_rows(
+        lake.frame(DROP_ROWS), url_images, decisions, model_version=model.version, failures=features.failures
+    )
+    lake.replace(BATCH_PREDICTIONS, predictions)
+    return predictions
 
 
 def predict_rows(
@@ -46,8 +65,8 @@ def predict_rows(
     failed = merged["final_prediction"].isna()
     reasons = _reasons(merged[failed], failures or {})
     merged["model_version"] = pd.Series(model_version, index=merged.index, dtype=object).where(~failed, None)
-    merged["final_prediction"] = merged["final_prediction"].astype(object).where(~failed, ERROR)
-    merged["rule"] = merged["rule"].astype(object).where(~failed, "error")
+    merged["final_prediction"] = merged["final_prediction"].astype(object).where(~failed, FinalLabel.ERROR)
+    merged["rule"] = merged["rule"].astype(object).where(~failed, Rule.ERROR)
     merged["reason"] = merged["reason"].astype(object).where(~failed, pd.Series(reasons, index=merged.index[failed]))
     return merged[list(BATCH_PREDICTIONS.columns)].reset_index(drop=True)
 
@@ -72,7 +91,7 @@ def prediction_problems(drop_rows: pd.DataFrame, predictions: pd.DataFrame) -> l
     """Return what is wrong with the predictions, a sentence each; none where every row has exactly one."""
     rows = pd.MultiIndex.from_frame(drop_rows[["drop", "position"]])
     named = pd.MultiIndex.from_frame(predictions[["drop", "position"]])
-    without_reason = predictions["final_prediction"].eq(ERROR) & predictions["reason"].isna()
+    without_reason = predictions["final_prediction"].eq(FinalLabel.ERROR) & predictions["reason"].isna()
     kinds = {
         "has no prediction": rows.difference(named),
         "has a prediction, but is not in the drop": named.difference(rows),

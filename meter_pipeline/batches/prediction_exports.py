@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import json
 import logging
 from collections.abc import Iterator, Sequence
@@ -17,11 +16,11 @@ from pathlib import Path
 import pandas as pd
 
 from meter_pipeline.errors import MeterError, StorageError
-from meter_pipeline.ingest.drop_rows import REFUSED
-from meter_pipeline.storage.csv_cells import EXPORT_COLUMNS, safe_cell, unsafe_cell
+from meter_pipeline.labels import DropStatus
+from meter_pipeline.storage.csv_cells import Cell, csv_bytes, unsafe_cell
 from meter_pipeline.storage.files import read_json, write_bytes, write_json, write_text
 from meter_pipeline.storage.layout import Layout
-from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, DROPS
+from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, DROPS, EXPORT_COLUMNS
 from meter_pipeline.storage.xlsx import workbook_bytes
 
 MANIFEST = ".exports.json"
@@ -32,11 +31,10 @@ PLACE_COLUMNS = ("sheet", "row_number")
 REFUSED_ENDING = "_REFUSED.txt"
 _CONFIDENCES = {**{f"top{k}_confidence": 2 for k in (1, 2, 3)}, "calibrated_confidence": 2}
 _MEASURES = {"brightness": 2, "contrast": 2, "green_ratio": 4}
-_DECIMALS = _CONFIDENCES | _MEASURES
+DECIMALS = _CONFIDENCES | _MEASURES
+"""Decimals of a number in a CSV, by its column."""
 
 _logger = logging.getLogger(__name__)
-
-Cell = str | int | float | None
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def write_exports(
             if manifest.get(drop) == digest and all(path.exists() for path in targets):
                 continue
             try:
-                write_bytes(targets[0], csv_bytes(header, table))
+                write_bytes(targets[0], csv_bytes(header, table, decimals=DECIMALS))
                 write_bytes(targets[1], workbook_bytes(header, table))
             except StorageError as error:
                 if not isinstance(error.__cause__, PermissionError) or not any(path.exists() for path in targets):
@@ -120,23 +118,6 @@ def read_export(path: Path) -> pd.DataFrame:
     return pd.DataFrame(cells, columns=[unsafe_cell(name) for name in header], dtype=object)
 
 
-def csv_bytes(header: Sequence[str], table: Sequence[Sequence[Cell]]) -> bytes:
-    """Return a CSV in UTF-8 with the mark by which Excel knows it, every text safe from being run as a formula."""
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow([safe_cell(name) for name in header])
-    writer.writerows([_csv_cell(name, cell) for name, cell in zip(header, row, strict=True)] for row in table)
-    return buffer.getvalue().encode("utf-8-sig", errors="replace")
-
-
-def _csv_cell(name: str, cell: Cell) -> str:
-    if isinstance(cell, str):
-        return safe_cell(cell)
-    if cell is None:
-        return ""
-    return f"{cell:.{_DECIMALS[name]}f}" if name in _DECIMALS else str(cell)
-
-
 def export_table(rows: pd.DataFrame, others: Sequence[object]) -> tuple[list[str], list[list[Cell]]]:
     """Return header and cells: our columns, the place in the sheet, then the sheet's own columns.
 
@@ -158,8 +139,8 @@ def _column(rows: pd.DataFrame, name: str) -> Iterator[Cell]:
     for value in rows[name].tolist():
         if pd.isna(value):
             yield None
-        elif name in _DECIMALS:
-            yield round(value * scale, _DECIMALS[name])
+        elif name in DECIMALS:
+            yield round(value * scale, DECIMALS[name])
         elif name == "row_number":
             yield int(value)
         else:
@@ -197,7 +178,7 @@ def _read_manifest(path: Path) -> dict[str, str]:
 
 
 def _write_refusals(drops: pd.DataFrame, folder: Path) -> int:
-    refused = drops[drops["status"] == REFUSED]
+    refused = drops[drops["status"] == DropStatus.REFUSED]
     notes = {
         folder / f"{row['drop']}{REFUSED_ENDING}": f"{row['file_name']} was not read.\n\n{row['reason']}\n\n"
         "Mend the file and save it under the same name in the drops folder; this note then goes away.\n"

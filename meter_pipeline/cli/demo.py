@@ -88,7 +88,7 @@ def _job(job: str, title: str, console: Console) -> None:
 
 
 def _show(card: Scorecard, layout: Layout, console: Console) -> None:
-    from meter_pipeline.recognition.model_store import load_card
+    from meter_pipeline.recognition.model_card import load_card
 
     console.rule("[bold]What came out")
     champion = load_card(layout)

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from meter_pipeline.errors import MeterError
+from meter_pipeline.labels import FinalLabel
 from meter_pipeline.settings import load_settings
 
 app = typer.Typer(
@@ -85,7 +86,7 @@ def predict(
     settings = load_settings()
     predictions = predict_photos(Layout(settings.data_dir), images, settings)
     print_predictions(predictions, console, as_json=as_json)
-    raise typer.Exit(1 if all(p.final_prediction == "ERROR" for p in predictions) else 0)
+    raise typer.Exit(1 if all(p.final_prediction == FinalLabel.ERROR for p in predictions) else 0)
 
 
 @app.command()

@@ -9,9 +9,16 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.markup import escape
 
+from meter_pipeline.labels import Rule
 from meter_pipeline.recognition.single_photo import Prediction
 
-COLOURS = {"accepted": "green", "threshold": "yellow", "guard": "yellow", "dark": "magenta", "error": "red"}
+COLOURS: dict[str, str] = {
+    Rule.ACCEPTED: "green",
+    Rule.THRESHOLD: "yellow",
+    Rule.GUARD: "yellow",
+    Rule.DARK: "magenta",
+    Rule.ERROR: "red",
+}
 
 
 def print_predictions(predictions: Sequence[Prediction], console: Console, *, as_json: bool) -> None:

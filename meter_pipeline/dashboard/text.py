@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 
-RULES = {
-    "accepted": "named",
-    "threshold": "unsure",
-    "guard": "unlike the known photos",
-    "dark": "too dark",
-    "error": "no photo",
+from meter_pipeline.labels import Rule
+
+RULES: dict[str, str] = {
+    Rule.ACCEPTED: "named",
+    Rule.THRESHOLD: "unsure",
+    Rule.GUARD: "unlike the known photos",
+    Rule.DARK: "too dark",
+    Rule.ERROR: "no photo",
 }
 """What decided, in the words of the filters."""
-DECIDED_BY = {
-    "accepted": "Passed the confidence rule and the guard.",
-    "threshold": "Decided by the confidence rule.",
-    "guard": "Decided by the guard, which compares with the known photos.",
-    "dark": "Decided by the brightness.",
-    "error": "There was nothing to decide on.",
+DECIDED_BY: dict[str, str] = {
+    Rule.ACCEPTED: "Passed the confidence rule and the guard.",
+    Rule.THRESHOLD: "Decided by the confidence rule.",
+    Rule.GUARD: "Decided by the guard, which compares with the known photos.",
+    Rule.DARK: "Decided by the brightness.",
+    Rule.ERROR: "There was nothing to decide on.",
 }
 """The same in a sentence."""
 MEASURES = {

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from meter_pipeline.dataset.labelled_folder import GROUPS_FILE, ListedFile, list_files, listing_digest
 from meter_pipeline.errors import DataSetError
+from meter_pipeline.labels import FinalLabel
 from meter_pipeline.photos.decoding import PhotoError, open_photo, refusal_of_foreign, sniff
 from meter_pipeline.photos.near_duplicates import HASH_KIND, group_photos, perceptual_hash
 from meter_pipeline.photos.quality import measure
@@ -32,7 +33,7 @@ from meter_pipeline.storage.tables import IMAGE_INVENTORY
 LABELLED_FORMATS = frozenset({"JPEG", "MPO", "PNG", "WEBP", "BMP"})
 """MPO is what some phones write as .jpg."""
 MAX_FILE_BYTES = 200_000_000
-RESERVED_CLASSES = frozenset({"UNKNOWN", "DARK", "ERROR"})
+RESERVED_CLASSES = frozenset(FinalLabel)
 """What the pipeline itself answers; a class of that name could not be told from it."""
 _MAX_THREADS = 8
 _FILES_A_STEP = 500

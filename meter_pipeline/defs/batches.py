@@ -96,7 +96,7 @@ def url_images(config: DownloadConfig, pipeline: Pipeline) -> dg.MaterializeResu
 )
 def image_features(pipeline: Pipeline) -> dg.MaterializeResult:
     """A row a photo and model: embeddings and logits from one forward pass; a photo done is not done again."""
-    from meter_pipeline.discovery.unknown_embeddings import compute_features
+    from meter_pipeline.recognition.image_features import compute_features
 
     with pipeline.working("batches") as layout:
         computed = compute_features(layout)
@@ -114,7 +114,7 @@ def image_features(pipeline: Pipeline) -> dg.MaterializeResult:
 )
 def batch_predictions(config: DecisionConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """A row a drop row: top 3, final label, and which rule decided. A changed threshold reruns only this."""
-    from meter_pipeline.discovery.unknown_embeddings import name_rows
+    from meter_pipeline.batches.batch_predictions import name_rows
 
     rules = DecisionSettings.from_settings(pipeline.settings(config))
     with pipeline.working("batches") as layout:

@@ -62,7 +62,7 @@ def evaluation_report(config: EvaluationConfig, pipeline: Pipeline) -> dg.Materi
     from meter_pipeline.evaluation import plots
     from meter_pipeline.evaluation.evaluation_report import assess
     from meter_pipeline.evaluation.unknown_curves import curve_table
-    from meter_pipeline.recognition.model_store import challenger_version
+    from meter_pipeline.recognition.model_card import challenger_version
 
     rules = DecisionSettings.from_settings(pipeline.settings(config))
     with pipeline.working("training") as layout:
@@ -94,8 +94,8 @@ def evaluation_report(config: EvaluationConfig, pipeline: Pipeline) -> dg.Materi
 )
 def champion_model(config: GateConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """The model in use: the one last trained if it is no worse than the one before it on the same test photos."""
-    from meter_pipeline.evaluation.evaluation_report import challenge
-    from meter_pipeline.recognition.model_store import challenger_version, load_card
+    from meter_pipeline.evaluation.champion_model import challenge
+    from meter_pipeline.recognition.model_card import challenger_version, load_card
 
     settings = pipeline.settings(config)
     with pipeline.working("training") as layout:
@@ -144,7 +144,7 @@ def champion_fits_its_weights(pipeline: Pipeline) -> dg.AssetCheckResult:
 )
 def known_embeddings(pipeline: Pipeline) -> dg.MaterializeResult:
     """Embeddings of the labelled photos under the champion, for analysis and as what UNKNOWN is measured against."""
-    from meter_pipeline.evaluation.evaluation_report import embed_known
+    from meter_pipeline.recognition.known_embeddings import embed_known
 
     with pipeline.working("training") as layout:
         computed = embed_known(layout)

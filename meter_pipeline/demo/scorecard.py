@@ -8,10 +8,9 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
+from meter_pipeline.labels import NOISE, FinalLabel
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import BATCH_PREDICTIONS, UNKNOWN_CLUSTERS, URL_IMAGES
-
-NOISE = -1
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def score(layout: Layout, truth_csv: Path) -> Scorecard:
     rows["path"] = [urlsplit(url).path for url in rows["image_url"].fillna("")]
     rows = rows.join(truth, on="path")
     rows["kind"] = rows["kind"].fillna("not a URL")
-    shown = rows["final_prediction"].where(rows["final_prediction"].isin(["UNKNOWN", "DARK", "ERROR"]), "a class")
+    shown = rows["final_prediction"].where(rows["final_prediction"].isin(list(FinalLabel)), "a class")
     known = rows[rows["kind"] == "known"]
 
     photos = lake.frame(URL_IMAGES, ["image_url", "image_id"]).dropna()

@@ -14,16 +14,10 @@ import pandas as pd
 
 from meter_pipeline.discovery.contact_sheet import SheetPhoto, chosen_for_sheet, contact_sheet
 from meter_pipeline.discovery.map_page import MapPoint, write_map_page
-from meter_pipeline.discovery.reports import (
-    MAP_PAGE,
-    NOISE,
-    cluster_name,
-    folder_name,
-    noise_last,
-    write_cluster_tables,
-)
+from meter_pipeline.discovery.reports import MAP_PAGE, cluster_name, folder_name, noise_last, write_cluster_tables
 from meter_pipeline.discovery.unknown_clusters import last_metrics
 from meter_pipeline.errors import storage_errors
+from meter_pipeline.labels import NOISE
 from meter_pipeline.photos.decoding import PhotoError
 from meter_pipeline.photos.metadata_stripping import without_metadata
 from meter_pipeline.storage.files import read_json, safe_name, write_bytes, write_json

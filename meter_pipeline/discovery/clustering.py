@@ -20,10 +20,10 @@ from meter_pipeline.discovery.measures import silhouette
 from meter_pipeline.discovery.parts import cut_into_parts
 from meter_pipeline.discovery.reduction import reduce_umap
 from meter_pipeline.errors import MeterError
+from meter_pipeline.labels import NOISE
 
 log = logging.getLogger(__name__)
 
-NOISE = -1
 SMALLEST_REDUCED_SET = 15
 """Different photos below which a neighbour graph says nothing: these are clustered on their cosine distances."""
 DIMENSIONS = 10

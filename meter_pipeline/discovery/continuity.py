@@ -11,7 +11,8 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-NOISE = -1
+from meter_pipeline.labels import NOISE
+
 CONTINUES_FROM = 0.5
 """A new cluster continues an old one only if it has this share of what is left of the old one's photos, or if this
 share of its own photos that were in any cluster comes from it: a handful of photos does not carry an id away."""

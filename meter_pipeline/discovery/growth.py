@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from meter_pipeline.discovery.clustering import NOISE
+from meter_pipeline.labels import NOISE
 
 SETTLED_SHARE = 0.7
 """A group of the new clustering with a smaller share of settled photos is taken as it is; chosen in 0009."""

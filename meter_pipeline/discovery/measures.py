@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, silhouette_score
 
-NOISE = -1
+from meter_pipeline.labels import NOISE
+
 SILHOUETTE_SAMPLE = 3000
 """Photos that the silhouette is taken over at most: it compares each with each."""
 

@@ -9,7 +9,7 @@ from sklearn.cluster import AgglomerativeClustering
 from sklearn.metrics import silhouette_score
 from sklearn.preprocessing import normalize
 
-from meter_pipeline.discovery.measures import NOISE
+from meter_pipeline.labels import NOISE
 
 MOST_LOOKED_AT = 2000
 """Photos of a cluster that is looked at; the work grows with their square."""

@@ -8,11 +8,11 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from meter_pipeline.batches.prediction_exports import Cell, csv_bytes
+from meter_pipeline.labels import NOISE
+from meter_pipeline.storage.csv_cells import Cell, csv_bytes
 from meter_pipeline.storage.files import write_bytes
 from meter_pipeline.storage.tables import TOP3_COLUMNS
 
-NOISE = -1
 CLUSTERED_CSV, SUMMARY_CSV, EVENTS_CSV = "unknown_clustered.csv", "cluster_summary.csv", "cluster_events.csv"
 PAGE, MAP_PAGE = "index.html", "map.html"
 HARDLY_METERS = 0.5

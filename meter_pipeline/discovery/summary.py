@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from meter_pipeline.labels import NOISE
 from meter_pipeline.storage.tables import CLUSTER_SUMMARY
-
-NOISE = -1
 
 
 def summarise(

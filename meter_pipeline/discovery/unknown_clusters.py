@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from meter_pipeline.discovery.clustering import NOISE, Clustering, cluster
+from meter_pipeline.discovery.clustering import Clustering, cluster
 from meter_pipeline.discovery.continuity import match_clusters
 from meter_pipeline.discovery.growth import keep_places
 from meter_pipeline.discovery.map_page import map_positions
@@ -20,7 +20,9 @@ from meter_pipeline.discovery.same_meter import hash_photos, same_meter_groups
 from meter_pipeline.discovery.stability import stability
 from meter_pipeline.discovery.summary import summarise
 from meter_pipeline.errors import MeterError
-from meter_pipeline.recognition.model_store import list_models, load_model
+from meter_pipeline.labels import NOISE
+from meter_pipeline.recognition.model_card import list_models
+from meter_pipeline.recognition.model_store import load_model
 from meter_pipeline.recognition.scores import Known, normalised, side_by_side
 from meter_pipeline.storage.files import read_json, write_json
 from meter_pipeline.storage.lake import Lake, vectors

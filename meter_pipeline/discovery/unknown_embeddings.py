@@ -1,4 +1,4 @@
-"""The drops' photos through the champion: features, a decision a photo, a prediction a row, and what is UNKNOWN."""
+"""The embeddings of the UNKNOWN photos, and apart from them what is known of each photo."""
 
 from __future__ import annotations
 
@@ -7,55 +7,25 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from meter_pipeline.batches.batch_predictions import predict_rows
-from meter_pipeline.recognition.decision import UNKNOWN, decide
-from meter_pipeline.recognition.image_features import features_of, update_features
-from meter_pipeline.recognition.model_store import load_model
-from meter_pipeline.settings import DecisionSettings
+from meter_pipeline.labels import FinalLabel
+from meter_pipeline.recognition.image_features import features_of
 from meter_pipeline.storage.lake import vector_column
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import (
     BATCH_PREDICTIONS,
-    DROP_ROWS,
     IMAGE_FEATURES,
     UNKNOWN_EMBEDDINGS,
     UNKNOWN_METADATA,
-    URL_IMAGES,
 )
 
 MOST_WITH_VIEWS = 40_000
 """UNKNOWN photos up to which their single views are kept for the clusters; of more they would fill the memory."""
 
 
-def compute_features(layout: Layout) -> int:
-    """Put every downloaded photo through the champion, once; return how many that were now.
-
-    Raises:
-        NoChampionError: no model is in use yet.
-    """
-    model = load_model(layout)
-    photos = [(image_id, layout.image(image_id)) for image_id in _downloaded(layout)]
-    return update_features(layout.lake, IMAGE_FEATURES, model, photos, plates=layout.plates)
-
-
-def name_rows(layout: Layout, rules: DecisionSettings) -> pd.DataFrame:
-    """Decide on every photo from its stored features, write a prediction for every drop row, and return them."""
-    lake, model = layout.lake, load_model(layout)
-    url_images = lake.frame(URL_IMAGES)
-    features = features_of(lake, IMAGE_FEATURES, model.version, _downloaded(layout))
-    brightness = dict(zip(url_images["image_id"], url_images["brightness"], strict=True))
-    decisions = decide(model, features, rules, brightness)
-    predictions = predict_rows(
-        lake.frame(DROP_ROWS), url_images, decisions, model_version=model.version, failures=features.failures
-    )
-    lake.replace(BATCH_PREDICTIONS, predictions)
-    return predictions
-
-
 def collect_unknown(layout: Layout) -> int:
     """Write embeddings and metadata of the photos that are UNKNOWN, each once; return how many."""
     lake = layout.lake
-    rows = lake.frame(BATCH_PREDICTIONS, where=pc.field("final_prediction") == UNKNOWN)
+    rows = lake.frame(BATCH_PREDICTIONS, where=pc.field("final_prediction") == FinalLabel.UNKNOWN)
     photos = rows.sort_values(["drop", "position"]).drop_duplicates("image_id").sort_values("image_id")
     lake.replace(UNKNOWN_METADATA, photos[list(UNKNOWN_METADATA.columns)])
     versions = photos["model_version"].unique()
@@ -88,8 +58,3 @@ def _vectors_or_null(matrix: np.ndarray, kept: np.ndarray) -> pa.Array:
     values = pa.array(np.ascontiguousarray(matrix[kept], np.float32).ravel())
     offsets = np.concatenate([[0], np.cumsum(kept * matrix.shape[1])]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pa.array(~kept))
-
-
-def _downloaded(layout: Layout) -> list[str]:
-    """Return the photos that the drops' URLs led to, each once, sorted."""
-    return sorted(set(layout.lake.read(URL_IMAGES, ["image_id"])["image_id"].drop_null().to_pylist()))

@@ -13,14 +13,9 @@ from sklearn.metrics import (
 )
 
 from meter_pipeline.errors import MeterError
-from meter_pipeline.evaluation.reliability import (
-    expected_calibration_error,
-    fit_temperature,
-    log_probabilities,
-    reliability_table,
-    require_finite,
-)
+from meter_pipeline.evaluation.reliability import expected_calibration_error, reliability_table
 from meter_pipeline.evaluation.unknown_curves import area_under_risk_coverage, coverage_table, known_flagged_table
+from meter_pipeline.recognition.temperature import fit_temperature, log_probabilities, require_finite
 from meter_pipeline.storage.tables import EVALUATION_AUDIT
 
 SPLITS = ("train", "val", "test")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from meter_pipeline.evaluation.reliability import require_finite
+from meter_pipeline.recognition.temperature import require_finite
 
 KNOWN_FLAGGED_LIMITS = (0.01, 0.05, 0.10)
 """Shares of known photos that may be sent to UNKNOWN, at which a score is judged."""

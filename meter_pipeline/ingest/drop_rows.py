@@ -19,12 +19,12 @@ import pyarrow.compute as pc
 from meter_pipeline.errors import SpreadsheetError
 from meter_pipeline.ingest.drop_folder import DropFile, listing
 from meter_pipeline.ingest.sheets.spreadsheets import READER_VERSION, Spreadsheet, read_spreadsheet
+from meter_pipeline.labels import DropStatus
 from meter_pipeline.settings import SheetSettings
 from meter_pipeline.storage.files import safe_name
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import DROP_ROWS, DROPS
 
-READ, REFUSED = "read", "refused"
 _logger = logging.getLogger(__name__)
 
 
@@ -96,11 +96,11 @@ def register_drops(
         new_rows[drop] = _table(drop, sheets)
         known[file.name] = _read_row(drop, file, sha256, read_as, sheets)
         _logger.info("Read %s: %d rows, %d of them refused", file.name, len(sheets.rows), len(sheets.refused))
-    for name in [name for name, row in known.items() if row["status"] == REFUSED and name not in there]:
+    for name in [name for name, row in known.items() if row["status"] == DropStatus.REFUSED and name not in there]:
         if not known[name]["rows"]:
             del known[name]
         else:
-            known[name] |= {"status": READ, "reason": None, "sha256": None}
+            known[name] |= {"status": DropStatus.READ, "reason": None, "sha256": None}
     frame = pd.DataFrame(list(known.values()), columns=list(DROPS.columns)).sort_values("drop", ignore_index=True)
     if new_rows:
         replaced = pa.array(list(new_rows), pa.string())
@@ -113,7 +113,7 @@ def drop_problems(layout: Layout) -> list[str]:
     """Return the files that are in the folder now and could not be read, each with the reason."""
     there = {file.name for file in listing(layout.drops)}
     drops = layout.lake.frame(DROPS, ["drop", "file_name", "status", "reason"]).sort_values("drop")
-    refused = drops[(drops["status"] == REFUSED) & drops["file_name"].isin(there)]
+    refused = drops[(drops["status"] == DropStatus.REFUSED) & drops["file_name"].isin(there)]
     return [f"{name}: {reason}" for name, reason in zip(refused["file_name"], refused["reason"], strict=True)]
 
 
@@ -153,7 +153,7 @@ def _read_row(drop: str, file: DropFile, sha256: str, read_as: str, sheets: Spre
         "rows": len(sheets.rows),
         "refused_rows": len(sheets.refused),
         "read_as": read_as,
-        "status": READ,
+        "status": DropStatus.READ,
         "reason": None,
     }
 
@@ -171,7 +171,7 @@ def _refused_row(
         "sha256": sha256,
         "bytes": file.bytes,
         "read_as": read_as,
-        "status": REFUSED,
+        "status": DropStatus.REFUSED,
         "reason": reason,
     }
 

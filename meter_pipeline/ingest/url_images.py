@@ -20,11 +20,14 @@ from datetime import UTC, datetime
 import pandas as pd
 import pyarrow.compute as pc
 
+from meter_pipeline.errors import MeterError
 from meter_pipeline.ingest.web.addresses import AddressRules
 from meter_pipeline.ingest.web.fetching import CancelledError, Fetched, Fetcher, FetchLimits, Validators
 from meter_pipeline.ingest.web.host_queues import HostQueues
 from meter_pipeline.ingest.web.outcomes import Outcome
+from meter_pipeline.ingest.web.urls import UrlRefusedError, clean_url
 from meter_pipeline.photos.decoding import PhotoError
+from meter_pipeline.photos.progress import Progress
 from meter_pipeline.photos.store import store, stored_ids
 from meter_pipeline.settings import DownloadSettings
 from meter_pipeline.storage.layout import Layout
@@ -34,7 +37,6 @@ FLUSH_INTERVAL_S = 1.0
 FLUSH_ROWS = 64
 """Rows that are written at once; fewer when a second has passed."""
 QUEUED_ROWS = 256
-PROGRESS_INTERVAL_S = 10.0
 _POLL_S = 0.1
 WITH_A_PHOTO = frozenset({Outcome.OK, Outcome.NOT_MODIFIED})
 CONNECT_S = 5.0
@@ -141,7 +143,7 @@ def download_urls(
     outcomes: Counter[str] = Counter()
     if to_do:
         _logger.info("Fetching %d of %d URLs, %d at a time", len(to_do), len(wanted), limits.threads)
-        progress = _Progress(len(to_do), on_progress)
+        progress = Progress(len(to_do), lambda done, total: _say_how_far(done, total, outcomes), at_end=True)
 
         def write(rows: list[Row]) -> None:
             new = [row for row in rows if row["image_url"] not in known]
@@ -149,7 +151,9 @@ def download_urls(
             layout.lake.append(URL_IMAGES, pd.DataFrame(new, columns=list(URL_IMAGES.columns)))
             layout.lake.upsert(URL_IMAGES, pd.DataFrame(changed, columns=list(URL_IMAGES.columns)))
             outcomes.update(str(row["outcome"]) for row in rows)
-            progress.report(outcomes)
+            progress.advance(len(rows))
+            if on_progress is not None:
+                on_progress(outcomes.total(), len(to_do))
 
         left = _fetch_all(to_do, known, layout, limits, write)
         if left.rows:  # the last ones, or what came before the run was stopped in the middle of a write
@@ -299,22 +303,28 @@ def _stored(layout: Layout, fetched: Fetched) -> Row:
         return {"outcome": error.outcome, "reason": error.reason, "bytes": len(fetched.content)}
 
 
-class _Progress:
-    """Says how far it is, not too often."""
+def _say_how_far(done: int, total: int, outcomes: Counter[str]) -> None:
+    without = done - sum(outcomes[name] for name in WITH_A_PHOTO)
+    _logger.info("%d of %d URLs fetched, %d without a photo", done, total, without)
 
-    def __init__(self, total: int, listener: Callable[[int, int], None] | None) -> None:
-        self._total, self._listener = total, listener
-        self._said = time.monotonic()
 
-    def report(self, outcomes: Counter[str]) -> None:
-        done = outcomes.total()
-        if self._listener is not None:
-            self._listener(done, self._total)
-        if time.monotonic() - self._said >= PROGRESS_INTERVAL_S or done == self._total:
-            self._said = time.monotonic()
-            _logger.info(
-                "%d of %d URLs fetched, %d without a photo",
-                done,
-                self._total,
-                done - sum(outcomes[name] for name in WITH_A_PHOTO),
-            )
+def fetch_photo(url: str, settings: DownloadSettings) -> bytes:
+    """Fetch a photo by its URL, with the same guard and limits as the drops' downloads.
+
+    Raises:
+        MeterError: it is no URL, may not be reached, or gave no photo; the message says which.
+    """
+    try:
+        cleaned = clean_url(url)
+    except UrlRefusedError as error:
+        raise MeterError(f"This is no URL of a photo: {error}.", fix="Give one that begins with https://") from error
+    with Fetcher(DownloadLimits.from_settings(settings).fetch) as fetcher:
+        fetched = fetcher.fetch(cleaned)
+    if fetched.outcome == Outcome.BLOCKED:
+        raise MeterError(
+            fetched.reason or "This address may not be reached.",
+            fix="If it is an image server of yours, allow it: METER_ALLOW_HOSTS or METER_ALLOW_NETWORKS.",
+        )
+    if fetched.outcome != Outcome.OK:
+        raise MeterError(f"No photo came from there ({fetched.outcome}): {fetched.reason}")
+    return fetched.content

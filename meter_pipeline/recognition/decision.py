@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
-from meter_pipeline.evaluation.reliability import at_temperature
+from meter_pipeline.labels import FinalLabel, Rule
 from meter_pipeline.photos.quality import is_dark
 from meter_pipeline.recognition.features import Features
 from meter_pipeline.recognition.guard import MOST_WHEN_NOT_SURE, Guard
 from meter_pipeline.recognition.model_store import MeterModel
 from meter_pipeline.recognition.scores import FAMILIAR_COLOURS, FAMILIAR_PRINT, Seen, nearest_known, normalised
+from meter_pipeline.recognition.temperature import at_temperature
 from meter_pipeline.settings import DecisionSettings
 from meter_pipeline.storage.tables import DECISION_COLUMNS
 
-UNKNOWN, DARK, ERROR = "UNKNOWN", "DARK", "ERROR"
 CONFIDENCE_DECIMALS = 6
 SIGNS, LOOKS = {FAMILIAR_COLOURS: "colours", FAMILIAR_PRINT: "print"}, "looks as a whole"
 """In what a photo is unlike the known ones, by the score that says so; of several alike the last, the most telling."""
@@ -70,7 +70,7 @@ def decide(
         sign = SIGNS.get(guard.terms[furthest[i]].score, LOOKS)
         row["final_prediction"], row["rule"], row["reason"] = _judge(row, rules, threshold, luma, sign)
         chance, is_sure = float(calibrated[i]), guard.is_sure(str(row["top1_class"]), score)
-        if rules.uses_guard and row["rule"] == "accepted" and not is_sure:
+        if rules.uses_guard and row["rule"] == Rule.ACCEPTED and not is_sure:
             row["reason"] = f"{row['reason']} Not quite like the known ones, so {MOST_WHEN_NOT_SURE:.0%} sure at most."
             chance = min(chance, MOST_WHEN_NOT_SURE)
         row["calibrated_confidence"] = round(chance, CONFIDENCE_DECIMALS)
@@ -84,18 +84,18 @@ def _judge(
     name, confidence, score = str(row["top1_class"]), float(str(row["top1_confidence"])), float(str(row["guard_score"]))
     if luma is not None and is_dark(luma, rules.dark_brightness):
         return (
-            DARK,
-            "dark",
+            FinalLabel.DARK,
+            Rule.DARK,
             f"Too dark to judge (mean brightness {luma:.0f} of 255); at a guess {name}, {confidence:.0%}.",
         )
     if confidence < rules.unknown_threshold:
-        limit = f"{rules.unknown_threshold:.0%}"
-        return UNKNOWN, "threshold", f"Unsure: the best guess, {name}, has {confidence:.1%}, below {limit}."
+        reason = f"Unsure: the best guess, {name}, has {confidence:.1%}, below {rules.unknown_threshold:.0%}."
+        return FinalLabel.UNKNOWN, Rule.THRESHOLD, reason
     if threshold is not None and score < threshold:
         seen = f"likeness {score:.2f}, at least {threshold:.2f} expected; furthest in its {sign}"
         return (
-            UNKNOWN,
-            "guard",
+            FinalLabel.UNKNOWN,
+            Rule.GUARD,
             f"Named {name} with {confidence:.1%}, but does not look like its known photos ({seen}).",
         )
-    return name, "accepted", f"{name} with {confidence:.1%}."
+    return name, Rule.ACCEPTED, f"{name} with {confidence:.1%}."

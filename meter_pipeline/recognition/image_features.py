@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from meter_pipeline.photos.progress import Progress
 from meter_pipeline.recognition.colours import COLOURS
 from meter_pipeline.recognition.features import Features, extract_features
-from meter_pipeline.recognition.model_store import MeterModel
+from meter_pipeline.recognition.model_store import MeterModel, load_model
 from meter_pipeline.recognition.network.device import one_thread_each
 from meter_pipeline.recognition.plate_reading import nothing_read
 from meter_pipeline.storage.lake import Lake, vector_column, vectors
-from meter_pipeline.storage.tables import VIEW_COLUMNS, TableSpec
+from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.tables import IMAGE_FEATURES, LABELLED_FEATURES, URL_IMAGES, VIEW_COLUMNS, TableSpec
 
 _logger = logging.getLogger(__name__)
-PROGRESS_INTERVAL_S = 10.0
 
 
 def update_features(
@@ -42,15 +43,42 @@ def update_features(
     """
     have = set(lake.read(spec, ["image_id"], where=pc.field("model_version") == model.version)["image_id"].to_pylist())
     missing = [(image_id, path) for image_id, path in photos if image_id not in have]
-    done, reported = 0, time.monotonic()
+    progress = Progress(
+        len(missing), lambda done, total: _logger.info("%d of %d photos through the network", done, total)
+    )
     with one_thread_each():
         for batch in extract_features(model, missing, plates=plates):
             lake.append(spec, _as_rows(spec, model, batch))
-            done += len(batch.image_ids) + len(batch.failures)
-            if time.monotonic() - reported > PROGRESS_INTERVAL_S:
-                reported = time.monotonic()
-                _logger.info("%d of %d photos through the network", done, len(missing))
+            progress.advance(len(batch.image_ids) + len(batch.failures))
     return len(missing)
+
+
+def compute_features(layout: Layout) -> int:
+    """Put every downloaded photo through the champion, once; return how many that were now.
+
+    Raises:
+        NoChampionError: no model is in use yet.
+    """
+    model = load_model(layout)
+    photos = [(image_id, layout.image(image_id)) for image_id in downloaded_photos(layout)]
+    return update_features(layout.lake, IMAGE_FEATURES, model, photos, plates=layout.plates)
+
+
+def update_labelled_features(layout: Layout, model: MeterModel, photos: pd.DataFrame) -> int:
+    """Compute the features of labelled photos that are not there yet, and return how many photos that were.
+
+    Args:
+        layout: the data directory.
+        model: the model.
+        photos: rows of `dataset_split`.
+    """
+    files = [(image_id, layout.raw / path) for image_id, path in zip(photos["image_id"], photos["path"], strict=True)]
+    return update_features(layout.lake, LABELLED_FEATURES, model, files, plates=layout.plates)
+
+
+def downloaded_photos(layout: Layout) -> list[str]:
+    """Return the photos that the drops' URLs led to, each once, sorted."""
+    return sorted(set(layout.lake.read(URL_IMAGES, ["image_id"])["image_id"].drop_null().to_pylist()))
 
 
 def features_of(

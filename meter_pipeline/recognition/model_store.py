@@ -1,8 +1,7 @@
-"""Models on disk: weights, card and reference photos, in one folder a version that appears whole or not at all."""
+"""Models on disk: weights and reference photos beside the card; the folder of a version appears whole or not at all."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -19,9 +18,10 @@ from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from meter_pipeline.errors import NoChampionError, WeightsError
+from meter_pipeline.errors import WeightsError
 from meter_pipeline.recognition.colours import COLOURS
 from meter_pipeline.recognition.guard import Guard
+from meter_pipeline.recognition.model_card import CARD, ModelCard, load_card
 from meter_pipeline.recognition.network.backbones import load_architecture
 from meter_pipeline.recognition.network.device import pick_device
 from meter_pipeline.recognition.network.preprocess import Preprocess
@@ -30,62 +30,9 @@ from meter_pipeline.recognition.scores import FAMILIAR_PRINT, Known
 from meter_pipeline.storage.files import read_json, replacing, sha256_of, write_json
 from meter_pipeline.storage.layout import Layout
 
-CARD, WEIGHTS, REFERENCE = "model.json", "weights.safetensors", "reference.safetensors"
+WEIGHTS, REFERENCE = "weights.safetensors", "reference.safetensors"
 HELD_OUT = "held_out.parquet"
 REFERENCE_ARRAYS = tuple(part.name for part in fields(Known))
-
-
-@dataclass(frozen=True)
-class ModelCard:
-    """What a model is, what it was made from, and how it did.
-
-    Attributes:
-        version: `<4-digit sequence>-<8 hex of what it was trained on and with>`.
-        created_at: UTC, ISO 8601.
-        classes: in the order of the outputs.
-        backbone: its name.
-        weights_source: where the pretrained weights came from.
-        dimensions: length of the embedding.
-        preprocess: parameters of `Preprocess`.
-        preprocess_id: their hash.
-        data_version: content hash of the split it was trained on.
-        config: the training's settings.
-        counts: photos a split.
-        trained_on: image ids of the train and val photos.
-        history: a row an epoch.
-        metrics: figures by name, shares 0 to 1.
-        guard: what the guard was fitted to: its limits, what it flags of known and catches of hidden classes.
-        temperature: fitted on held-out photos; 1 where there were none.
-        libraries: versions.
-        weights_sha256: of the weights file.
-    """
-
-    version: str
-    created_at: str
-    classes: list[str]
-    backbone: str
-    weights_source: str
-    dimensions: int
-    preprocess: dict[str, Any]
-    preprocess_id: str
-    data_version: str
-    config: dict[str, Any]
-    counts: dict[str, int]
-    trained_on: list[str]
-    history: list[dict[str, Any]]
-    metrics: dict[str, float]
-    guard: dict[str, Any]
-    temperature: float
-    libraries: dict[str, str]
-    weights_sha256: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the card without its long lists, for people."""
-        card = asdict(self)
-        del card["trained_on"], card["history"]
-        if "direction" in card["preprocess"]:
-            card["preprocess"] = card["preprocess"] | {"direction": f"{len(card['preprocess']['direction'])} numbers"}
-        return card
 
 
 @dataclass(frozen=True)
@@ -175,39 +122,6 @@ def save_model(
     return card
 
 
-def list_models(layout: Layout) -> list[str]:
-    """Return the versions there are, oldest first."""
-    return sorted(path.parent.name for path in layout.models.glob(f"*/{CARD}") if not path.parent.name.startswith("."))
-
-
-def load_card(layout: Layout, version: str | None = None) -> ModelCard:
-    """Read a model's card; the champion's where no version is given.
-
-    Raises:
-        NoChampionError: no model is in use yet.
-        WeightsError: there is no such model, or its card cannot be read.
-    """
-    if version is None:
-        version = champion_version(layout)
-        if version is None:
-            raise NoChampionError(
-                "There is no model in use yet.",
-                where=layout.champion,
-                fix="Put labelled photos into data/raw/<CLASS>/ and run the train job: meter train",
-            )
-    path = layout.models / version / CARD
-    try:
-        return ModelCard(**read_json(path))
-    except FileNotFoundError as error:
-        raise WeightsError(f"There is no model {version}.", where=path, fix="Train one: meter train") from error
-    except (json.JSONDecodeError, TypeError, UnicodeDecodeError) as error:
-        raise WeightsError(
-            f"The model's card cannot be read: {error}",
-            where=path,
-            fix="Restore the folder from a backup, or train anew.",
-        ) from error
-
-
 def load_model(layout: Layout, version: str | None = None) -> MeterModel:
     """Load a model; the champion where no version is given. The same files are loaded once a process.
 
@@ -292,49 +206,3 @@ def load_held_out(layout: Layout, version: str) -> pd.DataFrame:
     """Read the photos that were held out or hidden when a model's guard was fitted; empty where none were."""
     path = layout.models / version / HELD_OUT
     return pd.read_parquet(path) if path.exists() else pd.DataFrame()
-
-
-def champion_version(layout: Layout) -> str | None:
-    """Return the version in use, or None."""
-    return read_json(layout.champion)["version"] if layout.champion.exists() else None
-
-
-def challenger_version(layout: Layout) -> str:
-    """Return the version that the last training that ended came to; not always the highest.
-
-    Raises:
-        WeightsError: no training has ended in this data directory since challengers are named.
-    """
-    if not layout.challenger.exists():
-        raise WeightsError(
-            "No training has named its model yet.",
-            where=layout.challenger,
-            fix="Train: meter train. What was trained on before is not trained again.",
-        )
-    return str(read_json(layout.challenger)["version"])
-
-
-def set_challenger(layout: Layout, version: str) -> None:
-    """Name the model that a training has come to, be it a new one or one that was there."""
-    write_json(layout.challenger, {"version": version})
-
-
-def set_champion(layout: Layout, version: str, *, reason: str) -> None:
-    """Put a model into use."""
-    write_json(
-        layout.champion,
-        {"version": version, "reason": reason, "since": datetime.now(UTC).isoformat(timespec="seconds")},
-    )
-
-
-def content_id(*parts: object) -> str:
-    """Return 8 hex digits of what a model is trained on and with."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:8]
-
-
-def next_version(layout: Layout, content: str) -> str:
-    """Return the version a new model of this content gets; the one it has where it was trained already."""
-    versions = list_models(layout)
-    same = [version for version in versions if version.endswith(f"-{content}")]
-    last = int(versions[-1].split("-")[0]) if versions else 0
-    return same[-1] if same else f"{last + 1:04d}-{content}"

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from meter_pipeline.labels import FinalLabel, Rule
 from meter_pipeline.photos.decoding import PhotoError, open_photo
 from meter_pipeline.photos.quality import measure
 from meter_pipeline.photos.store import image_id_of
-from meter_pipeline.recognition.decision import ERROR, decide
+from meter_pipeline.recognition.decision import decide
 from meter_pipeline.recognition.features import Features, extract_features
 from meter_pipeline.recognition.model_store import MeterModel, load_model
 from meter_pipeline.recognition.network.device import one_thread_each
@@ -113,4 +114,4 @@ def predict_content(
 
 
 def _error(name: str, reason: str) -> Prediction:
-    return Prediction(name, ERROR, None, [], "error", reason)
+    return Prediction(name, FinalLabel.ERROR, None, [], Rule.ERROR, reason)

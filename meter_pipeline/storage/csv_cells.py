@@ -1,4 +1,4 @@
-"""How a text is written into a CSV cell so that no spreadsheet program runs it as a formula, and how it is read back.
+"""CSV files whose texts no spreadsheet program runs as a formula, and how such a text is read back.
 
 A text that begins with `= + - @`, one of their full-width forms, a tab, a line break or a quote `'` gets a quote `'` in
 front; reading takes that one away. Plain negative numbers stay as they are. (OWASP, CSV injection.) In a workbook no
@@ -7,23 +7,12 @@ such mark is needed: a cell says itself that it is text.
 
 from __future__ import annotations
 
+import csv
+import io
 import re
+from collections.abc import Mapping, Sequence
 
-EXPORT_COLUMNS = (
-    "image_url",
-    "final_prediction",
-    "top1_class",
-    "top1_confidence",
-    "top2_class",
-    "top2_confidence",
-    "top3_class",
-    "top3_confidence",
-    "brightness",
-    "contrast",
-    "green_ratio",
-    "reason",
-)
-"""First columns of every export, in this order; a CSV that begins so was written by us, so its quotes are undone."""
+Cell = str | int | float | None
 QUOTE = "'"
 _STARTS_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 _PLAIN_NUMBER = re.compile(r"-\d+(\.\d+)?")
@@ -39,3 +28,29 @@ def safe_cell(text: str) -> str:
 def unsafe_cell(text: str) -> str:
     """Return what `safe_cell` was given."""
     return text[1:] if text.startswith(QUOTE) else text
+
+
+def csv_bytes(
+    header: Sequence[str], table: Sequence[Sequence[Cell]], *, decimals: Mapping[str, int] | None = None
+) -> bytes:
+    """Return a CSV in UTF-8 with the mark by which Excel knows it, every text safe from being run as a formula.
+
+    Args:
+        header: names of the columns.
+        table: the rows.
+        decimals: decimals of a column's numbers, by its name; numbers of other columns are written as they are.
+    """
+    places = [(decimals or {}).get(name) for name in header]
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow([safe_cell(name) for name in header])
+    writer.writerows([_csv_cell(cell, place) for cell, place in zip(row, places, strict=True)] for row in table)
+    return buffer.getvalue().encode("utf-8-sig", errors="replace")
+
+
+def _csv_cell(cell: Cell, decimals: int | None) -> str:
+    if isinstance(cell, str):
+        return safe_cell(cell)
+    if cell is None:
+        return ""
+    return str(cell) if decimals is None else f"{cell:.{decimals}f}"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from meter_pipeline.storage.lake import Lake
+from meter_pipeline.storage.sql import SQL_TYPES, literal_path, quoted
 from meter_pipeline.storage.tables import ALL_TABLES, TableSpec
-from meter_pipeline.storage.warehouse import SQL_TYPES, literal_path, quoted
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -48,6 +48,22 @@ DECISION_COLUMNS = (
 )
 """What is decided on a photo."""
 
+EXPORT_COLUMNS = (
+    "image_url",
+    "final_prediction",
+    "top1_class",
+    "top1_confidence",
+    "top2_class",
+    "top2_confidence",
+    "top3_class",
+    "top3_confidence",
+    "brightness",
+    "contrast",
+    "green_ratio",
+    "reason",
+)
+"""First columns of every export, in this order; a CSV that begins so was written by us, so its quotes are undone."""
+
 IMAGE_INVENTORY = TableSpec(
     "image_inventory",
     "A row a labelled file: what it is, how good it is, which near-duplicates it belongs to, or why it was refused.",

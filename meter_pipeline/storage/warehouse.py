@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from meter_pipeline.errors import MeterError, StorageError
 from meter_pipeline.storage.files import replacing
 from meter_pipeline.storage.lake import MANIFEST
 from meter_pipeline.storage.layout import Layout
-from meter_pipeline.storage.tables import ALL_TABLES, BOOL, FLOAT, INT, STRING, VECTOR, TableSpec
+from meter_pipeline.storage.sql import SQL_TYPES, literal_path, quoted
+from meter_pipeline.storage.tables import ALL_TABLES, TableSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,13 +30,6 @@ EMPTY_SHARD = "no_rows.pq"
 """Matches the pattern of a view as the shards do, but not `*.parquet`: the lake deletes those that it does not know."""
 SHARD_PATTERN = "*.p*q*"
 DEFINITION_VIEW = "warehouse_definition"
-SQL_TYPES: dict[pa.DataType, str] = {
-    STRING: "VARCHAR",
-    INT: "BIGINT",
-    FLOAT: "DOUBLE",
-    BOOL: "BOOLEAN",
-    VECTOR: "FLOAT[]",
-}
 
 _VIEWS_FOR_PEOPLE: dict[str, tuple[str, str]] = {
     "predictions_summary": (
@@ -142,16 +135,6 @@ def _view(name: str, description: str, select: str) -> list[str]:
 def _pattern(folder: Path, pattern: str) -> str:
     """Return a pattern of files in one folder whose own name may hold quotes, brackets and stars."""
     return quoted(f"{literal_path(folder)}/{pattern}")
-
-
-def literal_path(path: Path) -> str:
-    """Return a path that DuckDB takes as it stands, whatever signs of a pattern it holds."""
-    return "".join(f"[{character}]" if character in "*?[" else character for character in path.as_posix())
-
-
-def quoted(text: str) -> str:
-    """Return a text as SQL writes it."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _definition_of(path: Path) -> str | None:

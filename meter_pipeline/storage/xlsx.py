@@ -14,6 +14,8 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 from openpyxl.writer.excel import ExcelWriter
 
+from meter_pipeline.storage.csv_cells import Cell
+
 MAX_ROWS = 1_048_575
 """Rows of one sheet below the header; further ones go to the next sheet."""
 MAX_CELL_CHARACTERS = 32_767
@@ -34,8 +36,6 @@ MIN_WIDTH, MAX_WIDTH = 8, 60
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0d\x0e-\x1f\ud800-\udfff\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _TIMES = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
-
-Cell = str | int | float | None
 
 
 def workbook_bytes(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> bytes:

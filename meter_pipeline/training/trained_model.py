@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version as library_version
@@ -16,19 +15,18 @@ import pandas as pd
 import torch
 
 from meter_pipeline.dataset.dataset_split import data_set_problems
-from meter_pipeline.evaluation.reliability import fit_temperature
 from meter_pipeline.photos.parallel import in_parallel
+from meter_pipeline.photos.progress import Progress
 from meter_pipeline.recognition.colours import photo_colours
-from meter_pipeline.recognition.model_store import (
+from meter_pipeline.recognition.model_card import (
     ModelCard,
-    Reference,
     content_id,
     list_models,
     load_card,
     next_version,
-    save_model,
     set_challenger,
 )
+from meter_pipeline.recognition.model_store import Reference, save_model
 from meter_pipeline.recognition.network.backbones import Backbone, load_backbone
 from meter_pipeline.recognition.network.device import one_thread_each, pick_device, training_threads
 from meter_pipeline.recognition.network.locating import fit_direction
@@ -41,12 +39,13 @@ from meter_pipeline.recognition.plate_reading import (
     require_plate_reader,
 )
 from meter_pipeline.recognition.scores import FAMILIAR_PRINT, Known, Seen, normalised
+from meter_pipeline.recognition.temperature import fit_temperature
 from meter_pipeline.settings import TrainingSettings
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.training.augmentation import AUGMENTATION_ID
 from meter_pipeline.training.cross_fitting import FoldAnswers, cross_fit, make_folds
 from meter_pipeline.training.guard_fitting import OWN, FittedGuard, fit_guard, held_out_rows, no_held_out_rows
-from meter_pipeline.training.trunk_cache import PHOTOS_AHEAD, PROGRESS_INTERVAL_S, TrunkCache
+from meter_pipeline.training.trunk_cache import PHOTOS_AHEAD, TrunkCache
 from meter_pipeline.training.two_phase import EpochRecord, Schedule, TrainingPhotos, TwoPhaseTraining, block_outputs
 
 _logger = logging.getLogger(__name__)
@@ -234,12 +233,11 @@ class _Trainer:
             list(zip(ids, photos.files, strict=True)),
             ahead=PHOTOS_AHEAD,
         )
-        found, reported = [], time.monotonic()
+        progress = Progress(len(ids), lambda done, total: _logger.info("Plates: %d of %d photos", done, total))
+        found = []
         for codes in work:
             found.append(codes)
-            if time.monotonic() - reported > PROGRESS_INTERVAL_S:
-                reported = time.monotonic()
-                _logger.info("Plates: %d of %d photos", len(found), len(ids))
+            progress.advance()
         return np.stack(found)
 
     def _told(self, record: EpochRecord) -> None:

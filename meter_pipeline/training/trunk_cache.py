@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from PIL import Image
 
 from meter_pipeline.photos.parallel import in_parallel
+from meter_pipeline.photos.progress import Progress
 from meter_pipeline.recognition.network.backbones import Backbone
 from meter_pipeline.recognition.network.device import one_thread_each
 from meter_pipeline.recognition.network.locating import Place
@@ -25,7 +25,6 @@ _logger = logging.getLogger(__name__)
 PHOTOS_AHEAD = 16
 SAMPLES_A_PASS = {"cpu": 4, "cuda": 64}
 """Samples a forward pass, by device: 12 at once take a third longer each on a processor, whose cache is too small."""
-PROGRESS_INTERVAL_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,9 @@ class TrunkCache:
             return
         _logger.info("Frozen trunk%s: %d of %d photos to compute", of_what, len(missing), len(photos))
         self.backbone.trunk.eval().requires_grad_(False).to(self.device)
-        reported = time.monotonic()
+        progress = Progress(
+            len(missing), lambda done, total: _logger.info("Frozen trunk%s: %d of %d photos", of_what, done, total)
+        )
 
         def compute(photo: tuple[str, Path]) -> None:
             maps = self._through_trunk(images(photo[0], self.preprocess.open(photo[1]), samples))
@@ -125,10 +126,8 @@ class TrunkCache:
                 np.save(handle, maps)
 
         with one_thread_each():
-            for done, _ in enumerate(in_parallel(compute, missing, ahead=PHOTOS_AHEAD), start=1):
-                if time.monotonic() - reported > PROGRESS_INTERVAL_S:
-                    reported = time.monotonic()
-                    _logger.info("Frozen trunk%s: %d of %d photos", of_what, done, len(missing))
+            for _ in in_parallel(compute, missing, ahead=PHOTOS_AHEAD):
+                progress.advance()
 
     def _framed_file(self, image_id: str, samples: int) -> Path:
         key = f"{self.backbone.name}-{self.backbone.weights_id}-{self.preprocess.framed_id}"

@@ -13,8 +13,8 @@ from openpyxl.utils.escape import unescape
 
 from meter_pipeline.batches.prediction_exports import FURTHER_COLUMNS, PLACE_COLUMNS, read_export, write_exports
 from meter_pipeline.ingest.sheets.spreadsheets import read_spreadsheet
-from meter_pipeline.storage.csv_cells import EXPORT_COLUMNS, safe_cell, unsafe_cell
-from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, DROPS
+from meter_pipeline.storage.csv_cells import safe_cell, unsafe_cell
+from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, DROPS, EXPORT_COLUMNS
 
 FORMULAS = [
     "=1+1",

@@ -8,10 +8,11 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from meter_pipeline.discovery import clustering
-from meter_pipeline.discovery.clustering import NOISE, Clustering, chosen_cluster_size, chosen_neighbors, cluster
+from meter_pipeline.discovery.clustering import Clustering, chosen_cluster_size, chosen_neighbors, cluster
 from meter_pipeline.discovery.measures import cluster_scores, silhouette
 from meter_pipeline.discovery.stability import stability
 from meter_pipeline.errors import MeterError
+from meter_pipeline.labels import NOISE
 
 DESIGNS, PHOTOS_A_DESIGN, DIMENSIONS = 6, 20, 64
 

@@ -3,7 +3,8 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meter_pipeline.discovery.continuity import NOISE, MatchedClusters, match_clusters
+from meter_pipeline.discovery.continuity import MatchedClusters, match_clusters
+from meter_pipeline.labels import NOISE
 
 EMPTY = pd.DataFrame({"image_id": pd.Series(dtype="str"), "cluster_id": pd.Series(dtype="int64")})
 labelled_photos = st.dictionaries(st.text("abcdef", min_size=1, max_size=4), st.integers(NOISE, 5), max_size=40)

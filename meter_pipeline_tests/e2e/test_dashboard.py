@@ -17,12 +17,14 @@ import pytest
 from openpyxl import load_workbook
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
+from meter_pipeline.batches.batch_predictions import name_rows
 from meter_pipeline.batches.prediction_exports import read_export
 from meter_pipeline.demo.image_server import ImageServer
 from meter_pipeline.discovery.unknown_clusters import cluster_unknowns
-from meter_pipeline.discovery.unknown_embeddings import collect_unknown, compute_features, name_rows
+from meter_pipeline.discovery.unknown_embeddings import collect_unknown
 from meter_pipeline.ingest.drop_rows import take_in_drops
 from meter_pipeline.ingest.url_images import DownloadLimits, download_drops
+from meter_pipeline.recognition.image_features import compute_features
 from meter_pipeline.recognition.single_photo import predict_photos
 from meter_pipeline.settings import DecisionSettings, load_settings
 from meter_pipeline.storage.layout import Layout

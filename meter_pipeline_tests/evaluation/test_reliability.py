@@ -5,13 +5,8 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 
 from meter_pipeline.errors import MeterError
-from meter_pipeline.evaluation.reliability import (
-    at_temperature,
-    expected_calibration_error,
-    fit_temperature,
-    log_probabilities,
-    reliability_table,
-)
+from meter_pipeline.evaluation.reliability import expected_calibration_error, reliability_table
+from meter_pipeline.recognition.temperature import at_temperature, fit_temperature, log_probabilities
 
 PHOTOS = 20_000
 answers = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60)

@@ -21,7 +21,8 @@ from meter_pipeline.recognition.decision import decide
 from meter_pipeline.recognition.features import Features
 from meter_pipeline.recognition.guard import Guard, Term
 from meter_pipeline.recognition.image_features import features_of, update_features
-from meter_pipeline.recognition.model_store import MeterModel, load_model, set_champion
+from meter_pipeline.recognition.model_card import set_champion
+from meter_pipeline.recognition.model_store import MeterModel, load_model
 from meter_pipeline.recognition.plate_reading import (
     CODES_A_PHOTO,
     NOTHING,

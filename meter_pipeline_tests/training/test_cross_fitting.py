@@ -11,14 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meter_pipeline.evaluation.evaluation_report import assess
-from meter_pipeline.recognition.model_store import ModelCard, load_held_out
+from meter_pipeline.recognition.model_card import ModelCard
+from meter_pipeline.recognition.model_store import load_held_out
 from meter_pipeline.settings import DecisionSettings
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import DATASET_SPLIT
 from meter_pipeline.training.cross_fitting import MOST_PHOTOS, make_folds
 from meter_pipeline.training.trained_model import EpochRecord, train_model
-from meter_pipeline_tests.recognition.test_recognition import config_for
 from meter_pipeline_tests.support.patterns import split_of
+from meter_pipeline_tests.support.small_models import config_for
 
 COUNTS = dict.fromkeys(("BLUE_A", "GREY_A", "RED_NEW", "WHITE_A"), (22, 0, 3))
 

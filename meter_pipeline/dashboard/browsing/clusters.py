@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from meter_pipeline.discovery.reports import NOISE
+from meter_pipeline.labels import NOISE
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.queries import LakeQueries, querying
 

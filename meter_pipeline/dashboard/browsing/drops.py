@@ -145,7 +145,8 @@ def export_rows(layout: Layout, wanted: RowFilter, ending: str) -> bytes:
         wanted: which rows.
         ending: `csv` or `xlsx`.
     """
-    from meter_pipeline.batches.prediction_exports import csv_bytes, export_table
+    from meter_pipeline.batches.prediction_exports import DECIMALS, export_table
+    from meter_pipeline.storage.csv_cells import csv_bytes
     from meter_pipeline.storage.xlsx import workbook_bytes
 
     with querying(layout.lake, *TABLES) as lake:
@@ -156,7 +157,7 @@ def export_rows(layout: Layout, wanted: RowFilter, ending: str) -> bytes:
             parameters,
         )
     header, table = export_table(rows, rows.pop("other_columns").tolist())
-    return csv_bytes(header, table) if ending == "csv" else workbook_bytes(header, table)
+    return csv_bytes(header, table, decimals=DECIMALS) if ending == "csv" else workbook_bytes(header, table)
 
 
 def open_row(layout: Layout, drop: str, position: int) -> OpenedRow | None:

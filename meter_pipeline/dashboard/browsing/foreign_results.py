@@ -8,7 +8,8 @@ from pathlib import Path
 
 from meter_pipeline.errors import SpreadsheetError
 from meter_pipeline.ingest.sheets.sheet_files import read_sheets
-from meter_pipeline.storage.csv_cells import EXPORT_COLUMNS, unsafe_cell
+from meter_pipeline.storage.csv_cells import unsafe_cell
+from meter_pipeline.storage.tables import EXPORT_COLUMNS
 
 LABEL = "final_prediction"
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from meter_pipeline.dashboard.browsing.classes import labelled_files
-from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import Settings
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.queries import querying
@@ -83,33 +82,6 @@ def ask(layout: Layout, model: MeterModel, content: bytes, name: str, settings: 
         return Answer(prediction)
     nearest = _nearest(layout, model, features.pretrained_embedding)
     return Answer(prediction, nearest, quality_flags(layout, prediction.quality or {}))
-
-
-def fetch_photo(url: str, settings: Settings) -> bytes:
-    """Fetch a photo by its URL, with the same guard and limits as the drops' downloads.
-
-    Raises:
-        MeterError: it is no URL, may not be reached, or gave no photo; the message says which.
-    """
-    from meter_pipeline.ingest.url_images import DownloadLimits
-    from meter_pipeline.ingest.web.fetching import Fetcher
-    from meter_pipeline.ingest.web.outcomes import Outcome
-    from meter_pipeline.ingest.web.urls import UrlRefusedError, clean_url
-
-    try:
-        cleaned = clean_url(url)
-    except UrlRefusedError as error:
-        raise MeterError(f"This is no URL of a photo: {error}.", fix="Give one that begins with https://") from error
-    with Fetcher(DownloadLimits.from_settings(settings).fetch) as fetcher:
-        fetched = fetcher.fetch(cleaned)
-    if fetched.outcome == Outcome.BLOCKED:
-        raise MeterError(
-            fetched.reason or "This address may not be reached.",
-            fix="If it is an image server of yours, allow it: METER_ALLOW_HOSTS or METER_ALLOW_NETWORKS.",
-        )
-    if fetched.outcome != Outcome.OK:
-        raise MeterError(f"No photo came from there ({fetched.outcome}): {fetched.reason}")
-    return fetched.content
 
 
 def quality_flags(layout: Layout, quality: dict[str, float]) -> list[str]:

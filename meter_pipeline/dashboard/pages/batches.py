@@ -12,6 +12,7 @@ from meter_pipeline.dashboard.browsing.drops import RowFilter
 from meter_pipeline.dashboard.context import Fingerprint, Now
 from meter_pipeline.dashboard.pictures import card, show_thumbnail
 from meter_pipeline.dashboard.text import MEASURES, ORDERS, RULES, counted, percent, plain
+from meter_pipeline.labels import DropStatus, Rule
 
 PAGE_SIZE = 24
 ALL = "All drops"
@@ -82,7 +83,7 @@ def _show_counts(drops: list[browsing.Row], drop: str | None) -> int:
                 height="stretch",
             )
     for row in chosen:
-        if row["status"] == "refused":
+        if row["status"] == DropStatus.REFUSED:
             st.warning(plain(f"{row['file_name']} was not read. {row['reason']}"))
     if total["waiting"]:
         st.info(
@@ -205,7 +206,7 @@ def _detail(row: browsing.Row) -> str:
     if row["top1_class"] is None:
         return RULES[row["rule"]]
     sure = percent(row["top1_confidence"], 0)
-    if row["rule"] == "accepted":
+    if row["rule"] == Rule.ACCEPTED:
         return sure
     return f"{RULES[row['rule']]}; best guess {row['top1_class']}, {sure}"
 

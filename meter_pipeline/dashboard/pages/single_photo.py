@@ -13,6 +13,7 @@ from meter_pipeline.dashboard.context import Now
 from meter_pipeline.dashboard.pictures import card, show_thumbnail
 from meter_pipeline.dashboard.text import DECIDED_BY, MEASURES, percent, plain
 from meter_pipeline.errors import MeterError
+from meter_pipeline.ingest.url_images import fetch_photo
 from meter_pipeline.photos.decoding import PhotoError
 from meter_pipeline.photos.store import image_id_of
 from meter_pipeline.photos.thumbnails import PREVIEW_SIDE, small_jpeg
@@ -63,7 +64,7 @@ def _ask_for_photo(now: Now) -> tuple[bytes, str] | None:
             with st.spinner("Fetching the photo"):
                 st.session_state["fetched"] = None
                 try:
-                    st.session_state["fetched"] = (asking.fetch_photo(url, now.settings), url)
+                    st.session_state["fetched"] = (fetch_photo(url, now.settings), url)
                 except MeterError as error:
                     st.error(plain(str(error)))
         fetched: tuple[bytes, str] | None = st.session_state.get("fetched")

@@ -10,7 +10,7 @@ from meter_pipeline.dashboard.browsing.clusters import ClusterCard, ClusterMembe
 from meter_pipeline.dashboard.context import Fingerprint, Now
 from meter_pipeline.dashboard.pictures import card, show_strip, show_thumbnail
 from meter_pipeline.dashboard.text import counted, percent, plain
-from meter_pipeline.discovery.reports import NOISE
+from meter_pipeline.labels import NOISE
 
 CARDS_A_PAGE = 24
 PAGE_SIZE = 40

@@ -18,7 +18,8 @@ from meter_pipeline.ingest.sheets.error_cells import is_error
 from meter_pipeline.ingest.sheets.sheet_files import Sheet, read_sheets
 from meter_pipeline.ingest.web.urls import looks_like_schemeless_url, looks_like_url, urls_in
 from meter_pipeline.settings import SheetSettings
-from meter_pipeline.storage.csv_cells import EXPORT_COLUMNS, unsafe_cell
+from meter_pipeline.storage.csv_cells import unsafe_cell
+from meter_pipeline.storage.tables import EXPORT_COLUMNS
 
 READER_VERSION = "2"
 """Part of what a file was read with: a new number reads every file that is still there again."""

@@ -23,13 +23,13 @@ from meter_pipeline.dashboard.browsing.drops import (
     page_of_rows,
     rows_of_photo,
 )
-from meter_pipeline.storage.csv_cells import EXPORT_COLUMNS
 from meter_pipeline.storage.files import write_json
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import (
     BATCH_PREDICTIONS,
     DROP_ROWS,
     DROPS,
+    EXPORT_COLUMNS,
     FEATURE_VECTORS,
     IMAGE_FEATURES,
     UNKNOWN_CLUSTERS,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from meter_pipeline.batches.prediction_exports import csv_bytes
 from meter_pipeline.dashboard.browsing.foreign_results import open_results, with_label
 from meter_pipeline.errors import SpreadsheetError
-from meter_pipeline.storage.csv_cells import EXPORT_COLUMNS
+from meter_pipeline.storage.csv_cells import csv_bytes
+from meter_pipeline.storage.tables import EXPORT_COLUMNS
 from meter_pipeline.storage.xlsx import workbook_bytes
 
 ROW = ["https://a/1.jpg", "UNKNOWN", "X", 40.0, "Y", 30.0, "Z", 20.0, 99.5, 30.0, 0.1, "=unsure"]

@@ -10,14 +10,17 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from meter_pipeline.batches.batch_predictions import name_rows
 from meter_pipeline.dashboard.browsing.models import champion, list_versions, read_card, read_evaluation
-from meter_pipeline.dashboard.browsing.photo import ask, fetch_photo, quality_flags
+from meter_pipeline.dashboard.browsing.photo import ask, quality_flags
 from meter_pipeline.demo.image_server import ImageServer
-from meter_pipeline.discovery.unknown_embeddings import compute_features, name_rows
 from meter_pipeline.errors import MeterError
+from meter_pipeline.ingest.url_images import fetch_photo
 from meter_pipeline.photos.store import store
 from meter_pipeline.recognition.attribution import OVERLAY_SIDE, closer_views, grad_cam, overlay
-from meter_pipeline.recognition.model_store import MeterModel, load_model, set_champion
+from meter_pipeline.recognition.image_features import compute_features
+from meter_pipeline.recognition.model_card import set_champion
+from meter_pipeline.recognition.model_store import MeterModel, load_model
 from meter_pipeline.recognition.single_photo import predict_photos
 from meter_pipeline.settings import DecisionSettings, Settings, TrainingSettings, load_settings
 from meter_pipeline.storage.layout import Layout

@@ -1,0 +1,40 @@
+"""One photo gets the answer that it would get in a batch, or an error with its reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from meter_pipeline.recognition.decision import decide
+from meter_pipeline.recognition.image_features import features_of, update_features
+from meter_pipeline.recognition.model_store import MeterModel
+from meter_pipeline.recognition.single_photo import predict_photos
+from meter_pipeline.settings import DecisionSettings, load_settings
+from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.tables import IMAGE_FEATURES
+from meter_pipeline_tests.support.patterns import draw
+from meter_pipeline_tests.support.small_models import Trained
+
+
+def test_one_photo_and_a_batch_get_the_same_answer(drawn_model: Trained, model: MeterModel, tmp_path: Path) -> None:
+    layout = drawn_model.layout
+    paths = []
+    for number, kind in enumerate(["BLUE_A", "RED_NEW", "WHITE_A"]):
+        paths.append(tmp_path / f"{number}.jpg")
+        draw(kind, 50 + number).save(paths[-1])
+    lake = Layout(tmp_path).lake
+    update_features(lake, IMAGE_FEATURES, model, [(str(i), path) for i, path in enumerate(paths)])
+    batch = decide(model, features_of(lake, IMAGE_FEATURES, model.version, ["0", "1", "2"]), DecisionSettings())
+    single = predict_photos(layout, paths, load_settings(data_dir=layout.root))
+    assert [p.final_prediction for p in single] == batch["final_prediction"].tolist()
+    assert [p.confidence for p in single] == batch["top1_confidence"].tolist()
+    assert [p.reason for p in single] == batch["reason"].tolist()
+
+
+def test_a_photo_that_is_none_is_an_error_with_its_reason(drawn_model: Trained, tmp_path: Path) -> None:
+    layout = drawn_model.layout
+    (tmp_path / "text.jpg").write_text("hello", encoding="utf-8")
+    bad, missing = predict_photos(
+        layout, [tmp_path / "text.jpg", tmp_path / "none.jpg"], load_settings(data_dir=layout.root)
+    )
+    assert (bad.final_prediction, missing.final_prediction) == ("ERROR", "ERROR")
+    assert "No such file" in missing.reason

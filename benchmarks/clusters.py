@@ -27,19 +27,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from cluster_scores import cluster_scores
 from hdbscan import HDBSCAN
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
 from meter_pipeline.discovery.clustering import cluster
-from meter_pipeline.discovery.continuity import match_clusters
-from meter_pipeline.discovery.growth import keep_places
-from meter_pipeline.discovery.measures import cluster_scores
+from meter_pipeline.discovery.continuity import keep_places, match_clusters
 from meter_pipeline.discovery.meter_likeness import learn_meters
 from meter_pipeline.discovery.reduction import reduce_umap
+from meter_pipeline.labels import NOISE
+from meter_pipeline.recognition.embeddings import Embeddings, normalised
 from meter_pipeline.recognition.network.backbones import load_backbone
 from meter_pipeline.recognition.network.preprocess import Preprocess
-from meter_pipeline.recognition.scores import normalised
 
 MIXES = 5
 DESIGNS_A_MIX = 12
@@ -156,14 +156,16 @@ def grown(
         labels = cluster(seen.embeddings[members], views=views, meters=seen.meters[members]).labels
         firm = np.ones(len(members), bool)
         if keep and ids:
-            before = np.array([ids.get(str(member), -1) for member in members])
+            before = np.array([ids.get(str(member), NOISE) for member in members])
             labels, firm = keep_places(labels, before, np.array([settled.get(member, False) for member in members]))
         settled = dict(zip(members, firm, strict=True))
         previous = pd.DataFrame({"image_id": list(ids), "cluster_id": list(ids.values())})
         matched = match_clusters(previous, dict(zip(map(str, members), labels.tolist(), strict=True)), next_id=next_id)
         now = dict(zip(matched.clusters["image_id"], matched.clusters["cluster_id"], strict=True))
         if ids:
-            kept.append(np.mean([now[member] == cluster_id for member, cluster_id in ids.items() if cluster_id >= 0]))
+            kept.append(
+                np.mean([now[member] == cluster_id for member, cluster_id in ids.items() if cluster_id != NOISE])
+            )
         ids, next_id = now, matched.next_id
     scores = score(photos.iloc[members], np.array([ids[str(member)] for member in members]), kind)
     return {**scores, "kept": float(np.mean(kept)), "lowest": float(np.min(kept))}
@@ -314,17 +316,16 @@ def under_model(folder: Path, files: list[Path], photos: pd.DataFrame) -> Seen:
     from meter_pipeline.recognition.model_store import load_model
     from meter_pipeline.storage.layout import Layout
 
-    model = load_model(Layout(folder))
+    layout = Layout(folder)
+    model = load_model(layout)
     ids = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
-    plates = folder / "cache" / "plates"
-    batches = list(extract_features(model, list(zip(ids, files, strict=True)), plates=plates))
-    embedding, pretrained, whole, close = (
-        np.concatenate([getattr(batch, name) for batch in batches])
-        for name in ("embedding", "pretrained_embedding", "whole_embedding", "close_embedding")
-    )
+    batches = list(extract_features(model, list(zip(ids, files, strict=True)), plates=layout.plates))
+    embeddings = Embeddings.together([batch.embeddings for batch in batches])
+    views = [np.concatenate([batch.whole for batch in batches]), np.concatenate([batch.close for batch in batches])]
     sets = sets_of(photos[~np.isin(ids, model.reference.image_ids)])
     groups = same_meter_groups(ids, hash_photos(files, [None] * len(files)), np.zeros(len(files)), {})
-    return Seen(compared(embedding, pretrained, model.reference.known), [whole, close], np.array(groups), sets)
+    both = compared(embeddings.tuned, embeddings.pretrained, model.reference.known)
+    return Seen(both, views, np.array(groups), sets)
 
 
 if __name__ == "__main__":

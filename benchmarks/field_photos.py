@@ -163,7 +163,7 @@ def measure_pipeline(data_dir: Path, photos: pd.DataFrame, *, plates: bool = Fal
 
 def without_print(data_dir: Path, rows: pd.DataFrame) -> tuple[MeterModel, pd.DataFrame]:
     """Return the model with the guard that it would have without its print, and the rows as it decides them."""
-    from meter_pipeline.recognition.decision import decide
+    from meter_pipeline.recognition.decision import decide, decision_table
     from meter_pipeline.recognition.image_features import features_of
     from meter_pipeline.recognition.model_store import load_held_out, load_model
     from meter_pipeline.recognition.scores import FAMILIAR_PRINT
@@ -180,7 +180,7 @@ def without_print(data_dir: Path, rows: pd.DataFrame) -> tuple[MeterModel, pd.Da
     model = replace(model, card=replace(model.card, guard=fitted.guard.as_card() | fitted.figures))
     features = features_of(layout.lake, IMAGE_FEATURES, model.version, rows["image_id"].unique().tolist())
     brightness = rows.drop_duplicates("image_id").set_index("image_id")["brightness"].to_dict()
-    decided = decide(model, features, DecisionSettings(), brightness).set_index("image_id")
+    decided = decision_table(decide(model, features, DecisionSettings(), brightness)).set_index("image_id")
     kept = rows.drop(columns=[name for name in DECISION_COLUMNS if name != "image_id"])
     return model, kept.join(decided, on="image_id")
 
@@ -240,14 +240,14 @@ def cluster_everything(data_dir: Path, rows: pd.DataFrame, *, plain: bool = Fals
         from hdbscan import HDBSCAN
 
         labels = HDBSCAN(min_cluster_size=8, min_samples=4).fit_predict(
-            StandardScaler().fit_transform(features.embedding)
+            StandardScaler().fit_transform(features.embeddings.tuned)
         )
     else:
-        both = compared(features.embedding, features.pretrained_embedding, model.reference.known)
+        both = compared(features.embeddings.tuned, features.embeddings.pretrained, model.reference.known)
         files = [layout.image(image_id) for image_id in features.image_ids]
         hashes = hash_photos(files, [None] * len(files))
         groups = same_meter_groups(features.image_ids, hashes, np.zeros(len(files)), {})
-        views = [features.whole_embedding, features.close_embedding]
+        views = [features.whole, features.close]
         labels = cluster(both, views=views, meters=np.array(groups)).labels
     return rows.set_index("image_id").loc[features.image_ids].assign(cluster_id=labels).reset_index()
 

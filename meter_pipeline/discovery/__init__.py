@@ -1,5 +1,11 @@
 """UNKNOWN photos by look: their embeddings, clusters, ids that stay, and the folders and sheets people open.
 
-`unknown_embeddings`, `unknown_clusters` and `cluster_folders` are what the assets of those names call. Nothing here
-decides what is UNKNOWN (`recognition.decision`), and what people make of a cluster will be in `review`.
+`unknown_embeddings`, `unknown_clusters` and `cluster_folders` are what the assets of those names call.
+
+- What belongs together: `clustering` (of any embeddings), by `density` after `reduction`, cut into `parts`.
+- What is written: `plan`, with `continuity` of ids and places, `same_meter`, `meter_likeness`, `map_positions`.
+- How good it is without a known truth: `measures`.
+- What people open: `reports`, `contact_sheet`, `map_page`.
+
+Nothing here decides what is UNKNOWN (`recognition.decision`), and what people make of a cluster will be in `review`.
 """

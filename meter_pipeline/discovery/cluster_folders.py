@@ -14,14 +14,14 @@ import pandas as pd
 
 from meter_pipeline.discovery.contact_sheet import SheetPhoto, chosen_for_sheet, contact_sheet
 from meter_pipeline.discovery.map_page import MapPoint, write_map_page
-from meter_pipeline.discovery.reports import MAP_PAGE, cluster_name, folder_name, noise_last, write_cluster_tables
+from meter_pipeline.discovery.reports import MAP_PAGE, cluster_name, noise_last, write_cluster_tables
 from meter_pipeline.discovery.unknown_clusters import last_metrics
 from meter_pipeline.errors import storage_errors
 from meter_pipeline.labels import NOISE
 from meter_pipeline.photos.decoding import PhotoError
 from meter_pipeline.photos.metadata_stripping import without_metadata
 from meter_pipeline.storage.files import read_json, safe_name, write_bytes, write_json
-from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.layout import Layout, cluster_folder_name, is_cluster_folder
 from meter_pipeline.storage.tables import (
     CLUSTER_EVENTS,
     CLUSTER_SUMMARY,
@@ -30,7 +30,7 @@ from meter_pipeline.storage.tables import (
     UNKNOWN_METADATA,
 )
 
-log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 MANIFEST = ".manifest.json"
 SHEET = "contact_sheet.jpg"
@@ -64,7 +64,7 @@ class FolderChanges:
 
 @dataclass(frozen=True)
 class _Sheet:
-    """A contact sheet to be: its words, its photos, and what it depends on."""
+    """A contact sheet to be drawn: its words, its photos, and what it depends on."""
 
     title: str
     subtitle: str
@@ -108,7 +108,7 @@ def write_cluster_folders(layout: Layout) -> FolderChanges:
         removed=removed,
         missing=tuple(sorted(missing)),
     )
-    log.info("%d files of the cluster folders written, %d removed", changes.written, changes.removed)
+    _logger.info("%d files of the cluster folders written, %d removed", changes.written, changes.removed)
     return changes
 
 
@@ -118,7 +118,7 @@ def folder_problems(layout: Layout) -> list[str]:
     Files that a person put there are no problem.
     """
     clusters = layout.lake.frame(UNKNOWN_CLUSTERS, ["image_id", "cluster_id"])
-    folders = [folder_name(cluster_id) for cluster_id in clusters["cluster_id"]]
+    folders = [cluster_folder_name(cluster_id) for cluster_id in clusters["cluster_id"]]
     wanted = set(zip(folders, clusters["image_id"], strict=True))
     held = {
         (path.partition("/")[0], owner)
@@ -139,24 +139,28 @@ def _members(layout: Layout) -> pd.DataFrame:
     return noise_last(clusters.merge(layout.lake.frame(UNKNOWN_METADATA), on="image_id", how="left"))
 
 
+def _by_cluster(members: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Yield the rows of each cluster, in their order, by cluster id."""
+    for _, rows in members.groupby("cluster_id", sort=True):
+        yield int(rows["cluster_id"].iloc[0]), rows
+
+
 def _photo_places(members: pd.DataFrame) -> dict[str, str]:
     """Path below `data/clusters` to image_id; names begin with the rank in the cluster, the surest member first."""
     places = {}
-    for cluster_id, rows in members.groupby("cluster_id", sort=True):
-        width = max(3, len(str(len(rows))))
+    for cluster_id, rows in _by_cluster(members):
+        folder, width = cluster_folder_name(cluster_id), max(3, len(str(len(rows))))
         for rank, (image_id, top1) in enumerate(zip(rows["image_id"], rows["top1_class"], strict=True), start=1):
             guess = safe_name(_text(top1), fallback="none", limit=CLASS_LENGTH)
-            places[f"{folder_name(int(str(cluster_id)))}/{rank:0{width}d}_{guess}_{image_id[:ID_LENGTH]}.jpg"] = (
-                image_id
-            )
+            places[f"{folder}/{rank:0{width}d}_{guess}_{image_id[:ID_LENGTH]}.jpg"] = image_id
     return places
 
 
 def _sheets(layout: Layout, members: pd.DataFrame) -> dict[str, _Sheet]:
     """Path below `data/clusters` to the sheet of that cluster."""
     return {
-        f"{folder_name(int(str(cluster_id)))}/{SHEET}": _sheet(layout, int(str(cluster_id)), rows)
-        for cluster_id, rows in members.groupby("cluster_id", sort=True)
+        f"{cluster_folder_name(cluster_id)}/{SHEET}": _sheet(layout, cluster_id, rows)
+        for cluster_id, rows in _by_cluster(members)
     }
 
 
@@ -185,12 +189,12 @@ def _map_points(layout: Layout, members: pd.DataFrame, photos: Mapping[str, str]
     shown = members[members["image_id"].isin(list(places))]
     return [
         MapPoint(
-            x,
-            y,
-            cluster_name(cluster_id),
-            f"{_guess(top1, confidence)} · {image_id[:ID_LENGTH]}",
-            exported[image_id],
-            layout.image(image_id),
+            x=x,
+            y=y,
+            cluster_id=cluster_id,
+            caption=f"{_guess(top1, confidence)} · {image_id[:ID_LENGTH]}",
+            link=exported[image_id],
+            photo=layout.image(image_id),
         )
         for (x, y), image_id, cluster_id, top1, confidence in zip(
             (places[image_id] for image_id in shown["image_id"]),
@@ -235,7 +239,7 @@ def _write_photos(layout: Layout, photos: Mapping[str, str]) -> tuple[int, set[s
         try:
             content = without_metadata(layout.image(image_id))
         except PhotoError as error:
-            log.warning("Photo %s is not in the cluster folders: %s", image_id[:ID_LENGTH], error)
+            _logger.warning("Photo %s is not in the cluster folders: %s", image_id[:ID_LENGTH], error)
             missing.add(image_id)
             continue
         write_bytes(layout.clusters / path, content)
@@ -255,7 +259,7 @@ def _remove(layout: Layout, paths: set[str]) -> int:
 
 
 def _remove_empty(folders: set[str], layout: Layout) -> None:
-    """Remove folders that hold nothing any more; one with a person's notes stays."""
+    """Remove folders that hold nothing any more; a folder with a person's notes stays."""
     for folder in folders:
         place = layout.clusters / folder
         if place.is_dir() and not any(place.iterdir()):
@@ -283,7 +287,7 @@ def _safe_entries(entries: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Leave out what a manifest that was tampered with could reach outside the cluster folders."""
     for path, owner in entries.items():
         folder, _, name = path.partition("/")
-        if (folder == "noise" or folder.startswith("cluster_")) and name and "/" not in name and "\\" not in path:
+        if is_cluster_folder(folder) and name and "/" not in name and "\\" not in path:
             yield path, owner
 
 

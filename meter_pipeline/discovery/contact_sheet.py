@@ -11,7 +11,8 @@ from pathlib import Path
 import matplotlib as mpl
 from PIL import Image, ImageDraw, ImageFont
 
-from meter_pipeline.photos.decoding import PhotoError, open_photo
+from meter_pipeline.photos.decoding import PhotoError
+from meter_pipeline.photos.thumbnails import small_picture
 
 MAX_PHOTOS = 60
 MAX_COLUMNS = 6
@@ -46,7 +47,7 @@ def contact_sheet(title: str, subtitle: str, photos: Sequence[SheetPhoto]) -> by
 
     Args:
         title: what the sheet shows.
-        subtitle: what there is to say about it, a line.
+        subtitle: what there is to say about it, in one line.
         photos: at most `MAX_PHOTOS`, in order.
     """
     columns = min(MAX_COLUMNS, max(3, len(photos)))  # three are as wide as a title
@@ -63,10 +64,10 @@ def contact_sheet(title: str, subtitle: str, photos: Sequence[SheetPhoto]) -> by
         left = MARGIN + place % columns * cell_width
         top = TITLE_HEIGHT + MARGIN + place // columns * cell_height
         draw.rectangle((left, top, left + PHOTO_WIDTH - 1, top + PHOTO_HEIGHT - 1), fill=CARD)
-        thumbnail = _thumbnail(photo.path)
-        if thumbnail is not None:
-            offset = (left + (PHOTO_WIDTH - thumbnail.width) // 2, top + (PHOTO_HEIGHT - thumbnail.height) // 2)
-            sheet.paste(thumbnail, offset)
+        picture = _picture(photo.path)
+        if picture is not None:
+            offset = (left + (PHOTO_WIDTH - picture.width) // 2, top + (PHOTO_HEIGHT - picture.height) // 2)
+            sheet.paste(picture, offset)
         for line, (text, font, ink) in enumerate(
             ((photo.caption, _font(CAPTION_SIZE, bold=True), INK), (photo.detail, _font(CAPTION_SIZE), FAINT))
         ):
@@ -77,13 +78,11 @@ def contact_sheet(title: str, subtitle: str, photos: Sequence[SheetPhoto]) -> by
     return buffer.getvalue()
 
 
-def _thumbnail(path: Path) -> Image.Image | None:
+def _picture(path: Path) -> Image.Image | None:
     try:
-        image = open_photo(path, smallest_side=min(PHOTO_WIDTH, PHOTO_HEIGHT)).image
+        return small_picture(path, box=(PHOTO_WIDTH, PHOTO_HEIGHT))
     except PhotoError:
         return None
-    image.thumbnail((PHOTO_WIDTH, PHOTO_HEIGHT), Image.Resampling.LANCZOS)
-    return image
 
 
 def _fitted(draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont, width: int) -> str:

@@ -1,4 +1,4 @@
-"""Cluster ids that stay: new clusters take the ids of the old ones they continue, and what changed is recorded."""
+"""Clusters that stay as the set grows: photos keep their places, clusters their ids, and what changed is recorded."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from meter_pipeline.labels import NOISE
 CONTINUES_FROM = 0.5
 """A new cluster continues an old one only if it has this share of what is left of the old one's photos, or if this
 share of its own photos that were in any cluster comes from it: a handful of photos does not carry an id away."""
+SETTLED_SHARE = 0.7
+"""A group of the new clustering with a smaller share of settled photos is taken as it is; chosen in 0009."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,9 @@ class MatchedClusters:
     """Clusters under their stable ids.
 
     Attributes:
-        clusters: image_id and cluster_id, a row a photo, by image_id.
-        events: cluster_id, event (new, kept, split, merged, gone), from_clusters (comma-separated ids) and count; a row
-            a cluster whose photos are not the same as before. `kept` is an old cluster that won or lost photos;
+        clusters: image_id and cluster_id, one row per photo, by image_id.
+        events: cluster_id, event (new, kept, split, merged, gone), from_clusters (comma-separated ids) and count; one
+            row per cluster whose photos are not the same as before. `kept` is an old cluster that won or lost photos;
             `merged` one that took in others; `split` a new one made from a part of others; `gone` has count 0.
         next_id: the first id never given out.
     """
@@ -35,6 +37,39 @@ class MatchedClusters:
     next_id: int
 
 
+def keep_places(found: np.ndarray, previous: np.ndarray, settled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the clusters of a set that was clustered before, and which photos are settled in theirs.
+
+    The whole set was clustered anew, and says which photos belong together. Where most photos of a new group are
+    settled, they stay in the clusters they have, and the rest of the group joins the cluster that most of them are in:
+    a photo does not change its cluster because 20 % more photos came. Where most of a group are not, it is a cluster of
+    its own and its photos are settled in it: clusters of few photos are not kept for ever.
+
+    Args:
+        found: group of each photo in the new clustering, -1 for noise.
+        previous: cluster of each photo before, -1 for noise and for photos that were not there.
+        settled: whether each photo is in its cluster since it was formed, rather than joined to it later.
+
+    Returns:
+        The clusters (numbers of `previous` where they stay, otherwise new numbers, -1 for noise), and the new
+        `settled`.
+    """
+    clusters = np.where(found == NOISE, previous, NOISE)
+    settled = settled & (previous != NOISE)
+    still_settled = settled.copy()
+    next_number = max(int(previous.max(initial=NOISE)), NOISE) + 1
+    for group in np.unique(found[found != NOISE]):
+        members = np.flatnonzero(found == group)
+        firm = members[settled[members]]
+        if len(firm) < SETTLED_SHARE * len(members):
+            clusters[members], still_settled[members] = next_number, True
+            next_number += 1
+            continue
+        numbers, counts = np.unique(previous[firm], return_counts=True)
+        clusters[members] = np.where(previous[members] == NOISE, numbers[counts.argmax()], previous[members])
+    return _without_loners(clusters), still_settled
+
+
 def match_clusters(previous: pd.DataFrame, labels: Mapping[str, int] | pd.Series, *, next_id: int) -> MatchedClusters:
     """Give the clusters of `labels` the ids of those in `previous` that they continue, and new ids to the rest.
 
@@ -42,8 +77,8 @@ def match_clusters(previous: pd.DataFrame, labels: Mapping[str, int] | pd.Series
     on the photos in each cluster only, not on order or on the numbers in `labels`.
 
     Args:
-        previous: columns image_id and cluster_id; -1 noise; empty for the first clustering.
-        labels: image_id to cluster, -1 noise.
+        previous: columns image_id and cluster_id, -1 for noise; empty for the first clustering.
+        labels: image_id to cluster, -1 for noise.
         next_id: smallest id that may be given to a new cluster; larger than any id that was ever used.
     """
     old, new = _members(dict(zip(previous["image_id"], previous["cluster_id"], strict=True))), _members(labels)
@@ -62,6 +97,12 @@ def match_clusters(previous: pd.DataFrame, labels: Mapping[str, int] | pd.Series
     rows = sorted((image_id, ids.get(int(label), NOISE)) for image_id, label in labels.items())
     clusters = pd.DataFrame(rows, columns=["image_id", "cluster_id"]).astype({"image_id": "str", "cluster_id": "int64"})
     return MatchedClusters(clusters, events, next_id)
+
+
+def _without_loners(clusters: np.ndarray) -> np.ndarray:
+    """A photo that is left alone in its cluster, the others having gone, is noise."""
+    numbers, counts = np.unique(clusters, return_counts=True)
+    return np.where(np.isin(clusters, numbers[counts == 1]), NOISE, clusters)
 
 
 def _members(labels: Mapping[str, int] | pd.Series) -> dict[int, set[str]]:
@@ -97,7 +138,7 @@ def _overlap(old: list[set[str]], new: list[set[str]]) -> coo_matrix:
 
 
 def _assignment(overlap: coo_matrix) -> list[tuple[int, int]]:
-    """Pairs (old, new) with the most photos in common in total; solved a connected component at a time."""
+    """Pairs (old, new) with the most photos in common in total; solved for one connected component at a time."""
     old_count, new_count = overlap.shape
     if overlap.nnz == 0:
         return []

@@ -1,74 +1,19 @@
-"""How good clusters are: against the truth where it is known, and by their own separation where it is not."""
+"""How good clusters are where nobody knows the truth: how far they are apart, and whether they would come again."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
-from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score, silhouette_score
+from sklearn.metrics import adjusted_mutual_info_score, silhouette_score
 
 from meter_pipeline.labels import NOISE
 
 SILHOUETTE_SAMPLE = 3000
-"""Photos that the silhouette is taken over at most: it compares each with each."""
-
-
-@dataclass(frozen=True)
-class ClusterScores:
-    """Clusters against the truth; every score 0 to 1 but for chance, where AMI and ARI are 0 or a little below.
-
-    Attributes:
-        ami: adjusted mutual information, noise as one more group.
-        ari: adjusted Rand index, noise as one more group.
-        ami_clustered: the same without the noise photos.
-        ari_clustered: the same without the noise photos.
-        purity: share of the clustered photos that have their cluster's most frequent label.
-        coverage: share of the photos that are in a cluster.
-        meter_coverage: the same of the photos that show a meter.
-        clusters: number of clusters.
-    """
-
-    ami: float
-    ari: float
-    ami_clustered: float
-    ari_clustered: float
-    purity: float
-    coverage: float
-    meter_coverage: float
-    clusters: int
-
-
-def cluster_scores(
-    truth: Sequence[str] | np.ndarray, labels: np.ndarray, is_meter: np.ndarray | None = None
-) -> ClusterScores:
-    """Score clusters against the truth.
-
-    Args:
-        truth: photos; what each shows.
-        labels: photos; cluster, -1 noise.
-        is_meter: photos; False for junk. None: all are meters.
-
-    Returns:
-        The scores; 0 where there is nothing to score.
-    """
-    names, labels = np.asarray(truth), np.asarray(labels)
-    meters = np.ones(len(labels), bool) if is_meter is None else np.asarray(is_meter, bool)
-    clustered = labels != NOISE
-    if not clustered.any():
-        return ClusterScores(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0)
-    clusters = np.unique(labels[clustered])
-    most_frequent = sum(np.unique(names[labels == c], return_counts=True)[1].max() for c in clusters)
-    return ClusterScores(
-        ami=float(adjusted_mutual_info_score(names, labels)),
-        ari=float(adjusted_rand_score(names, labels)),
-        ami_clustered=float(adjusted_mutual_info_score(names[clustered], labels[clustered])),
-        ari_clustered=float(adjusted_rand_score(names[clustered], labels[clustered])),
-        purity=float(most_frequent / clustered.sum()),
-        coverage=float(clustered.mean()),
-        meter_coverage=float(clustered[meters].mean()) if meters.any() else 0.0,
-        clusters=len(clusters),
-    )
+"""Most photos that the silhouette is taken over: it compares each with each."""
+SUBSAMPLES, SUBSAMPLE_SHARE = 5, 0.8
+LARGEST_MEASURED = 2000
+"""Most photos whose stability is measured: it costs five clusterings."""
 
 
 def silhouette(embeddings: np.ndarray, labels: np.ndarray) -> float:
@@ -78,7 +23,7 @@ def silhouette(embeddings: np.ndarray, labels: np.ndarray) -> float:
 
     Args:
         embeddings: photos x dimensions.
-        labels: photos; cluster, -1 noise.
+        labels: the cluster of each photo, -1 for noise.
     """
     clustered = np.flatnonzero(np.asarray(labels) != NOISE)
     if len(clustered) > SILHOUETTE_SAMPLE:
@@ -87,3 +32,26 @@ def silhouette(embeddings: np.ndarray, labels: np.ndarray) -> float:
     if found < 2 or found >= len(clustered):
         return 0.0
     return float(silhouette_score(embeddings[clustered], labels[clustered], metric="cosine"))
+
+
+def stability(labels: np.ndarray, cluster_again: Callable[[np.ndarray], np.ndarray], *, seed: int) -> float | None:
+    """Return how well clusterings of random 80 % of the photos agree with `labels`: mean AMI, 1 the same, 0 by chance.
+
+    (Hennig 2007, with the adjusted mutual information in place of Jaccard's index; noise counts as one group.)
+
+    Args:
+        labels: the cluster of each photo, -1 for noise.
+        cluster_again: from the rows of some photos, in order, to their clusters.
+        seed: of the subsamples.
+
+    Returns:
+        None where there is nothing to measure, or more than `LARGEST_MEASURED` photos.
+    """
+    if not 2 <= len(labels) <= LARGEST_MEASURED or len(np.unique(labels)) < 2:
+        return None
+    random = np.random.default_rng(seed)
+    agreements = []
+    for _ in range(SUBSAMPLES):
+        chosen = np.sort(random.choice(len(labels), max(2, round(SUBSAMPLE_SHARE * len(labels))), replace=False))
+        agreements.append(adjusted_mutual_info_score(labels[chosen], cluster_again(chosen)))
+    return float(np.mean(agreements))

@@ -11,7 +11,7 @@ NEIGHBOURS = 3
 METERS_REFUSED = 0.01
 """Share of the labelled photos that would be refused if their class were not known; measured in 0009."""
 LARGEST_REFERENCE = 5000
-"""Labelled photos that are kept to compare with; each is compared with each once."""
+"""Most labelled photos that are kept to compare with; each is compared with each once."""
 FEWEST_FOR_THRESHOLD = 20
 _BLOCK_ROWS = 4096
 
@@ -22,14 +22,14 @@ class MeterLikeness:
 
     Attributes:
         reference: L2-normalised pretrained embeddings of labelled photos, photos x dimensions.
-        threshold: similarity below which a photo is taken for something else than a meter, -1 to 1.
+        threshold: similarity below which a photo is taken for something other than a meter, -1 to 1.
     """
 
     reference: np.ndarray
     threshold: float
 
     def similarity(self, unit: np.ndarray) -> np.ndarray:
-        """Return the mean cosine similarity to the nearest labelled photos, a photo.
+        """Return the mean cosine similarity of each photo to the nearest labelled photos.
 
         Args:
             unit: L2-normalised pretrained embeddings, photos x dimensions.
@@ -38,7 +38,7 @@ class MeterLikeness:
         return np.concatenate([np.zeros(0), *(_nearest(block @ self.reference.T) for block in blocks)])
 
     def looks_like_a_meter(self, unit: np.ndarray) -> np.ndarray:
-        """Return a flag a photo: it is as near to labelled photos as a meter of an unknown design would be."""
+        """Return whether each photo is as near to labelled photos as a meter of an unknown design would be."""
         return self.similarity(unit) >= self.threshold
 
 
@@ -49,7 +49,7 @@ def learn_meters(reference: np.ndarray, labels: np.ndarray) -> MeterLikeness | N
 
     Args:
         reference: L2-normalised pretrained embeddings of labelled photos, photos x dimensions.
-        labels: class of each.
+        labels: the class of each.
 
     Returns:
         None where there are fewer than two classes or too few photos to choose a threshold.

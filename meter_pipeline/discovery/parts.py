@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from sklearn.cluster import AgglomerativeClustering
@@ -12,7 +13,34 @@ from sklearn.preprocessing import normalize
 from meter_pipeline.labels import NOISE
 
 MOST_LOOKED_AT = 2000
-"""Photos of a cluster that is looked at; the work grows with their square."""
+"""Most photos of a cluster that is looked at; the work grows with their square."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """When a cluster is cut into two parts.
+
+    Attributes:
+        name: by what.
+        min_silhouette: of the two parts.
+        fewest: meters in a part.
+        share: meters in a part, as a share of the smallest cluster's photos.
+    """
+
+    name: str
+    min_silhouette: float
+    fewest: int
+    share: float
+
+    def smallest_part(self, min_cluster_size: int) -> int:
+        """Return the fewest meters in a part where clusters have this many photos or more."""
+        return max(self.fewest, round(self.share * min_cluster_size))
+
+
+CUT_BY_EMBEDDING = Cut("embedding", min_silhouette=0.35, fewest=3, share=0.6)
+"""Photos of one design reach 0.14 (0004)."""
+CUT_BY_VIEWS = Cut("views", min_silhouette=0.18, fewest=2, share=0.4)
+"""Where all the views have to show the parts (0014)."""
 
 
 def cut_into_parts(
@@ -26,9 +54,9 @@ def cut_into_parts(
 
     Args:
         views: one or several embeddings of each photo; each photos x dimensions, L2-normalised.
-        labels: cluster a photo, -1 noise.
+        labels: the cluster of each photo, -1 for noise.
         smallest: different meters in a part, photos of one meter counted once.
-        min_silhouette: of the two parts (cosine, -1 to 1); over it they are cut.
+        min_silhouette: of the two parts (cosine, -1 to 1); above it they are cut.
         meters: id of the meter on each photo, the same for photos that show one physical meter.
 
     Returns:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import jinja2
 import pandas as pd
 
 from meter_pipeline.labels import NOISE
 from meter_pipeline.storage.csv_cells import Cell, csv_bytes
 from meter_pipeline.storage.files import write_bytes
+from meter_pipeline.storage.html_pages import render
+from meter_pipeline.storage.layout import cluster_folder_name
 from meter_pipeline.storage.tables import TOP3_COLUMNS
 
 CLUSTERED_CSV, SUMMARY_CSV, EVENTS_CSV = "unknown_clustered.csv", "cluster_summary.csv", "cluster_events.csv"
@@ -46,24 +47,19 @@ _PERCENT_COLUMNS = frozenset(
 )
 
 
-def folder_name(cluster_id: int) -> str:
-    """Return the folder of a cluster below `data/clusters/`."""
-    return "noise" if cluster_id == NOISE else f"cluster_{cluster_id:04d}"
-
-
 def write_cluster_tables(
     folder: Path, members: pd.DataFrame, summary: pd.DataFrame, events: pd.DataFrame, metrics: Mapping[str, float]
 ) -> int:
     """Write `unknown_clustered.csv`, `cluster_summary.csv`, `cluster_events.csv` and `index.html` where they changed.
 
-    The embeddings stay in the lake (`unknown_embeddings`): 1280 columns of numbers are nothing that a person reads.
+    The embeddings stay in the lake (`unknown_embeddings`): nobody reads a thousand columns of numbers.
 
     Args:
         folder: `data/reports/clusters`.
         members: `unknown_clusters` with the columns of `unknown_metadata` beside them.
         summary: `cluster_summary`.
         events: `cluster_events`.
-        metrics: label-free measures of the clusters, by name.
+        metrics: measures of the clusters that need no truth, by name.
 
     Returns:
         The number of files written.
@@ -72,9 +68,10 @@ def write_cluster_tables(
         StorageError: the disk is full or not ours to write.
     """
     ordered = noise_last(members)
-    ordered["folder"] = ordered["cluster_id"].map(folder_name)
+    ordered["folder"] = ordered["cluster_id"].map(cluster_folder_name)
     counts = noise_last(summary)
-    counts["folder"] = counts["cluster_id"].map(folder_name)
+    counts["folder"] = counts["cluster_id"].map(cluster_folder_name)
+    counts["name"] = counts["cluster_id"].map(cluster_name)
     contents = {
         CLUSTERED_CSV: _csv(ordered, _CLUSTERED_COLUMNS),
         SUMMARY_CSV: _csv(counts, _SUMMARY_COLUMNS),
@@ -117,12 +114,11 @@ def _holds(path: Path, content: bytes) -> bool:
 
 
 def _page(summary: pd.DataFrame, metrics: Mapping[str, float]) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    rows = summary.astype(object).where(summary.notna(), None).to_dict("records")
-    return environment.get_template("clusters.html").render(
-        clusters=rows, metrics=metrics, noise=NOISE, hardly_meters=HARDLY_METERS, map_page=MAP_PAGE
+    return render(
+        "meter_pipeline.discovery",
+        "clusters.html",
+        clusters=summary.astype(object).where(summary.notna(), None).to_dict("records"),
+        metrics=metrics,
+        hardly_meters=HARDLY_METERS,
+        map_page=MAP_PAGE,
     )

@@ -38,8 +38,8 @@ def same_meter_groups(
 ) -> list[str]:
     """Return the id of a group for each photo; photos that show one physical meter share it, the others have their own.
 
-    It finds bursts and copies, and joins no two meters where it was measured (0002); a meter taken from two sides it
-    does not see.
+    It finds bursts and copies, and joined no two meters where it was measured (0002); it does not see that two photos
+    show one meter from two sides.
 
     Args:
         image_ids: the photos.
@@ -56,8 +56,8 @@ def same_meter_groups(
         for place in block.tolist():
             hash_ = hashes[place]
             alike.setdefault(image_ids[place] if hash_ is None or hash_.endswith(":") else hash_, []).append(place)
-        # One of each set of equal hashes is compared, one that has a group if any: thousands of copies make millions of
-        # pairs.
+        # One of each set of equal hashes is compared, if possible one that has a group: thousands of copies would make
+        # millions of pairs.
         first = [next((place for place in same if image_ids[place] in previous), same[0]) for same in alike.values()]
         ids = [image_ids[place] for place in first]
         found = group_photos(ids, [hashes[place] or "" for place in first], scope=SCOPE, previous=dict(previous))

@@ -1,8 +1,7 @@
-"""The embeddings of the UNKNOWN photos, and apart from them what is known of each photo."""
+"""The embeddings of the UNKNOWN photos, and in a table of its own what is known of each photo."""
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,7 +18,7 @@ from meter_pipeline.storage.tables import (
 )
 
 MOST_WITH_VIEWS = 40_000
-"""UNKNOWN photos up to which their single views are kept for the clusters; of more they would fill the memory."""
+"""Most UNKNOWN photos whose single views are kept for the clusters; those of more would fill the memory."""
 
 
 def collect_unknown(layout: Layout) -> int:
@@ -38,23 +37,17 @@ def _embeddings(layout: Layout, version: str, photos: pd.DataFrame) -> pa.Table:
     wanted = photos.loc[photos["model_version"] == version, "image_id"].tolist()
     views = len(photos) <= MOST_WITH_VIEWS
     features = features_of(layout.lake, IMAGE_FEATURES, version, wanted, views=views)
-    kept = np.array(features.whole_embedding.any(axis=1) & features.close_embedding.any(axis=1))
+    count = len(features.image_ids)
+    no_view = pa.nulls(count, UNKNOWN_EMBEDDINGS.schema.field("whole_embedding").type)
     return pa.table(
         {
             "image_id": pa.array(features.image_ids, pa.string()),
-            "model_version": pa.array([version] * len(features.image_ids), pa.string()),
-            "embedding": vector_column(features.embedding),
-            "pretrained_embedding": vector_column(features.pretrained_embedding),
-            "whole_embedding": _vectors_or_null(features.whole_embedding, kept),
-            "close_embedding": _vectors_or_null(features.close_embedding, kept),
-            "single_views": pa.array(kept, pa.bool_()),
+            "model_version": pa.array([version] * count, pa.string()),
+            "embedding": vector_column(features.embeddings.tuned),
+            "pretrained_embedding": vector_column(features.embeddings.pretrained),
+            "whole_embedding": vector_column(features.whole) if views else no_view,
+            "close_embedding": vector_column(features.close) if views else no_view,
+            "single_views": pa.array([views] * count, pa.bool_()),
         },
         schema=UNKNOWN_EMBEDDINGS.schema,
     )
-
-
-def _vectors_or_null(matrix: np.ndarray, kept: np.ndarray) -> pa.Array:
-    """Return a column of float32 vectors, null where a row of the matrix was not kept."""
-    values = pa.array(np.ascontiguousarray(matrix[kept], np.float32).ravel())
-    offsets = np.concatenate([[0], np.cumsum(kept * matrix.shape[1])]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pa.array(~kept))

@@ -1,4 +1,4 @@
-"""Small pictures of photos, made once and kept under `data/cache/thumbnails`: JPEG, upright, without metadata."""
+"""Small pictures of photos, upright and without metadata; the dashboard's are kept under `data/cache/thumbnails`."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def thumbnail(layout: Layout, image_id: str, path: Path, *, side: int = THUMBNAI
         side: pixels of the longer side; smaller photos stay as they are.
 
     Raises:
-        PhotoError: the file is not there any more, or is no photo.
+        PhotoError: the file is not there any more, or is not a photo.
     """
-    kept = layout.cache / "thumbnails" / str(side) / image_id[:2] / f"{image_id}.jpg"
+    kept = layout.thumbnails / str(side) / image_id[:2] / f"{image_id}.jpg"
     if not path.is_file():
         with suppress(OSError):
             kept.unlink()
@@ -51,14 +51,45 @@ def thumbnail(layout: Layout, image_id: str, path: Path, *, side: int = THUMBNAI
     return content
 
 
-def small_jpeg(content: bytes | Path, *, side: int) -> bytes:
-    """Return a photo as a small JPEG without metadata.
+def small_jpeg(
+    content: bytes | Path,
+    *,
+    side: int,
+    quality: int = JPEG_QUALITY,
+    resampling: Image.Resampling = Image.Resampling.LANCZOS,
+    optimize: bool = True,
+) -> bytes:
+    """Return a photo as a small JPEG, upright and without metadata.
+
+    Args:
+        content: the photo, or its file.
+        side: pixels of the longer side; a smaller photo stays as it is.
+        quality: of the JPEG, 1 to 95.
+        resampling: how pixels are averaged.
+        optimize: look for the shortest encoding, which takes longer; the pixels are the same.
 
     Raises:
-        PhotoError: it is no photo that can be used.
+        PhotoError: it is not a photo, or is one that cannot be used.
     """
-    image = open_photo(content, smallest_side=side).image
-    image.thumbnail((side, side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    image.save(buffer, format="JPEG", quality=JPEG_QUALITY, optimize=True)
+    small = small_picture(content, box=(side, side), resampling=resampling)
+    small.save(buffer, format="JPEG", quality=quality, optimize=optimize)
     return buffer.getvalue()
+
+
+def small_picture(
+    content: bytes | Path, *, box: tuple[int, int], resampling: Image.Resampling = Image.Resampling.LANCZOS
+) -> Image.Image:
+    """Return a photo, upright, as large as fits into a box.
+
+    Args:
+        content: the photo, or its file.
+        box: width and height in pixels; a smaller photo stays as it is.
+        resampling: how pixels are averaged.
+
+    Raises:
+        PhotoError: it is not a photo, or is one that cannot be used.
+    """
+    image = open_photo(content, smallest_side=min(box)).image
+    image.thumbnail(box, resampling)
+    return image

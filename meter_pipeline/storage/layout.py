@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from meter_pipeline.labels import NOISE
 from meter_pipeline.storage.lake import Lake
+
+NOISE_FOLDER = "noise"
+CLUSTER_FOLDER = "cluster_{:04d}"
+"""Of a cluster id; Python's `format` and DuckDB's read it alike."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +21,7 @@ class Layout:
 
     @property
     def raw(self) -> Path:
-        """Labelled photos, a folder a class (in)."""
+        """Labelled photos, one folder per class (in)."""
         return self.root / "raw"
 
     @property
@@ -40,7 +45,7 @@ class Layout:
 
     @property
     def models(self) -> Path:
-        """A folder a model version."""
+        """One folder per model version."""
         return self.root / "models"
 
     @property
@@ -60,7 +65,7 @@ class Layout:
 
     @property
     def plates(self) -> Path:
-        """What was read on plates, a file a photo."""
+        """What was read on plates, one file per photo."""
         return self.cache / "plates"
 
     @property
@@ -68,13 +73,38 @@ class Layout:
         """What can be computed again: the frozen trunk's outputs, what plates say, thumbnails."""
         return self.root / "cache"
 
+    @property
+    def trunk(self) -> Path:
+        """The frozen trunk's outputs."""
+        return self.cache / "trunk"
+
+    @property
+    def thumbnails(self) -> Path:
+        """Small pictures, one folder per size."""
+        return self.cache / "thumbnails"
+
+    @property
+    def clustering_state(self) -> Path:
+        """What the clusters were made from, and how good they are."""
+        return self.cache / "clustering.json"
+
+    @property
+    def locks(self) -> Path:
+        """Turns at the tables."""
+        return self.root / "locks"
+
+    @property
+    def evaluation_reports(self) -> Path:
+        """Evaluation reports, one folder per model version."""
+        return self.root / "reports" / "evaluation"
+
     def evaluation(self, version: str) -> Path:
         """Evaluation report of a model version."""
-        return self.root / "reports" / "evaluation" / version
+        return self.evaluation_reports / version
 
     @property
     def batch_reports(self) -> Path:
-        """Predictions a drop, for people."""
+        """Predictions by drop, for people."""
         return self.root / "reports" / "batches"
 
     @property
@@ -84,12 +114,12 @@ class Layout:
 
     @property
     def clusters(self) -> Path:
-        """A folder a cluster of UNKNOWN photos."""
+        """UNKNOWN photos, one folder per cluster (`cluster_folder_name`)."""
         return self.root / "clusters"
 
     @property
     def failure_log(self) -> Path:
-        """A line a failed run."""
+        """One line per failed run."""
         return self.root / "logs" / "failures.log"
 
     @property
@@ -104,3 +134,13 @@ class Layout:
         for folder in (self.raw, self.drops):
             with storage_errors(folder):
                 folder.mkdir(parents=True, exist_ok=True)
+
+
+def cluster_folder_name(cluster_id: int) -> str:
+    """Return the name of a cluster's folder in `Layout.clusters`."""
+    return NOISE_FOLDER if cluster_id == NOISE else CLUSTER_FOLDER.format(cluster_id)
+
+
+def is_cluster_folder(name: str) -> bool:
+    """Return whether a folder in `Layout.clusters` is one of ours, by its name."""
+    return name == NOISE_FOLDER or name.startswith(CLUSTER_FOLDER.partition("{")[0])

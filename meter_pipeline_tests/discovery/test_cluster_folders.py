@@ -1,3 +1,7 @@
+"""Folders, sheets and reports that people open: in line with the tables, and nothing of a person's own is touched."""
+
+from __future__ import annotations
+
 import csv
 import re
 from pathlib import Path
@@ -8,7 +12,6 @@ import pytest
 from PIL import Image
 
 from meter_pipeline.discovery.cluster_folders import MANIFEST, SHEET, folder_problems, write_cluster_folders
-from meter_pipeline.discovery.contact_sheet import MAX_PHOTOS, SheetPhoto, chosen_for_sheet, contact_sheet
 from meter_pipeline.discovery.unknown_clusters import cluster_unknowns
 from meter_pipeline.storage.files import write_bytes
 from meter_pipeline.storage.layout import Layout
@@ -26,7 +29,7 @@ def put_clusters(layout: Layout, clusters: dict[int, list[str]]) -> None:
     layout.lake.replace(UNKNOWN_CLUSTERS, table)
     places = table[["image_id"]].assign(x=table["cluster_id"], y=table["membership"])
     layout.lake.replace(UNKNOWN_MAP, places)
-    summary = pd.DataFrame([{"cluster_id": c, "count": len(i)} for c, i in clusters.items()])
+    summary = pd.DataFrame([{"cluster_id": c, "count": len(i), "meters": len(i)} for c, i in clusters.items()])
     layout.lake.replace(CLUSTER_SUMMARY, summary.reindex(columns=list(CLUSTER_SUMMARY.columns)))
 
 
@@ -190,12 +193,3 @@ def test_no_unknown_photos(layout: Layout) -> None:
     assert write_cluster_folders(layout).photos == 0
     assert folder_problems(layout) == []
     assert "no UNKNOWN" in (layout.cluster_reports / "index.html").read_text(encoding="utf-8")
-
-
-def test_a_large_cluster_is_shown_from_end_to_end(tmp_path: Path) -> None:
-    chosen = chosen_for_sheet(500)
-    assert len(chosen) == len(set(chosen)) == MAX_PHOTOS
-    assert (chosen[0], chosen[-1]) == (0, 499)
-    assert chosen_for_sheet(3) == [0, 1, 2]
-    missing = SheetPhoto(tmp_path / "none.jpg", "A_CLASS_WITH_A_NAME_FAR_TOO_LONG_FOR_ITS_BOX_B 51.2 %", "0123456789ab")
-    assert contact_sheet("Cluster 1", "no photo can be read", [missing] * 7)[:2] == b"\xff\xd8"

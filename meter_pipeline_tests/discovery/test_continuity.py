@@ -1,9 +1,13 @@
+"""Clusters that stay: ids follow the photos, photos keep their places as the set grows, and changes are recorded."""
+
+from __future__ import annotations
+
 import numpy as np
 import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meter_pipeline.discovery.continuity import MatchedClusters, match_clusters
+from meter_pipeline.discovery.continuity import MatchedClusters, keep_places, match_clusters
 from meter_pipeline.labels import NOISE
 
 EMPTY = pd.DataFrame({"image_id": pd.Series(dtype="str"), "cluster_id": pd.Series(dtype="int64")})
@@ -121,3 +125,44 @@ def test_thousands_of_clusters_are_matched_quickly() -> None:
     }
     kept = match_clusters(previous.clusters, moved, next_id=previous.next_id).clusters
     assert (kept["cluster_id"].to_numpy() == previous.clusters["cluster_id"].to_numpy()).mean() > 0.85
+
+
+def kept(found: list[int], previous: list[int], settled: list[bool]) -> tuple[list[int], list[bool]]:
+    clusters, still_settled = keep_places(
+        np.array(found, np.int64), np.array(previous, np.int64), np.array(settled, bool)
+    )
+    return clusters.tolist(), still_settled.tolist()
+
+
+def test_a_cluster_that_is_cut_otherwise_stays_and_newcomers_join_it() -> None:
+    found, previous = [0, 0, 0, 0, 1, 1, 1, 1], [7, 7, 7, -1, 7, 7, 7, 7]
+    clusters, settled = kept(found, previous, [True, True, True, False, True, True, True, True])
+    assert clusters == [7] * 8
+    assert settled == [True] * 3 + [False] + [True] * 4
+
+
+def test_two_clusters_that_are_found_as_one_stay_two() -> None:
+    clusters, _ = kept([0, 0, 0, 0, 0], [3, 3, 3, 4, 4], [True] * 5)
+    assert clusters == [3, 3, 3, 4, 4]
+
+
+def test_a_group_of_mostly_new_photos_is_a_cluster_and_settled() -> None:
+    clusters, settled = kept(
+        [0, 0, 0, 0, 1, 1, 1], [5, 5, -1, -1, 5, 5, 5], [True, True, False, False, True, True, True]
+    )
+    assert clusters == [6, 6, 6, 6, 5, 5, 5]
+    assert all(settled)
+
+
+def test_photos_that_joined_later_do_not_hold_a_cluster_together() -> None:
+    clusters, _ = kept([0, 0, 0, 1, 1, 1], [2] * 6, [True, False, False, True, True, True])
+    assert clusters == [3, 3, 3, 2, 2, 2]
+
+
+def test_a_photo_found_to_be_noise_stays_and_one_left_alone_is_noise() -> None:
+    assert kept([0, 0, 0, -1], [1, 1, 1, 1], [True] * 4)[0] == [1, 1, 1, 1]
+    assert kept([0, 0, 0, -1], [1, 1, 1, 9], [True] * 4)[0] == [1, 1, 1, -1]
+
+
+def test_no_photos_keep_no_places() -> None:
+    assert kept([], [], []) == ([], [])

@@ -1,49 +1,19 @@
-import os
+"""The map as a page: whole, loading nothing from outside, and usable in a browser."""
+
+from __future__ import annotations
+
 import re
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
-from meter_pipeline.discovery.map_page import MapPoint, map_positions, write_map_page
-from meter_pipeline_tests.discovery.test_clustering import drawn_embeddings
+from meter_pipeline.discovery.map_page import MapPoint, write_map_page
+from meter_pipeline.labels import NOISE
+from meter_pipeline_tests.support.browser import CHROMIUM, CHROMIUM_FLAGS
 
-CHROMIUM = os.environ.get("METER_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu"]
 HOSTILE = "</script><script>document.title='hacked'</script><img src=//evil.example>"
-
-
-def unit_embeddings() -> tuple[np.ndarray, np.ndarray]:
-    embeddings, truth = drawn_embeddings()
-    return embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True), truth
-
-
-def test_photos_of_one_design_are_near_on_the_map() -> None:
-    unit, truth = unit_embeddings()
-    places = map_positions(unit, seed=0)
-    designs = [places[truth == design] for design in range(truth.max() + 1)]
-    spread = max(np.linalg.norm(design - design.mean(axis=0), axis=1).mean() for design in designs)
-    centres = np.array([design.mean(axis=0) for design in designs])
-    apart = np.linalg.norm(centres[:, None] - centres[None], axis=2)[np.triu_indices(len(centres), 1)].min()
-    assert apart > 2 * spread
-    assert (map_positions(unit, seed=0) == places).all()
-
-
-@pytest.mark.parametrize("count", [0, 1, 2, 3, 14])
-def test_small_sets_have_places_too(count: int) -> None:
-    places = map_positions(unit_embeddings()[0][:count], seed=0)
-    assert places.shape == (count, 2)
-    assert np.isfinite(places).all()
-    assert len(np.unique(places, axis=0)) == count
-
-
-def test_copies_lie_on_one_another() -> None:
-    unit = unit_embeddings()[0]
-    places = map_positions(np.concatenate([unit[:20], np.repeat(unit[:1], 500, axis=0)]), seed=0)
-    assert len(np.unique(places, axis=0)) == 20
-    assert np.unique(map_positions(np.repeat(unit[:1], 50, axis=0), seed=0), axis=0).tolist() == [[0.0, 0.0]]
 
 
 def points(tmp_path: Path) -> list[MapPoint]:
@@ -52,9 +22,9 @@ def points(tmp_path: Path) -> list[MapPoint]:
     Image.new("RGB", (300, 400), "red").save(tmp_path / "photo.jpg", exif=exif)
     (tmp_path / "broken.jpg").write_bytes(b"not a photo")
     return [
-        MapPoint(0.0, 0.0, "Cluster 10", "alpha 40.0 %", "clusters/a.jpg", tmp_path / "photo.jpg"),
-        MapPoint(1.0, 0.0, "Cluster 2", HOSTILE, "clusters/b.jpg", tmp_path / "photo.jpg"),
-        MapPoint(0.5, 1.0, "Noise", "beta 30.0 %", "clusters/c.jpg", tmp_path / "broken.jpg"),
+        MapPoint(0.0, 0.0, 10, "alpha 40.0 %", "clusters/a.jpg", tmp_path / "photo.jpg"),
+        MapPoint(1.0, 0.0, 2, HOSTILE, "clusters/b.jpg", tmp_path / "photo.jpg"),
+        MapPoint(0.5, 1.0, NOISE, "beta 30.0 %", "clusters/c.jpg", tmp_path / "broken.jpg"),
     ]
 
 
@@ -74,7 +44,8 @@ def test_the_page_is_whole_and_loads_nothing(tmp_path: Path) -> None:
     assert "no UNKNOWN" in page.read_text(encoding="utf-8")
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium, or set METER_CHROMIUM")
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium; set METER_CHROMIUM or install it")
 def test_in_a_browser_it_shows_filters_and_opens_photos(tmp_path: Path) -> None:
     from playwright.sync_api import sync_playwright
 

@@ -1,7 +1,11 @@
+"""Meters told from junk: designs never seen pass, and too few labelled photos teach nothing."""
+
+from __future__ import annotations
+
 import numpy as np
 
 from meter_pipeline.discovery.meter_likeness import LARGEST_REFERENCE, learn_meters
-from meter_pipeline.recognition.scores import normalised
+from meter_pipeline.recognition.embeddings import normalised
 
 DIMENSIONS = 64
 

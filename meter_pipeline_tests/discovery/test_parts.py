@@ -6,9 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meter_pipeline.discovery.clustering import CUT_BY_EMBEDDING
-from meter_pipeline.discovery.parts import MOST_LOOKED_AT, cut_into_parts
-from meter_pipeline.recognition.scores import normalised
+from meter_pipeline.discovery.parts import CUT_BY_EMBEDDING, MOST_LOOKED_AT, cut_into_parts
+from meter_pipeline.recognition.embeddings import normalised
 
 WIDTH = 40
 

@@ -1,26 +1,15 @@
-import io
+"""Photos of one physical meter: bursts and copies share an id, which they keep as photos come."""
+
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
 
 from meter_pipeline.discovery import same_meter
 from meter_pipeline.discovery.same_meter import hash_photos, same_meter_groups
-
-
-def draw_meter(path: Path, seed: int, *, brightness: float = 1.0) -> Path:
-    """Draw some boxes of its own; another brightness is a second photo of the same meter."""
-    random = np.random.default_rng(seed)
-    image = Image.new("RGB", (300, 400), (120, 120, 120))
-    draw = ImageDraw.Draw(image)
-    for _ in range(12):
-        left, top = random.integers(0, 250, 2)
-        draw.rectangle((left, top, left + 60, top + 60), tuple(random.integers(0, 200, 3).tolist()))
-    buffer = io.BytesIO()
-    image.point(lambda value: min(255, round(value * brightness))).save(buffer, "JPEG", quality=90)
-    path.write_bytes(buffer.getvalue())
-    return path
+from meter_pipeline_tests.support.unknown_photos import draw_meter
 
 
 @pytest.fixture

@@ -1,3 +1,7 @@
+"""UNKNOWN photos into clusters: ids stay, a run may end anywhere, and what is new or wrong is said."""
+
+from __future__ import annotations
+
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,12 +14,10 @@ from torch import nn
 from meter_pipeline.discovery import unknown_clusters
 from meter_pipeline.discovery.unknown_clusters import cluster_problems, cluster_unknowns, compared
 from meter_pipeline.errors import MeterError
-from meter_pipeline.recognition.colours import COLOURS
+from meter_pipeline.recognition.embeddings import normalised
 from meter_pipeline.recognition.model_store import Reference, save_model
 from meter_pipeline.recognition.network.backbones import load_backbone
 from meter_pipeline.recognition.network.preprocess import Preprocess
-from meter_pipeline.recognition.plate_reading import nothing_read
-from meter_pipeline.recognition.scores import Known, normalised
 from meter_pipeline.storage.lake import Lake, vector_column, vectors
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import (
@@ -26,9 +28,9 @@ from meter_pipeline.storage.tables import (
     UNKNOWN_MAP,
     TableSpec,
 )
-from meter_pipeline.training.guard_fitting import no_held_out_rows
-from meter_pipeline_tests.discovery.test_same_meter import draw_meter
-from meter_pipeline_tests.support.unknown_photos import put_unknown
+from meter_pipeline.training.held_out import no_held_out_rows
+from meter_pipeline_tests.support.embedded_photos import known_photos
+from meter_pipeline_tests.support.unknown_photos import draw_meter, put_unknown
 
 TABLES = (UNKNOWN_CLUSTERS, CLUSTER_SUMMARY, CLUSTER_EVENTS, UNKNOWN_MAP)
 
@@ -55,9 +57,7 @@ def put_model(layout: Layout, version: str, meters: dict[str, np.ndarray]) -> No
         "head": nn.Linear(backbone.dimensions, len(meters)),
     }
     ids = [str(place) for place in range(len(labels))]
-    no_colours = np.zeros((len(rows), COLOURS), np.float32)
-    known = Known(labels, np.arange(len(labels)), rows, rows, no_colours, nothing_read(len(rows)))
-    save_model(layout, fields, parts, Reference(ids, known), no_held_out_rows())
+    save_model(layout, fields, parts, Reference(ids, known_photos(labels, tuned=rows)), no_held_out_rows())
 
 
 def clusters_of(layout: Layout, image_ids: list[str]) -> set[int]:
@@ -198,17 +198,17 @@ def test_a_burst_counts_as_one_meter(tmp_path: Path) -> None:
     assert (summary["count"] - summary["meters"]).sum() == 3
 
 
-def test_tables_of_the_version_before_are_clustered_anew_under_their_ids(tmp_path: Path) -> None:
+def test_what_another_method_found_is_clustered_anew_under_its_ids(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     put_unknown(layout, {"alpha": 12, "beta": 9})
     run(layout)
-    added = ["previous_cluster_id", "same_meter", "perceptual_hash", "settled", "found_with"]
     clusters = layout.lake.frame(UNKNOWN_CLUSTERS)
-    layout.lake.replace(UNKNOWN_CLUSTERS, clusters.assign(**dict.fromkeys(added)))
+    layout.lake.replace(UNKNOWN_CLUSTERS, clusters.assign(found_with="another method", settled=False))
     run(layout)
     again = layout.lake.frame(UNKNOWN_CLUSTERS)
     assert again["cluster_id"].tolist() == clusters["cluster_id"].tolist()
     assert again["found_with"].tolist() == clusters["found_with"].tolist()
+    assert again["settled"].all()
 
 
 @pytest.mark.parametrize(
@@ -227,8 +227,7 @@ def test_few_photos_or_too_large_a_smallest_cluster_are_said(tmp_path: Path, pho
 def test_what_is_compared_is_the_same_in_blocks_as_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(0)
     tuned, pretrained = random.normal(size=(2, 25, 12)).astype(np.float32)
-    empty = np.zeros((25, 0), np.float32)
-    known = Known(np.arange(25) % 3, np.arange(25), normalised(pretrained), normalised(tuned), empty, empty)
+    known = known_photos(np.arange(25) % 3, tuned=normalised(tuned), pretrained=normalised(pretrained))
     whole = compared(tuned, pretrained, known)
     np.testing.assert_array_equal(whole[:, :12], normalised(tuned))
     np.testing.assert_allclose(np.linalg.norm(whole[:, 12:], axis=1), 1.0, rtol=1e-5)
@@ -236,7 +235,7 @@ def test_what_is_compared_is_the_same_in_blocks_as_in_one_piece(monkeypatch: pyt
     np.testing.assert_allclose(compared(tuned, pretrained, known), whole, atol=1e-6)
 
 
-def test_single_views_are_compared_where_every_photo_has_them(tmp_path: Path) -> None:
+def test_clusters_are_cut_by_single_views_where_the_set_is_small_enough_to_keep_them(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
 
     def cut_by() -> str:
@@ -244,24 +243,24 @@ def test_single_views_are_compared_where_every_photo_has_them(tmp_path: Path) ->
 
     put_unknown(layout, {"alpha": 12, "beta": 9})
     assert cut_by() == "views"
-    take_views_from(layout, 1)
+    take_views(layout)
     assert cut_by() == "embedding"
 
 
-def take_views_from(layout: Layout, photos: int) -> None:
+def take_views(layout: Layout) -> None:
+    """Leave the embeddings as they are of a set too large to keep single views."""
     table = layout.lake.read(UNKNOWN_EMBEDDINGS)
     for name, nothing in (("whole_embedding", None), ("close_embedding", None), ("single_views", False)):
-        values = [nothing] * photos + table[name].to_pylist()[photos:]
-        column = pa.array(values, UNKNOWN_EMBEDDINGS.columns[name])
+        column = pa.array([nothing] * len(table), UNKNOWN_EMBEDDINGS.schema.field(name).type)
         table = table.set_column(table.column_names.index(name), name, column)
     layout.lake.replace(UNKNOWN_EMBEDDINGS, table)
 
 
-def test_once_every_photo_has_its_single_views_clusters_are_cut_by_them(tmp_path: Path) -> None:
+def test_once_the_set_is_small_enough_clusters_are_cut_by_single_views(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     put_unknown(layout, {"alpha": 12, "beta": 9})
     with_views = layout.lake.read(UNKNOWN_EMBEDDINGS)
-    take_views_from(layout, 1)
+    take_views(layout)
     assert run(layout)
     layout.lake.replace(UNKNOWN_EMBEDDINGS, with_views)
     found = cluster_unknowns(layout, min_cluster_size=None, seed=0)

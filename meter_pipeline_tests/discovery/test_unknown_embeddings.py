@@ -1,4 +1,4 @@
-"""From features to the table of UNKNOWN photos: single views follow their photos where they were kept."""
+"""From features to the table of UNKNOWN photos: single views follow their photos where the set is small enough."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ from meter_pipeline.storage.tables import BATCH_PREDICTIONS, IMAGE_FEATURES, UNK
 VIEWS = {"whole_embedding": [0.0, 3.0], "close_embedding": [4.0, 0.0]}
 
 
-def put_features(layout: Layout, *image_ids: str, views: bool = True) -> None:
-    kept = VIEWS if views else dict.fromkeys(VIEWS)
+def put_features(layout: Layout, *image_ids: str) -> None:
     both = {"logits": [1.0], "embedding": [1.0, 2.0], "pretrained_embedding": [2.0, 1.0]}
-    rows = [{"image_id": name, "model_version": "m", "preprocess_id": "p", **both, **kept} for name in image_ids]
+    rows = [{"image_id": name, "model_version": "m", "preprocess_id": "p", **both, **VIEWS} for name in image_ids]
     layout.lake.append(IMAGE_FEATURES, pa.Table.from_pylist(rows, schema=IMAGE_FEATURES.schema))
 
 
@@ -42,15 +41,6 @@ def test_single_views_follow_their_photos(tmp_path: Path) -> None:
     table = collected(layout, "a", "b")
     for name, vector in VIEWS.items():
         assert np.array_equal(vectors(table, name), [vector] * 2)
-
-
-def test_photos_without_single_views_are_marked(tmp_path: Path) -> None:
-    layout = Layout(tmp_path)
-    put_features(layout, "old", views=False)
-    put_features(layout, "new")
-    table = collected(layout, "new", "old")
-    assert [table[name].to_pylist() for name in VIEWS] == [[vector, None] for vector in VIEWS.values()]
-    assert table["single_views"].to_pylist() == [True, False]
     assert np.array_equal(vectors(table, "embedding"), [[1.0, 2.0]] * 2)
 
 

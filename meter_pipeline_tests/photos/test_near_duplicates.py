@@ -16,7 +16,6 @@ from meter_pipeline.photos.near_duplicates import (
     group_photos,
     near_pairs,
     perceptual_hash,
-    twins_across_classes,
 )
 
 BITS = 232  # whole bytes
@@ -141,17 +140,3 @@ def test_adding_photos_neither_joins_nor_renames_groups_that_were_there(
 
 def test_two_classes_never_share_a_group() -> None:
     assert group_photos(["a"], [hash_of(0)], scope="LT1") != group_photos(["a"], [hash_of(0)], scope="LT2")
-
-
-def test_a_photo_that_looks_like_one_of_another_class_is_told() -> None:
-    import pandas as pd
-
-    inventory = pd.DataFrame(
-        {
-            "path": ["LT1/a.jpg", "LT2/b.jpg", "LT2/c.jpg", "LT3/refused.jpg"],
-            "label": ["LT1", "LT2", "LT2", "LT3"],
-            "perceptual_hash": [hash_of(0), hash_of(7), hash_of((1 << 90) - 1), hash_of(0)],
-            "reason": [None, None, None, "The same photo is also in LT1/a.jpg"],
-        }
-    )
-    assert twins_across_classes(inventory).values.tolist() == [["LT1/a.jpg", "LT1", "LT2/b.jpg", "LT2", 3]]

@@ -1,4 +1,4 @@
-"""Thumbnails: made once, upright, without metadata, gone with their photo."""
+"""Small pictures: upright, without metadata; thumbnails are made once and gone with their photo."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from meter_pipeline.photos.decoding import PhotoError
-from meter_pipeline.photos.thumbnails import THUMBNAIL_SIDE, thumbnail
+from meter_pipeline.photos.thumbnails import THUMBNAIL_SIDE, small_jpeg, small_picture, thumbnail
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline_tests.support.patterns import draw
 
@@ -57,3 +57,16 @@ def test_where_nothing_can_be_written_it_is_shown_all_the_same(tmp_path: Path, p
     layout.cache.parent.mkdir()
     layout.cache.write_text("a file where the folder should be")
     assert thumbnail(layout, "ab12", photo)[:2] == b"\xff\xd8"
+
+
+def test_a_small_picture_fits_into_its_box_upright_and_is_never_enlarged(photo: Path) -> None:
+    assert small_picture(photo, box=(240, 320)).size == (240, 320)
+    assert small_picture(photo, box=(300, 100)).size == (75, 100)
+    assert small_picture(photo, box=(5000, 5000)).size == (480, 640)
+
+
+def test_a_small_jpeg_of_less_quality_is_shorter_and_the_shortest_encoding_shows_the_same(photo: Path) -> None:
+    shortest, quick = small_jpeg(photo, side=112), small_jpeg(photo, side=112, optimize=False)
+    assert len(shortest) < len(quick)
+    assert Image.open(io.BytesIO(shortest)).tobytes() == Image.open(io.BytesIO(quick)).tobytes()
+    assert len(small_jpeg(photo, side=112, quality=40)) < len(shortest)

@@ -1,12 +1,15 @@
 """A data directory with UNKNOWN photos of some designs: real JPEGs in the image store, rows in the lake."""
 
+from __future__ import annotations
+
 import hashlib
 import io
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from meter_pipeline.storage.files import write_bytes
 from meter_pipeline.storage.lake import vector_column
@@ -17,7 +20,7 @@ DIMENSIONS = 32
 
 
 def put_unknown(layout: Layout, designs: dict[str, int], *, model_version: str = "m1") -> dict[str, list[str]]:
-    """Make these UNKNOWN photos, `count` a design, the only ones; return the image ids by design.
+    """Make these the only UNKNOWN photos, so many of each design; return the image ids by design.
 
     The n-th photo of a design is always the same, so a second call with more photos is growth.
     """
@@ -58,6 +61,20 @@ def put_unknown(layout: Layout, designs: dict[str, int], *, model_version: str =
         pa.table([*columns, embedding, embedding, whole, close, there], schema=UNKNOWN_EMBEDDINGS.schema),
     )
     return ids
+
+
+def draw_meter(path: Path, seed: int, *, brightness: float = 1.0) -> Path:
+    """Draw some boxes of its own; another brightness is a second photo of the same meter."""
+    random = np.random.default_rng(seed)
+    image = Image.new("RGB", (300, 400), (120, 120, 120))
+    draw = ImageDraw.Draw(image)
+    for _ in range(12):
+        left, top = random.integers(0, 250, 2)
+        draw.rectangle((left, top, left + 60, top + 60), tuple(random.integers(0, 200, 3).tolist()))
+    buffer = io.BytesIO()
+    image.point(lambda value: min(255, round(value * brightness))).save(buffer, "JPEG", quality=90)
+    path.write_bytes(buffer.getvalue())
+    return path
 
 
 def _store_photo(layout: Layout, colour: np.ndarray, random: np.random.Generator) -> str:

@@ -1,0 +1,66 @@
+"""Layout in the plane: a place on the map for each UNKNOWN photo, near those that look alike."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.decomposition import PCA
+from threadpoolctl import threadpool_limits
+
+from meter_pipeline.discovery.clustering import different_photos
+from meter_pipeline.discovery.density import SMALLEST_REDUCED_SET
+from meter_pipeline.discovery.reduction import reduce_umap
+
+MAP_NEIGHBORS = 15
+MAP_MIN_DISTANCE = 0.15
+"""Photos of one design lie far enough apart to be pointed at."""
+LARGEST_FITTED = 20_000
+"""Photos laid out by UMAP; of a larger set, the others are put where their nearest three of these are."""
+_BLOCK_ROWS = 4096
+
+
+def map_positions(unit: np.ndarray, *, seed: int) -> np.ndarray:
+    """Return a place in the plane for each photo; photos that look alike are near each other.
+
+    Sets with fewer than 15 different photos are laid out by PCA. The same input and seed give the same bits.
+
+    Args:
+        unit: photos x dimensions, L2-normalised.
+        seed: of the layout.
+
+    Returns:
+        photos x 2, float64, centred; in no unit.
+    """
+    if len(unit) == 0:
+        return np.zeros((0, 2))
+    with threadpool_limits(1):
+        different = different_photos(unit)
+        places = _places(different.unit, seed)
+    return (places - places.mean(axis=0))[different.which]
+
+
+def _places(unit: np.ndarray, seed: int) -> np.ndarray:
+    if len(unit) < SMALLEST_REDUCED_SET:
+        axes = min(2, len(unit) - 1, unit.shape[1])
+        places = np.zeros((len(unit), 2))
+        if axes:
+            places[:, :axes] = PCA(axes, svd_solver="full").fit_transform(unit.astype(np.float64))
+        return places
+    if len(unit) <= LARGEST_FITTED:
+        return _umap(unit, seed)
+    chosen = np.sort(np.random.default_rng(seed).choice(len(unit), LARGEST_FITTED, replace=False))
+    return _beside(unit, unit[chosen], _umap(unit[chosen], seed))
+
+
+def _umap(unit: np.ndarray, seed: int) -> np.ndarray:
+    neighbors = min(MAP_NEIGHBORS, len(unit) - 1)
+    return reduce_umap(unit, dimensions=2, neighbors=neighbors, seed=seed, min_distance=MAP_MIN_DISTANCE)
+
+
+def _beside(unit: np.ndarray, fitted: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Mean place of the three nearest fitted photos; a fitted photo is its own nearest and stays near its place."""
+    found = np.empty((len(unit), 2))
+    for start in range(0, len(unit), _BLOCK_ROWS):
+        similarity = unit[start : start + _BLOCK_ROWS] @ fitted.T
+        nearest = np.argpartition(similarity, -3, axis=1)[:, -3:]
+        found[start : start + _BLOCK_ROWS] = places[nearest].mean(axis=1)
+    return found

@@ -1,0 +1,233 @@
+"""What a clustering writes: photos and the tables that there are in, new tables out. No file is touched here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from meter_pipeline.discovery.clustering import Clustering, cluster
+from meter_pipeline.discovery.continuity import keep_places, match_clusters
+from meter_pipeline.discovery.map_positions import map_positions
+from meter_pipeline.discovery.same_meter import same_meter_groups
+from meter_pipeline.labels import NOISE
+from meter_pipeline.storage.tables import CLUSTER_SUMMARY
+
+_logger = logging.getLogger(__name__)
+
+METHOD_VERSION = "5"
+"""Raised by hand when the clustering gives other clusters for the same embeddings: the next run clusters anew."""
+
+
+@dataclass(frozen=True)
+class UnknownPhotos:
+    """The UNKNOWN photos of one model, one row per photo, by image_id.
+
+    Attributes:
+        image_ids: the photos.
+        model_version: the model; None where there are no photos.
+        compared: what clusters are found in, photos x dimensions.
+        views: embeddings of single views, each photos x dimensions; empty for sets too large to keep them.
+        hashes: perceptual hashes; None for a photo whose file is lost or damaged.
+        look_like_meters: whether each looks like a meter; None where that cannot be told.
+        metadata: rows of `unknown_metadata`, in any order.
+    """
+
+    image_ids: list[str]
+    model_version: str | None
+    compared: np.ndarray
+    views: Sequence[np.ndarray]
+    hashes: Sequence[str | None]
+    look_like_meters: np.ndarray | None
+    metadata: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Method:
+    """How photos are clustered.
+
+    Attributes:
+        min_cluster_size: smallest cluster; None: chosen by set size.
+        seed: of the reduction and the map.
+    """
+
+    min_cluster_size: int | None
+    seed: int
+
+    def cluster(self, photos: UnknownPhotos, meters: np.ndarray | None, rows: np.ndarray | None = None) -> Clustering:
+        """Cluster the photos, or some of them.
+
+        Args:
+            photos: the photos.
+            meters: id of the meter on each of them; None: not known yet.
+            rows: which of them; None: all.
+        """
+        chosen = slice(None) if rows is None else rows
+        return cluster(
+            photos.compared[chosen],
+            views=[view[chosen] for view in photos.views],
+            meters=None if meters is None else meters[chosen],
+            min_cluster_size=self.min_cluster_size,
+            seed=self.seed,
+        )
+
+    def name(self, photos: UnknownPhotos) -> str:
+        """Return `found_with` of the clusters of these photos: what is comparable has the same."""
+        views = " views" if photos.views else ""
+        return f"{METHOD_VERSION} {photos.model_version} {self.min_cluster_size or 'auto'} {self.seed}{views}"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Clusters, what became of them, and where the photos are on the map.
+
+    Attributes:
+        clusters: `unknown_clusters`, by image_id.
+        events: `cluster_events`.
+        places: `unknown_map`, by image_id.
+    """
+
+    clusters: pd.DataFrame
+    events: pd.DataFrame
+    places: pd.DataFrame
+
+    @property
+    def revision(self) -> int:
+        """The revision that the clusters hold; a later one in the events was not finished."""
+        if len(self.clusters):
+            return int(self.clusters["revision"].max())
+        if self.events.empty:
+            return 0
+        last = self.events.sort_values("revision").drop_duplicates("cluster_id", keep="last")
+        newest = int(self.events["revision"].max())
+        # No photo has a cluster: finished if every cluster is gone by then; otherwise an end came before the clusters
+        # were written.
+        return newest if (last["event"] == "gone").all() else newest - 1
+
+    def finished(self) -> Tables:
+        """Return the same tables without the events of a revision that was not finished."""
+        return replace(self, events=self.events[self.events["revision"] <= self.revision])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be written.
+
+    Attributes:
+        tables: clusters, events and map.
+        summary: `cluster_summary`.
+        found: the clustering; None where the clusters stay as they are.
+    """
+
+    tables: Tables
+    summary: pd.DataFrame
+    found: Clustering | None
+
+
+def plan_tables(photos: UnknownPhotos, stored: Tables, method: Method, *, anew: bool) -> Plan:
+    """Return the tables that follow from these photos and from the tables that there are.
+
+    Clusters of the same photos by the same method stay as they are. Where the set changed, photos keep their places as
+    `continuity` says.
+
+    Args:
+        photos: the UNKNOWN photos.
+        stored: the tables that there are.
+        method: how photos are clustered.
+        anew: cluster as if no photo had a cluster yet; ids are kept by their members all the same.
+
+    Raises:
+        MeterError: an embedding holds NaN or is all zeros.
+    """
+    now, found = stored.finished(), None
+    same_photos = now.clusters["image_id"].to_list() == photos.image_ids
+    if anew or not photos.image_ids or not same_photos or not _comparable(now, photos, method):
+        _logger.info("Clustering %d UNKNOWN photos", len(photos.image_ids))
+        now, found = _clustered(photos, now, method, anew=anew)
+    if now.places["image_id"].to_list() != photos.image_ids:
+        x, y = map_positions(photos.compared, seed=method.seed).T
+        now = replace(now, places=pd.DataFrame({"image_id": photos.image_ids, "x": x, "y": y}))
+    return Plan(now, summarise(now.clusters, photos), found)
+
+
+def summarise(clusters: pd.DataFrame, photos: UnknownPhotos) -> pd.DataFrame:
+    """Return the rows of `cluster_summary`: photos, meters, whether it shows meters at all, what the model guessed.
+
+    Args:
+        clusters: rows of `unknown_clusters`.
+        photos: the photos, in the same order.
+    """
+    guesses = photos.metadata.set_index("image_id")[["top1_class", "top1_confidence"]].reindex(clusters["image_id"])
+    unit, meters = photos.compared, photos.look_like_meters
+    rows = []
+    for cluster_id in sorted(clusters["cluster_id"].unique()):
+        members = np.flatnonzero(clusters["cluster_id"] == cluster_id)
+        names = guesses["top1_class"].iloc[members].value_counts().sort_index()
+        names = names.sort_values(ascending=False, kind="stable")
+        confidences = guesses["top1_confidence"].iloc[members]
+        nearest = members[int(np.argmax(unit[members] @ unit[members].mean(axis=0)))]
+        rows.append(
+            {
+                "cluster_id": int(cluster_id),
+                "count": len(members),
+                "meters": clusters["same_meter"].iloc[members].nunique(),
+                "meter_share": None if meters is None else float(meters[members].mean()),
+                "mean_membership": float(clusters["membership"].iloc[members].mean()),
+                "top1_class": names.index[0] if len(names) else None,
+                "top1_share": float(names.iloc[0] / len(members)) if len(names) else None,
+                "mean_top1_confidence": float(confidences.mean()) if confidences.notna().any() else None,
+                "representative": None if cluster_id == NOISE else clusters["image_id"].iloc[nearest],
+            }
+        )
+    return pd.DataFrame(rows, columns=list(CLUSTER_SUMMARY.columns))
+
+
+def _comparable(before: Tables, photos: UnknownPhotos, method: Method) -> bool:
+    return bool((before.clusters["found_with"] == method.name(photos)).all())
+
+
+def _clustered(photos: UnknownPhotos, before: Tables, method: Method, *, anew: bool) -> tuple[Tables, Clustering]:
+    """Cluster the photos; where they were clustered in the same way before, they keep their places."""
+    image_ids, revision = photos.image_ids, before.revision
+    rows = before.clusters.set_index("image_id").reindex(image_ids)
+    # So few photos have views that each is compared with each, whatever the clusters (`LARGEST_COMPARED`).
+    meters = _meters(photos, np.zeros(len(image_ids)), rows) if photos.views else None
+    found = method.cluster(photos, None if meters is None else np.array(meters))
+    labels, settled = found.labels, np.ones(len(image_ids), bool)
+    if not anew and _comparable(before, photos, method):
+        previous = rows["cluster_id"].fillna(NOISE).to_numpy(np.int64)
+        labels, settled = keep_places(labels, previous, rows["settled"].eq(True).to_numpy(bool))
+    matched = match_clusters(
+        before.clusters[["image_id", "cluster_id"]],
+        dict(zip(image_ids, labels.tolist(), strict=True)),
+        next_id=int(before.events["cluster_id"].max()) + 1 if len(before.events) else 0,
+    )
+    if len(matched.events):
+        revision += 1
+        _logger.info("Changed clusters: %s", matched.events["event"].value_counts().sort_index().to_dict())
+    cluster_ids = matched.clusters["cluster_id"].to_numpy()
+    clusters = matched.clusters.assign(
+        previous_cluster_id=rows["cluster_id"].astype("Int64").to_numpy(),
+        membership=_membership(cluster_ids, found, rows["membership"].fillna(0.0).to_numpy(float)),
+        same_meter=meters or _meters(photos, cluster_ids, rows),
+        perceptual_hash=pd.Series(photos.hashes, dtype="str"),
+        settled=settled,
+        found_with=method.name(photos),
+        revision=revision,
+    )
+    events = pd.concat([before.events, matched.events.assign(revision=revision)], ignore_index=True)
+    return Tables(clusters, events, places=before.places.iloc[:0]), found
+
+
+def _meters(photos: UnknownPhotos, labels: np.ndarray, before: pd.DataFrame) -> list[str]:
+    """Id of the meter on each photo; photos that had one before keep it."""
+    known = {str(image_id): meter for image_id, meter in before["same_meter"].dropna().items()}
+    return same_meter_groups(photos.image_ids, photos.hashes, labels, known)
+
+
+def _membership(cluster_ids: np.ndarray, found: Clustering, before: np.ndarray) -> np.ndarray:
+    """A photo that the new clustering calls noise but that stays where it was is as sure of its place as it was."""
+    return np.where(cluster_ids == NOISE, 0.0, np.where(found.labels == NOISE, before, found.membership))

@@ -1,5 +1,5 @@
-"""A prediction for every row of a drop, and the files people wait for.
+"""One prediction for every row of a drop, and the files that people wait for.
 
 `batch_predictions` joins rows, photos and decisions; `prediction_exports` writes CSV and XLSX. How a photo is decided
-on is in `recognition.decision`; reading the drops and fetching the photos is in `ingest`.
+on is in `recognition.decision`; how drops are read and photos fetched is in `ingest`.
 """

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from meter_pipeline.ingest.web.outcomes import Outcome
 from meter_pipeline.labels import FinalLabel, Rule
-from meter_pipeline.recognition.decision import decide
+from meter_pipeline.recognition.decision import Decision, decide, decision_table
 from meter_pipeline.recognition.image_features import downloaded_photos, features_of
 from meter_pipeline.recognition.model_store import load_model
 from meter_pipeline.settings import DecisionSettings
 from meter_pipeline.storage.layout import Layout
-from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DECISION_COLUMNS, DROP_ROWS, IMAGE_FEATURES, URL_IMAGES
+from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, IMAGE_FEATURES, URL_IMAGES
 
 SHOWN_PROBLEMS = 5
+"""Rows that are named per kind of problem."""
 _OF_THE_URL = ["image_url", "outcome", "image_id", "brightness", "contrast", "green_ratio", "notes", "reason"]
 
 
 def name_rows(layout: Layout, rules: DecisionSettings) -> pd.DataFrame:
-    """Decide on every photo from its stored features, write a prediction for every drop row, and return them."""
+    """Decide on every photo from its stored features, and write one prediction for every drop row.
+
+    Args:
+        layout: the data directory.
+        rules: what makes a photo UNKNOWN or DARK.
+
+    Returns:
+        Table `batch_predictions`, as `predict_rows` gives it.
+
+    Raises:
+        NoChampionError: no model is in use yet.
+        WeightsError: the model's files do not fit together.
+    """
     lake, model = layout.lake, load_model(layout)
     url_images = lake.frame(URL_IMAGES)
     features = features_of(lake, IMAGE_FEATURES, model.version, downloaded_photos(layout))
@@ -36,7 +49,7 @@ def name_rows(layout: Layout, rules: DecisionSettings) -> pd.DataFrame:
 def predict_rows(
     drop_rows: pd.DataFrame,
     url_images: pd.DataFrame,
-    decisions: pd.DataFrame,
+    decisions: Sequence[Decision],
     *,
     model_version: str | None = None,
     failures: Mapping[str, str] | None = None,
@@ -46,33 +59,33 @@ def predict_rows(
     Args:
         drop_rows: table `drop_rows`.
         url_images: table `url_images`.
-        decisions: a row a photo, columns `tables.DECISION_COLUMNS`.
+        decisions: what is decided on each photo.
         model_version: the model that decided.
-        failures: why a photo went through no network, by image_id.
+        failures: why a photo did not go through the network, by image_id.
 
     Returns:
-        The columns of `batch_predictions`. Where there is no decision `final_prediction` is ERROR and `reason`
-        says why.
+        The columns of `batch_predictions`. Where there is no decision, `final_prediction` is ERROR and `reason` says
+        why.
     """
     rows = drop_rows.sort_values(["drop", "position"], kind="stable").rename(columns={"reason": "refused"})
     urls = url_images[_OF_THE_URL].rename(columns={"reason": "not_fetched", "notes": "photo_notes"})
-    photos = decisions[list(DECISION_COLUMNS)].drop_duplicates("image_id")
+    photos = decision_table(decisions)
     # A refused row may repeat, word for word, what is a good URL elsewhere; it has no photo all the same.
     rows = rows.assign(joined_url=rows["image_url"].where(rows["refused"].isna()))
     merged = rows.merge(urls.rename(columns={"image_url": "joined_url"}), on="joined_url", how="left").merge(
-        photos.astype({"image_id": object}), on="image_id", how="left"
+        photos, on="image_id", how="left"
     )
     failed = merged["final_prediction"].isna()
     reasons = _reasons(merged[failed], failures or {})
     merged["model_version"] = pd.Series(model_version, index=merged.index, dtype=object).where(~failed, None)
-    merged["final_prediction"] = merged["final_prediction"].astype(object).where(~failed, FinalLabel.ERROR)
-    merged["rule"] = merged["rule"].astype(object).where(~failed, Rule.ERROR)
-    merged["reason"] = merged["reason"].astype(object).where(~failed, pd.Series(reasons, index=merged.index[failed]))
+    merged["final_prediction"] = merged["final_prediction"].where(~failed, FinalLabel.ERROR)
+    merged["rule"] = merged["rule"].where(~failed, Rule.ERROR)
+    merged["reason"] = merged["reason"].where(~failed, pd.Series(reasons, index=merged.index[failed]))
     return merged[list(BATCH_PREDICTIONS.columns)].reset_index(drop=True)
 
 
 def _reasons(rows: pd.DataFrame, failures: Mapping[str, str]) -> list[str]:
-    """Why each row has no prediction, a sentence a row."""
+    """Return why each row has no prediction, one sentence per row."""
     reasons = []
     columns = (rows[name] for name in ("refused", "outcome", "image_id", "not_fetched"))
     for refused, outcome, image_id, not_fetched in zip(*columns, strict=True):
@@ -88,7 +101,15 @@ def _reasons(rows: pd.DataFrame, failures: Mapping[str, str]) -> list[str]:
 
 
 def prediction_problems(drop_rows: pd.DataFrame, predictions: pd.DataFrame) -> list[str]:
-    """Return what is wrong with the predictions, a sentence each; none where every row has exactly one."""
+    """Return what is wrong with the predictions, one sentence per problem.
+
+    Args:
+        drop_rows: table `drop_rows`.
+        predictions: table `batch_predictions`.
+
+    Returns:
+        Problems of up to `SHOWN_PROBLEMS` rows of each kind; none where every row has exactly one prediction.
+    """
     rows = pd.MultiIndex.from_frame(drop_rows[["drop", "position"]])
     named = pd.MultiIndex.from_frame(predictions[["drop", "position"]])
     without_reason = predictions["final_prediction"].eq(FinalLabel.ERROR) & predictions["reason"].isna()

@@ -1,11 +1,10 @@
-"""Predictions for people: a CSV and an XLSX a drop, the sheet's own columns beside ours, and a note for a refused drop.
+"""Predictions for people: one CSV and one XLSX per drop, the sheet's own columns after ours; a note for a refused drop.
 
-How a cell is kept from being run as a formula is in `cells`.
+How a cell is kept from being run as a formula is in `storage.csv_cells`.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import logging
@@ -17,39 +16,40 @@ import pandas as pd
 
 from meter_pipeline.errors import MeterError, StorageError
 from meter_pipeline.labels import DropStatus
-from meter_pipeline.storage.csv_cells import Cell, csv_bytes, unsafe_cell
+from meter_pipeline.storage.csv_cells import Cell, csv_bytes
 from meter_pipeline.storage.files import read_json, write_bytes, write_json, write_text
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, DROPS, EXPORT_COLUMNS
 from meter_pipeline.storage.xlsx import workbook_bytes
 
 MANIFEST = ".exports.json"
+"""What was written last: the digest of each drop's export."""
 FORMAT_VERSION = "1"
 """Part of every digest: a new number writes every export again."""
 FURTHER_COLUMNS = ("calibrated_confidence", "nearest_known_class", "photo_notes")
+"""Columns after `EXPORT_COLUMNS`."""
 PLACE_COLUMNS = ("sheet", "row_number")
+"""Columns after these: where in the spreadsheet the row is."""
 REFUSED_ENDING = "_REFUSED.txt"
-_CONFIDENCES = {**{f"top{k}_confidence": 2 for k in (1, 2, 3)}, "calibrated_confidence": 2}
+_IN_PERCENT = {"top1_confidence": 2, "top2_confidence": 2, "top3_confidence": 2, "calibrated_confidence": 2}
 _MEASURES = {"brightness": 2, "contrast": 2, "green_ratio": 4}
-DECIMALS = _CONFIDENCES | _MEASURES
-"""Decimals of a number in a CSV, by its column."""
+DECIMALS = _IN_PERCENT | _MEASURES
+"""Decimals of the numbers in an export, by column."""
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ExportSummary:
-    """What one call did.
+    """How many drops have exports, and how many of those were new.
 
     Attributes:
         drops: drops that have exports.
         written: drops among them whose files were written now.
-        refused: drops that have a note instead.
     """
 
     drops: int
     written: int
-    refused: int
 
 
 def export_drops(layout: Layout) -> ExportSummary:
@@ -61,7 +61,7 @@ def export_drops(layout: Layout) -> ExportSummary:
 def write_exports(
     predictions: pd.DataFrame, drop_rows: pd.DataFrame, drops: pd.DataFrame, folder: Path
 ) -> ExportSummary:
-    """Write `<drop>.csv` and `<drop>.xlsx` for every drop whose rows changed, `<drop>_REFUSED.txt` for refused ones.
+    """Write `<drop>.csv` and `<drop>.xlsx` for every drop whose rows changed; `<drop>_REFUSED.txt` for refused drops.
 
     Args:
         predictions: table `batch_predictions`.
@@ -70,7 +70,7 @@ def write_exports(
         folder: `data/reports/batches`.
 
     Raises:
-        MeterError: a file could not be replaced, as when it is open in Excel; all others are written.
+        MeterError: a file could not be replaced, for example because it is open in Excel; all others are written.
         StorageError: the disk is full or not ours to write.
     """
     manifest_path = folder / MANIFEST
@@ -100,30 +100,25 @@ def write_exports(
     finally:
         if written:
             write_json(manifest_path, {drop: manifest[drop] for drop in sorted(manifest)})
-    refused = _write_refusals(drops, folder)
+    _write_refusals(drops, folder)
     if in_the_way:
         raise MeterError(
             "Some exports could not be replaced.",
             where=", ".join(in_the_way),
             fix="Close them in Excel, then run again: all others are written.",
         )
-    return ExportSummary(len(by_drop), written, refused)
-
-
-def read_export(path: Path) -> pd.DataFrame:
-    """Read a CSV export back: text as it was in the sheet and the tables, empty cells as empty text."""
-    with path.open(encoding="utf-8-sig", newline="") as handle:
-        header, *rows = csv.reader(handle)
-    cells = [[unsafe_cell(cell) for cell in row] for row in rows]
-    return pd.DataFrame(cells, columns=[unsafe_cell(name) for name in header], dtype=object)
+    return ExportSummary(len(by_drop), written)
 
 
 def export_table(rows: pd.DataFrame, others: Sequence[object]) -> tuple[list[str], list[list[Cell]]]:
     """Return header and cells: our columns, the place in the sheet, then the sheet's own columns.
 
     Args:
-        rows: of `batch_predictions`.
-        others: the JSON of the sheet's other columns, a row.
+        rows: rows of `batch_predictions`.
+        others: the JSON of each row's other columns in the sheet; anything that is not text stands for none.
+
+    Returns:
+        The header, and one list of cells per row. Confidences are in percent.
     """
     values = [json.loads(text) if isinstance(text, str) else {} for text in others]
     names = list(dict.fromkeys(name for row in values for name in row))
@@ -135,7 +130,7 @@ def export_table(rows: pd.DataFrame, others: Sequence[object]) -> tuple[list[str
 
 
 def _column(rows: pd.DataFrame, name: str) -> Iterator[Cell]:
-    scale = 100 if name in _CONFIDENCES else 1
+    scale = 100 if name in _IN_PERCENT else 1
     for value in rows[name].tolist():
         if pd.isna(value):
             yield None
@@ -148,7 +143,7 @@ def _column(rows: pd.DataFrame, name: str) -> Iterator[Cell]:
 
 
 def _renamed(names: Sequence[str], ours: Sequence[str]) -> list[str]:
-    """The sheet's headers, those that are also ours marked: an export that is dropped again keeps its columns."""
+    """Return the sheet's headers, marked where we have the same: an export that is dropped again keeps its columns."""
     taken = set(ours)
     result = []
     for name in names:
@@ -169,7 +164,7 @@ def _digest(header: Sequence[str], table: Sequence[Sequence[Cell]]) -> str:
 
 
 def _read_manifest(path: Path) -> dict[str, str]:
-    """What was written last; a broken manifest only means that everything is written again."""
+    """Return what was written last; a broken manifest only means that everything is written again."""
     try:
         content = read_json(path)
     except (FileNotFoundError, ValueError):
@@ -177,7 +172,8 @@ def _read_manifest(path: Path) -> dict[str, str]:
     return content if isinstance(content, dict) else {}
 
 
-def _write_refusals(drops: pd.DataFrame, folder: Path) -> int:
+def _write_refusals(drops: pd.DataFrame, folder: Path) -> None:
+    """Write a note for every refused drop, and remove those of drops that are not refused any more."""
     refused = drops[drops["status"] == DropStatus.REFUSED]
     notes = {
         folder / f"{row['drop']}{REFUSED_ENDING}": f"{row['file_name']} was not read.\n\n{row['reason']}\n\n"
@@ -190,4 +186,3 @@ def _write_refusals(drops: pd.DataFrame, folder: Path) -> int:
     for path in folder.glob(f"*{REFUSED_ENDING}") if folder.is_dir() else ():
         if path not in notes:
             path.unlink(missing_ok=True)
-    return len(notes)

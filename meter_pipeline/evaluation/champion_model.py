@@ -1,4 +1,4 @@
-"""The challenger against the model in use, on the same test photos: the gate decides, and the champion is written."""
+"""The challenger against the model in use, on the same test photos: the gate decides which one is used from now on."""
 
 from __future__ import annotations
 
@@ -25,9 +25,15 @@ def challenge(
     Args:
         layout: the data directory.
         version: the challenger.
-        rules: how a final label is decided.
+        rules: what makes a photo UNKNOWN or DARK.
         tolerance: macro recall the challenger may lose and still win.
         allow_dropped_classes: whether it may win although it no longer knows a class of the champion.
+
+    Returns:
+        What the gate decided, and why.
+
+    Raises:
+        MeterError: a model gives numbers that are not finite.
     """
     split = layout.lake.frame(DATASET_SPLIT)
     current = champion_version(layout)

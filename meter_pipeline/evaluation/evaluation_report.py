@@ -1,4 +1,4 @@
-"""A saved model put to the test photos of today's data set: what it said, and its report."""
+"""A saved model's answers to the test photos of today's data set, measured and reported."""
 
 from __future__ import annotations
 
@@ -21,16 +21,31 @@ from meter_pipeline.storage.tables import DATASET_SPLIT, EVALUATION_AUDIT
 
 @dataclass(frozen=True)
 class Assessment:
-    """What a model said to the test photos, and what that is worth."""
+    """How good a model is, and where that is written.
+
+    Attributes:
+        evaluation: the figures on the test photos.
+        page: the report for people, an HTML file.
+        unknown_curves: how well the guard tells photos of other types from known ones, by what those are; empty where
+            no classes were hidden during training.
+    """
 
     evaluation: Evaluation
-    audit: pd.DataFrame
     page: Path
     unknown_curves: dict[str, UnknownCurve]
 
 
 def assess(layout: Layout, version: str, rules: DecisionSettings) -> Assessment:
-    """Put a model to the test photos, write its report, and keep its audit rows in the lake."""
+    """Ask a model about the test photos, write its report, and keep its audit rows in the lake.
+
+    Args:
+        layout: the data directory.
+        version: the model.
+        rules: what makes a photo UNKNOWN or DARK.
+
+    Raises:
+        MeterError: the model gives numbers that are not finite.
+    """
     model, split = load_model(layout, version), layout.lake.frame(DATASET_SPLIT)
     answers = ask_test_photos(layout, model, split, rules)
     train_counts = Counter(split.loc[split["split"] == "train", "label"])
@@ -40,7 +55,7 @@ def assess(layout: Layout, version: str, rules: DecisionSettings) -> Assessment:
         model.classes,
         unknown_threshold=rules.unknown_threshold,
         train_counts=train_counts,
-        calibrated=answers.decisions["calibrated_confidence"].to_numpy(np.float64),
+        calibrated=np.array([decision.calibrated_confidence for decision in answers.decisions]),
     )
     layout.lake.upsert(EVALUATION_AUDIT, answers.audit)
     curves = hidden_class_curves(load_held_out(layout, version))
@@ -54,11 +69,18 @@ def assess(layout: Layout, version: str, rules: DecisionSettings) -> Assessment:
         split=split,
         unknown_curves=curves,
     )
-    return Assessment(evaluation, answers.audit, page, curves)
+    return Assessment(evaluation, page, curves)
 
 
 def hidden_class_curves(held_out: pd.DataFrame) -> dict[str, UnknownCurve]:
-    """Return how the guard tells known photos from those of classes that were hidden in turn; empty where none were."""
+    """Return how well the guard tells known photos from those of classes that were hidden in turn.
+
+    Args:
+        held_out: what the folds' models said of the photos kept from them (`model_store.load_held_out`).
+
+    Returns:
+        One curve by its name; none where no classes were hidden.
+    """
     if "guard_score" not in held_out or held_out["hidden"].nunique() < 2:
         return {}
     known, hidden = held_out[~held_out["hidden"]], held_out[held_out["hidden"]]

@@ -1,4 +1,4 @@
-"""How good a model is on its test photos: accuracy, recall by class, confusions, calibration, and a row a photo."""
+"""How good a model is on its test photos: accuracy, recall by class, confusions, calibration, and one row per photo."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import (
-    classification_report,
-    precision_recall_fscore_support,
-)
+from sklearn.metrics import classification_report, precision_recall_fscore_support
 
 from meter_pipeline.errors import MeterError
-from meter_pipeline.evaluation.reliability import expected_calibration_error, reliability_table
+from meter_pipeline.evaluation.reliability import Binning, expected_calibration_error, reliability_table
 from meter_pipeline.evaluation.unknown_curves import area_under_risk_coverage, coverage_table, known_flagged_table
+from meter_pipeline.recognition.decision import Decision, best_first, decision_table
 from meter_pipeline.recognition.temperature import fit_temperature, log_probabilities, require_finite
 from meter_pipeline.storage.tables import EVALUATION_AUDIT
 
@@ -22,7 +20,7 @@ SPLITS = ("train", "val", "test")
 NORMAL_97_5 = 1.959963984540054
 """The normal distribution's 97.5 % quantile."""
 PROBABILITY_SUM_TOLERANCE = 1e-3
-"""How far a softmax in half precision may be off 1."""
+"""How far the probabilities of a photo may sum from 1, as those of a softmax in half precision do."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +37,13 @@ class Evaluation:
         top3_accuracy: share whose class is among the first three.
         unknown_share: share of the (known!) test photos under the threshold.
         accepted_accuracy: accuracy of those at or above it.
-        ece: expected calibration error, 15 bins of equal width.
-        ece_equal_mass: the same with bins of equally many photos.
+        ece: expected calibration error of the top-1 softmax, bins of equal width.
+        ece_equal_mass: the same, bins of equally many photos.
         ece_calibrated: ECE of the calibrated confidences; None where none were given.
         best_temperature: the temperature that would fit these test photos; above 1 the model is too sure. A
             diagnosis, not for use: it has seen the answers.
         aurc: area under the risk-coverage curve: mean error share over all coverages; 0 is perfect.
-        per_class: a row a class: `class`, `precision`, `recall`, `f1`, `support`, `predicted` and, where the counts
+        per_class: one row per class: `class`, `precision`, `recall`, `f1`, `support`, `predicted` and, where the counts
             were given, `train`; NaN where not defined (no test photo, or never predicted).
         confusion: true class (index) x predicted class (columns), photos.
         confused_pairs: `true_class`, `predicted_class`, `count`, `share` (of the true class's test photos); most first.
@@ -83,14 +81,20 @@ class Evaluation:
 
     def metrics(self) -> dict[str, float | int | None]:
         """Return the single numbers by name, for the model card, `metrics.json` and the UI."""
-        names = [
-            *("photos", "accuracy", "macro_recall", "top3_accuracy", "unknown_share", "accepted_accuracy"),
-            *("ece", "ece_equal_mass", "ece_calibrated", "best_temperature"),
-            *("aurc", "unknown_threshold"),
-        ]
         low, high = self.accuracy_interval or (None, None)
         return {
-            **{name: getattr(self, name) for name in names},
+            "photos": self.photos,
+            "accuracy": self.accuracy,
+            "macro_recall": self.macro_recall,
+            "top3_accuracy": self.top3_accuracy,
+            "unknown_share": self.unknown_share,
+            "accepted_accuracy": self.accepted_accuracy,
+            "ece": self.ece,
+            "ece_equal_mass": self.ece_equal_mass,
+            "ece_calibrated": self.ece_calibrated,
+            "best_temperature": self.best_temperature,
+            "aurc": self.aurc,
+            "unknown_threshold": self.unknown_threshold,
             "accuracy_low": low,
             "accuracy_high": high,
             "classes": len(self.classes),
@@ -108,59 +112,46 @@ def evaluate(
     train_counts: Mapping[str, int] | None = None,
     calibrated: np.ndarray | None = None,
 ) -> Evaluation:
-    """Measure a model on its test photos; none at all gives an evaluation that says so.
+    """Measure a model on its test photos; without any, the evaluation says so.
 
     Args:
         probabilities: softmax, photos x classes; any shape with 0 rows where there are no test photos.
-        true_classes: true class a photo; classes the model does not know are allowed and always wrong.
-        classes: class a column.
+        true_classes: the true class of each photo; classes the model does not know are allowed and always wrong.
+        classes: the classes, in the order of the columns.
         unknown_threshold: top-1 softmax below this is UNKNOWN.
-        train_counts: training photos a class, shown beside the recall.
-        calibrated: calibrated confidence of the top 1, a photo, as predictions have it (limited where a name is not
-            sure); its ECE is reported beside that of the softmax.
+        train_counts: number of training photos by class, shown beside the recall.
+        calibrated: the calibrated confidence of each photo; its ECE is reported beside that of the softmax.
 
     Raises:
         ValueError: the shapes do not fit or a class comes twice.
-        MeterError: the probabilities are not finite, or no probabilities.
+        MeterError: the probabilities are not finite, or are not probabilities.
     """
-    classes, true_classes = tuple(classes), list(true_classes)
+    classes = tuple(classes)
     probabilities = _checked_probabilities(probabilities, len(true_classes), classes)
     foreign = tuple(sorted(set(true_classes) - set(classes)))
     labels = [*classes, *foreign]
-    column = {name: index for index, name in enumerate(labels)}
-    truth = np.array([column[name] for name in true_classes], np.int64)
-    photos = len(truth)
-    order = np.argsort(-probabilities, axis=1, kind="stable")
-    predicted = order[:, 0] if photos else np.zeros(0, np.int64)
-    confidence = probabilities[np.arange(photos), predicted]
-    correct = predicted == truth
-    confusion = pd.DataFrame(
-        np.bincount(truth * len(labels) + predicted, minlength=len(labels) ** 2).reshape(len(labels), -1),
-        index=pd.Index(labels, name="true_class"),
-        columns=pd.Index(labels, name="predicted_class"),
-    )
+    truth = pd.Index(labels).get_indexer(pd.Index(true_classes))
+    order = best_first(probabilities)
+    predicted, confidence = order[:, 0], probabilities.max(axis=1)
+    correct, accepted = predicted == truth, confidence >= unknown_threshold
+    confusion = _confusion(truth, predicted, labels)
     per_class = _per_class(truth, predicted, labels, train_counts)
     tested = per_class["support"] > 0
-    accepted = confidence >= unknown_threshold
-    known = truth < len(classes)
-    can_calibrate = bool(photos) and len(classes) > 1
     return Evaluation(
         classes=classes,
-        photos=photos,
+        photos=len(truth),
         unknown_threshold=unknown_threshold,
         accuracy=_mean(correct),
-        accuracy_interval=wilson_interval(int(correct.sum()), photos) if photos else None,
+        accuracy_interval=wilson_interval(int(correct.sum()), len(truth)) if len(truth) else None,
         macro_recall=_mean(per_class.loc[tested, "recall"].to_numpy()),
         top3_accuracy=_mean((order[:, :3] == truth[:, None]).any(axis=1)),
         unknown_share=_mean(~accepted),
         accepted_accuracy=_mean(correct[accepted]),
-        ece=expected_calibration_error(confidence, correct) if photos else None,
-        ece_equal_mass=expected_calibration_error(confidence, correct, binning="equal_mass") if photos else None,
-        ece_calibrated=expected_calibration_error(calibrated, correct) if photos and calibrated is not None else None,
-        best_temperature=fit_temperature(log_probabilities(probabilities[known]), truth[known])
-        if can_calibrate and known.any()
-        else None,
-        aurc=area_under_risk_coverage(confidence, correct) if photos else None,
+        ece=_calibration_error(confidence, correct),
+        ece_equal_mass=_calibration_error(confidence, correct, binning="equal_mass"),
+        ece_calibrated=None if calibrated is None else _calibration_error(calibrated, correct),
+        best_temperature=_best_temperature(probabilities, truth),
+        aurc=area_under_risk_coverage(confidence, correct) if len(truth) else None,
         per_class=per_class,
         confusion=confusion,
         confused_pairs=_confused_pairs(confusion),
@@ -174,52 +165,24 @@ def evaluate(
 
 
 def audit_frame(
-    *,
-    model_version: str,
-    image_ids: Sequence[str],
-    paths: Sequence[str],
-    true_classes: Sequence[str],
-    probabilities: np.ndarray,
-    classes: Sequence[str],
-    decisions: pd.DataFrame,
+    decisions: Sequence[Decision], *, model_version: str, paths: Sequence[str], true_classes: Sequence[str]
 ) -> pd.DataFrame:
-    """Return a row a test photo with the columns of `EVALUATION_AUDIT`, sorted by path and image id.
+    """Return one row per test photo with the columns of `EVALUATION_AUDIT`, sorted by path and image id.
 
     Args:
+        decisions: what is decided on each photo.
         model_version: the model.
-        image_ids: image id a photo.
-        paths: path below data/raw a photo.
-        true_classes: true class a photo.
-        probabilities: softmax, photos x classes.
-        classes: class a column.
-        decisions: what the whole decision (threshold and guard) says, a row a photo; columns final_prediction,
-            calibrated_confidence and guard_score.
+        paths: the path of each photo, below data/raw.
+        true_classes: the true class of each photo.
     """
-    probabilities = _checked_probabilities(probabilities, len(image_ids), tuple(classes))
-    names = np.array(list(classes), dtype=object)
-    order = np.argsort(-probabilities, axis=1, kind="stable")
-    rows = np.arange(len(image_ids))
-    audit = pd.DataFrame(
-        {
-            "model_version": pd.Series([model_version] * len(image_ids), dtype=object),
-            "image_id": pd.Series(list(image_ids), dtype=object),
-            "path": pd.Series(list(paths), dtype=object),
-            "true_class": pd.Series(list(true_classes), dtype=object),
-        }
+    audit = decision_table(decisions, exact=True).assign(
+        model_version=pd.Series([model_version] * len(decisions), dtype=object),
+        path=pd.Series(list(paths), dtype=object),
+        true_class=pd.Series(list(true_classes), dtype=object),
     )
-    for place in (1, 2, 3):
-        if place <= len(names):
-            audit[f"top{place}_class"] = pd.Series(names[order[:, place - 1]], dtype=object)
-            audit[f"top{place}_confidence"] = probabilities[rows, order[:, place - 1]]
-        else:
-            audit[f"top{place}_class"] = pd.Series([None] * len(audit), dtype=object)
-            audit[f"top{place}_confidence"] = np.nan
     audit["predicted_class"] = audit["top1_class"]
     audit["confidence"] = audit["top1_confidence"]
     audit["correct"] = (audit["predicted_class"] == audit["true_class"]).astype(bool)
-    audit["final_prediction"] = pd.Series(decisions["final_prediction"].tolist(), dtype=object)
-    for name in ("calibrated_confidence", "guard_score"):
-        audit[name] = decisions[name].to_numpy(np.float64)
     return audit[list(EVALUATION_AUDIT.columns)].sort_values(["path", "image_id"], ignore_index=True)
 
 
@@ -254,6 +217,29 @@ def _checked_probabilities(probabilities: np.ndarray, photos: int, classes: tupl
             fix="Give softmax probabilities, not logits or percent.",
         )
     return probabilities
+
+
+def _calibration_error(confidence: np.ndarray, correct: np.ndarray, binning: Binning = "equal_width") -> float | None:
+    return expected_calibration_error(confidence, correct, binning=binning) if len(correct) else None
+
+
+def _best_temperature(probabilities: np.ndarray, truth: np.ndarray) -> float | None:
+    """Return the temperature that fits the photos of known classes best; None where nothing can be fitted."""
+    classes = probabilities.shape[1]
+    known = truth < classes
+    if classes < 2 or not known.any():
+        return None
+    return fit_temperature(log_probabilities(probabilities[known]), truth[known])
+
+
+def _confusion(truth: np.ndarray, predicted: np.ndarray, labels: list[str]) -> pd.DataFrame:
+    """Return how many photos of each true class (index) were given each class (columns)."""
+    cells = np.bincount(truth * len(labels) + predicted, minlength=len(labels) ** 2)
+    return pd.DataFrame(
+        cells.reshape(len(labels), len(labels)),
+        index=pd.Index(labels, name="true_class"),
+        columns=pd.Index(labels, name="predicted_class"),
+    )
 
 
 def _per_class(

@@ -20,14 +20,14 @@ HOT = (255, 96, 0)
 OPACITY = 0.6
 """Of the colour where the class got most of its score."""
 DIMMED = 0.8
-"""Brightness of the photo where it got nothing."""
+"""Brightness of the photo where the class got nothing."""
 FRAME = (255, 255, 255)
 FRAME_WIDTH = 2
 JPEG_QUALITY = 85
 
 
 class _AgainstTheOthers(nn.Module):
-    """Each class's logit less the mean of all: softmax depends on nothing else, and a logit alone on a free offset."""
+    """Each class's logit less the mean of all: softmax depends on these alone, while a logit has a free offset."""
 
     def forward(self, logits: torch.Tensor) -> torch.Tensor:
         return logits - logits.mean(dim=1, keepdim=True)
@@ -36,7 +36,7 @@ class _AgainstTheOthers(nn.Module):
 def grad_cam(model: MeterModel, content: bytes, class_name: str) -> np.ndarray:
     """Return how much each part of a photo spoke for a class and against the others.
 
-    Of the three views that a prediction averages, the one of the whole photo is explained, at the last feature maps.
+    A prediction averages three views; explained is the view of the whole photo, at the last feature maps.
 
     Args:
         model: the model.
@@ -47,7 +47,7 @@ def grad_cam(model: MeterModel, content: bytes, class_name: str) -> np.ndarray:
         A square that covers the whole photo, 0 to 1; all 0 where no part spoke for the class.
 
     Raises:
-        PhotoError: the bytes are no photo.
+        PhotoError: the bytes are not a photo.
         MeterError: the backbone's last block gives no feature maps, as in a transformer.
     """
     from captum.attr import LayerAttribution, LayerGradCam
@@ -70,7 +70,7 @@ def closer_views(model: MeterModel, content: bytes) -> list[Box]:
     """Return the squares of a photo that the model looks at closer, as shares of its width and height.
 
     Raises:
-        PhotoError: the bytes are no photo.
+        PhotoError: the bytes are not a photo.
     """
     (width, height), maps = _whole(model, content)
     place = model.preprocess.place(maps[0].cpu().numpy())
@@ -96,7 +96,7 @@ def overlay(content: bytes, heat: np.ndarray, squares: Sequence[Box] = ()) -> by
         squares: from `closer_views`; drawn as white frames.
 
     Raises:
-        PhotoError: the bytes are no photo.
+        PhotoError: the bytes are not a photo.
     """
     from meter_pipeline.photos.decoding import open_photo
 

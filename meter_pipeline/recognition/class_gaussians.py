@@ -15,11 +15,11 @@ from threadpoolctl import threadpool_limits
 DIMENSIONS = 128
 """Principal components that distances are measured in."""
 MOST_FOR_COMPONENTS = 2000
-"""Photos that the components are found from; more make them no better, and a process wait at its first photo."""
+"""Photos that the components are found from; more do not improve them, and delay a process's first photo."""
 SHRINKAGE = 0.1
 """Share of a round shape in a covariance: a few hundred photos do not fill its small directions."""
 ROUNDER = 0.22
-"""The same for `whitened`, on top (0.3 in all): designs never seen differ in directions that the known ones lack."""
+"""The same for `whitened`, on top (0.3 in all): designs never seen differ along directions where known ones do not."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class ClassGaussians:
 
         Args:
             embeddings: L2-normalised, photos x dimensions.
-            labels: index of the class, a photo.
+            labels: class index of each photo.
         """
         with threadpool_limits(1):  # another number of threads gives other last bits
             some = embeddings[:: math.ceil(len(embeddings) / MOST_FOR_COMPONENTS)].astype(np.float64)
@@ -70,10 +70,10 @@ class ClassGaussians:
             return (points / np.maximum(lengths, 1e-12)).astype(np.float32)
 
     def relative_distance(self, embeddings: np.ndarray) -> np.ndarray:
-        """Return the squared distance to the nearest class less that to the photos as a whole, a photo.
+        """Return for each photo its squared distance to the nearest class less that to the photos as a whole.
 
-        Relative Mahalanobis distance (Ren et al. 2021): what makes all photos of a kind unusual, as light does, takes
-        them away from every class and from the whole alike, and is no sign of another class.
+        Relative Mahalanobis distance (Ren et al. 2021): what makes photos unusual without being a sign of another
+        class, as light does, takes them away from every class and from the whole alike.
         """
         if not len(embeddings):
             return np.zeros(0)
@@ -87,7 +87,7 @@ class ClassGaussians:
 
 
 def _principal_directions(centred: np.ndarray) -> np.ndarray:
-    """Up to `DIMENSIONS` directions of largest variance, a row each; zeros for those along which nothing varies."""
+    """Return up to `DIMENSIONS` directions of largest variance, one per row; zeros where nothing varies along one."""
     photos, dimensions = centred.shape
     count, side = min(DIMENSIONS, photos - 1, dimensions), min(photos, dimensions)
     largest = (side - count, side - 1)
@@ -107,7 +107,7 @@ def _covariance(deviations: np.ndarray) -> np.ndarray:
 
 
 def _rounded(covariance: np.ndarray, share: float) -> np.ndarray:
-    """Mix in a round shape of the same size (shrinkage as of Ledoit and Wolf 2004, its share fixed)."""
+    """Mix in a round shape of the same size (shrinkage as in Ledoit and Wolf 2004, with a fixed share)."""
     size = len(covariance)
     return (1 - share) * covariance + share * np.trace(covariance) / size * np.eye(size)
 

@@ -11,7 +11,7 @@ from meter_pipeline.recognition.network.preprocess import Preprocess
 
 VIEW = "centre"
 SIDE = 56
-"""Pixels a side that the view is averaged down to: print and noise are gone, plates are not."""
+"""Pixels of each side that the view is averaged down to: print and noise are gone, plates are not."""
 HUES = 12
 CHROMA_EDGES = (8.0, 22.0)
 """Chroma (distance from grey in CIELAB): below the first a pixel is grey, above the second its colour is strong."""

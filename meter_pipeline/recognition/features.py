@@ -1,11 +1,11 @@
-"""Photos through the network, once each: logits and embeddings from one pass; their colours, and their print."""
+"""Photos through the network, each once: logits and embeddings from one pass, beside them colours and print."""
 
 from __future__ import annotations
 
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -15,59 +15,56 @@ from PIL import Image
 
 from meter_pipeline.photos.decoding import PhotoError
 from meter_pipeline.photos.parallel import in_parallel
-from meter_pipeline.recognition.colours import COLOURS, photo_colours
+from meter_pipeline.recognition.colours import photo_colours
+from meter_pipeline.recognition.embeddings import Embeddings
 from meter_pipeline.recognition.model_store import MeterModel
+from meter_pipeline.recognition.network.preprocess import Preprocess
 from meter_pipeline.recognition.plate_reading import nothing_read, plate_codes, reader_id, require_plate_reader
 
 _logger = logging.getLogger(__name__)
 
 PHOTOS_A_PASS = {"cpu": 4, "cuda": 64}
-"""Photos a forward pass, by device; a short one is padded: a photo's numbers never depend on its neighbours."""
+"""Photos per forward pass, by device. A short pass is padded, so that a photo's numbers never depend on its neighbours.
+"""
 KEPT_PIXELS = 2_000_000
 """A larger photo is decoded twice rather than held while its pass finds out where the meter is."""
 PHOTOS_A_BATCH = 64
-"""Photos handed out at a time: what a killed run loses at most."""
+"""Photos handed out at a time; a run that is killed loses no more."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Features:
-    """Features of some photos under one model.
+    """Features of some photos under one model, one row per photo.
 
     Attributes:
         image_ids: the photos that have features.
         logits: photos x classes, float32, averaged over the views.
-        embedding: photos x dimensions, float32, after fine-tuning, averaged over the views (`Preprocess.embedding`).
-        pretrained_embedding: photos x dimensions, float32, before fine-tuning, likewise.
-        whole_embedding: photos x dimensions, float32, before fine-tuning, of the first view alone: the whole photo.
-        close_embedding: photos x dimensions, float32, after fine-tuning, of the last view alone: the closest.
-        colours: photos x `colours.COLOURS`, float32, shares of the colours of the photo's middle.
-        printed: photos x codes, int32, what was read on the plates; nothing where the model does not ask for it.
+        embeddings: of the views together, as they come (`Preprocess.embedding`), not normalised.
+        whole: photos x dimensions, float32, before fine-tuning, of the first view alone: the whole photo.
+        close: photos x dimensions, float32, after fine-tuning, of the last view alone: the closest.
         failures: why a photo has none, by image_id.
     """
 
     image_ids: list[str]
     logits: np.ndarray
-    embedding: np.ndarray
-    pretrained_embedding: np.ndarray
-    whole_embedding: np.ndarray
-    close_embedding: np.ndarray
-    colours: np.ndarray
-    printed: np.ndarray
+    embeddings: Embeddings
+    whole: np.ndarray
+    close: np.ndarray
     failures: dict[str, str]
 
 
 def extract_features(
     model: MeterModel, photos: Sequence[tuple[str, Path | bytes]], *, plates: Path | None = None
 ) -> Iterator[Features]:
-    """Put photos through the network; iterate inside `compute.one_thread_each`, as threads of ours share the work.
+    """Put photos through the network; iterate inside `device.one_thread_each`, as threads of ours share the work.
 
     Args:
         model: the model.
         photos: image_id and file, or bytes, of each photo.
-        plates: folder where what is read on plates is kept; None: nowhere.
+        plates: folder where what is read on plates is kept; None: it is not kept.
 
     Yields:
-        Batches of up to `PHOTOS_A_BATCH`, in order.
+        Features of up to `PHOTOS_A_BATCH` photos, in order.
     """
     size = PHOTOS_A_PASS[model.device.type]
     passes = [photos[start : start + size] for start in range(0, len(photos), size)]
@@ -75,8 +72,9 @@ def extract_features(
     ahead = a_batch
     if model.reads_plates:
         require_plate_reader()
-        ahead = max(a_batch, os.cpu_count() or 1)  # plates are read on the processor, a pass each, large as passes are
-        _warn_of_another_reader(model.version, model.card.guard.get("reader"))
+        # Plates are read on the processor, one pass's on each core, and a pass on a GPU is large.
+        ahead = max(a_batch, os.cpu_count() or 1)
+        _warn_of_another_reader(model.version, model.card.guard["reader"])
     gathered: list[Features] = []
     for done in in_parallel(lambda some: _one_pass(model, some, size, plates), passes, ahead=ahead):
         gathered.append(done)
@@ -88,69 +86,111 @@ def extract_features(
 
 
 @cache
-def _warn_of_another_reader(model_version: str, reader: str | None) -> None:
+def _warn_of_another_reader(model_version: str, reader: str) -> None:
     if reader != reader_id():
         _logger.warning(
             "Model %s was trained with plates read by %s; here they are read by %s. Train anew: meter train",
-            *(model_version, reader or "a reader that is not known", reader_id()),
+            model_version,
+            reader,
+            reader_id(),
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Opened:
+    """A photo that could be decoded.
+
+    Attributes:
+        image_id: the photo.
+        framed: its framed views, views x side x side x 3, uint8.
+        photo: what its located views are cut from: the decoded photo, or its bytes where it is large.
+        colours: see `Embeddings`.
+        printed: see `Embeddings`.
+    """
+
+    image_id: str
+    framed: np.ndarray
+    photo: Image.Image | bytes
+    colours: np.ndarray
+    printed: np.ndarray
 
 
 def _one_pass(
     model: MeterModel, photos: Sequence[tuple[str, Path | bytes]], size: int, plates: Path | None
 ) -> Features:
-    image_ids, pixels, again, colours, printed, failures = [], [], [], [], [], {}
+    opened, failures = [], {}
     for image_id, content in photos:
         try:
-            image = model.preprocess.open(content)
-            codes = plate_codes(content, image_id=image_id, folder=plates) if model.reads_plates else nothing_read(1)[0]
-            pixels.append(model.preprocess.framed_pixels(image))
-            small = image.width * image.height <= KEPT_PIXELS
-            again.append(image if small else content.read_bytes() if isinstance(content, Path) else content)
-            colours.append(photo_colours(model.preprocess, image))
-            printed.append(codes)
-            image_ids.append(image_id)
+            opened.append(_open(model, image_id, content, plates))
         except PhotoError as error:
             failures[image_id] = error.what
         except FileNotFoundError:
             failures[image_id] = "The photo is not in the store any more; fetch its URL again (retry failed)."
-    if not pixels:
-        widths = (len(model.classes), *[model.card.dimensions] * 4, COLOURS)
-        logits, tuned, pretrained, whole, close, shown = (np.zeros((0, width), np.float32) for width in widths)
-    else:
-        (logits, tuned, pretrained, whole, close), shown = _forward(model, pixels, again, size), np.stack(colours)
-    read = np.stack(printed) if printed else nothing_read(0)
-    return Features(image_ids, logits, tuned, pretrained, whole, close, shown, read, failures)
+    if opened:
+        return replace(_forward(model, opened, size), failures=failures)
+    nothing = Embeddings.empty(model.card.dimensions)
+    return Features(
+        image_ids=[],
+        logits=np.zeros((0, len(model.classes)), np.float32),
+        embeddings=nothing,
+        whole=nothing.pretrained,
+        close=nothing.tuned,
+        failures=failures,
+    )
 
 
-def _forward(
-    model: MeterModel, pixels: list[np.ndarray], again: list[Image.Image | bytes], size: int
-) -> list[np.ndarray]:
-    """Return logits and embeddings as `Features` has them; for the located views the photos are looked at again."""
+def _open(model: MeterModel, image_id: str, content: Path | bytes, plates: Path | None) -> _Opened:
+    image = model.preprocess.open(content)
+    printed = plate_codes(content, image_id=image_id, folder=plates) if model.reads_plates else nothing_read(1)[0]
+    small = image.width * image.height <= KEPT_PIXELS
+    return _Opened(
+        image_id=image_id,
+        framed=model.preprocess.framed_pixels(image),
+        photo=image if small else content.read_bytes() if isinstance(content, Path) else content,
+        colours=photo_colours(model.preprocess, image),
+        printed=printed,
+    )
+
+
+def _forward(model: MeterModel, opened: Sequence[_Opened], size: int) -> Features:
+    """Put at least one photo through the network: the framed views, then the located ones that follow from them."""
     preprocess, views = model.preprocess, len(model.preprocess.views)
     with torch.inference_mode():
-        maps = _through_trunk(model, pixels, size)
-        if preprocess.located_views:
-            framed = maps.unflatten(0, (size, -1))
-            wholes = framed[:, 0].cpu().numpy()
-            closer = [
-                preprocess.located_pixels(
-                    photo if isinstance(photo, Image.Image) else preprocess.open(photo), wholes[row]
-                )
-                for row, photo in enumerate(again)
-            ]
-            located = _through_trunk(model, closer, size).unflatten(0, (size, -1))
-            maps = torch.cat([framed, located], dim=1).flatten(0, 1)
-            if maps.ndim == 4:
-                maps = maps.contiguous(memory_format=torch.channels_last)
+        framed = _through_trunk(model, [photo.framed for photo in opened], size).unflatten(0, (size, -1))
+        wholes = framed[:, 0].cpu().numpy()
+        closer = [_located_pixels(preprocess, opened[row].photo, wholes[row]) for row in range(len(opened))]
+        located = _through_trunk(model, closer, size).unflatten(0, (size, -1))
+        maps = torch.cat([framed, located], dim=1).flatten(0, 1)
+        if maps.ndim == 4:  # a backbone with feature maps, which is faster with channels last
+            maps = maps.contiguous(memory_format=torch.channels_last)
         tuned, pretrained = model.tuned_block(maps), model.pretrained_block(maps)
         logits, tuned, pretrained = (part.view(size, views, -1) for part in (model.head(tuned), tuned, pretrained))
-        together = (logits.mean(dim=1), preprocess.embedding(tuned), preprocess.embedding(pretrained))
-        return [values[: len(pixels)].cpu().numpy() for values in (*together, pretrained[:, 0], tuned[:, -1])]
+
+        def kept(values: torch.Tensor) -> np.ndarray:
+            return values[: len(opened)].cpu().numpy()
+
+        return Features(
+            image_ids=[photo.image_id for photo in opened],
+            logits=kept(logits.mean(dim=1)),
+            embeddings=Embeddings(
+                tuned=kept(preprocess.embedding(tuned)),
+                pretrained=kept(preprocess.embedding(pretrained)),
+                colours=np.stack([photo.colours for photo in opened]),
+                printed=np.stack([photo.printed for photo in opened]),
+            ),
+            whole=kept(pretrained[:, 0]),
+            close=kept(tuned[:, -1]),
+            failures={},
+        )
+
+
+def _located_pixels(preprocess: Preprocess, photo: Image.Image | bytes, whole: np.ndarray) -> np.ndarray:
+    image = photo if isinstance(photo, Image.Image) else preprocess.open(photo)
+    return preprocess.located_pixels(image, whole)
 
 
 def _through_trunk(model: MeterModel, pixels: list[np.ndarray], size: int) -> torch.Tensor:
-    """Return what the trunk makes of the views of `size` photos, one after the other; the first fills up."""
+    """Return what the trunk makes of the views of `size` photos, one after the other; the first photo fills it up."""
     padded = np.concatenate([*pixels, *[pixels[0]] * (size - len(pixels))])
     return model.trunk(model.preprocess.normalise(padded).to(model.device))
 
@@ -159,11 +199,8 @@ def _together(batches: Sequence[Features]) -> Features:
     return Features(
         image_ids=[image_id for batch in batches for image_id in batch.image_ids],
         logits=np.concatenate([batch.logits for batch in batches]),
-        embedding=np.concatenate([batch.embedding for batch in batches]),
-        pretrained_embedding=np.concatenate([batch.pretrained_embedding for batch in batches]),
-        whole_embedding=np.concatenate([batch.whole_embedding for batch in batches]),
-        close_embedding=np.concatenate([batch.close_embedding for batch in batches]),
-        colours=np.concatenate([batch.colours for batch in batches]),
-        printed=np.concatenate([batch.printed for batch in batches]),
+        embeddings=Embeddings.together([batch.embeddings for batch in batches]),
+        whole=np.concatenate([batch.whole for batch in batches]),
+        close=np.concatenate([batch.close for batch in batches]),
         failures={image_id: reason for batch in batches for image_id, reason in batch.failures.items()},
     )

@@ -1,7 +1,7 @@
 """The guard: does a photo look like the known ones? A sum of scores, and what it has to reach.
 
 Distances in the network's features, and the colours and print of the predicted class's own photos fail on different
-photos, so that their sum catches more than any of them (decisions 0010 and 0011). `guard_fitting` chooses it.
+photos, so that their sum catches more than any of them (decisions 0010 and 0011). `training.guard_fitting` chooses it.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ MOST_WHEN_NOT_SURE = 0.90
 
 @dataclass(frozen=True)
 class Term:
-    """A score of the sum, with its median over known photos that were held out, and their spread below it.
+    """A score of the sum, with its median over known photos that were held out, and their spread below the median.
 
-    Of a normal distribution that is the standard deviation. It is the lower side that matters, and there the photos
-    near the threshold: measured nearer the middle, a score whose lower side is long outweighs the others.
+    Of a normal distribution that spread is the standard deviation. The lower side matters, and on it the photos near
+    the threshold: measured nearer the middle, a score whose lower side is long would outweigh the others.
     """
 
     score: str
@@ -37,10 +37,10 @@ class Guard:
 
     Attributes:
         terms: what is added up.
-        threshold: the sum below which a photo is flagged; None: nothing is (too few photos to choose one).
-        lowest: standardised scores below are taken for this, so that none decides alone; None: they are as they are.
+        threshold: the sum below which a photo is flagged; None: no photo is (too few photos to choose one).
+        lowest: lower standardised scores are raised to this, so that none decides alone; None: they stay as they are.
         class_thresholds: higher thresholds, by the class that a photo is named; of classes with enough held-out photos.
-        sure_from: the sum from which on a name may be called sure (over `MOST_WHEN_NOT_SURE`); None: any may.
+        sure_from: the sum from which on a name may be called sure (over `MOST_WHEN_NOT_SURE`); None: any name may.
         class_sure_from: higher ones, by the class that a photo is named; of classes with enough held-out photos.
     """
 
@@ -52,7 +52,7 @@ class Guard:
     class_sure_from: Mapping[str, float] = field(default_factory=dict)
 
     def threshold_of(self, name: str) -> float | None:
-        """Return the sum that a photo named so must reach; None where the guard is off."""
+        """Return the sum that a photo of this name has to reach; None where the guard is off."""
         return self.class_thresholds.get(name, self.threshold)
 
     def is_sure(self, name: str, score: float) -> bool:
@@ -60,12 +60,16 @@ class Guard:
         limit = self.class_sure_from.get(name, self.sure_from)
         return limit is None or score >= limit
 
-    def score(self, seen: Seen, known: Known) -> np.ndarray:
-        """Return the sum, a photo; higher is more like the known ones."""
-        return self.deviations(seen, known).sum(axis=0)
+    def flags(self, name: str, score: float) -> bool:
+        """Return whether a photo that is named so looks too little like known ones, by its sum."""
+        threshold = self.threshold_of(name)
+        return threshold is not None and score < threshold
 
     def deviations(self, seen: Seen, known: Known) -> np.ndarray:
-        """Return what is added up, terms x photos, in standard deviations from a typical known photo."""
+        """Return what is added up, terms x photos, in standard deviations from a typical known photo.
+
+        The sum over the terms is a photo's score; higher is more like the known photos.
+        """
         parts = []
         for term in self.terms:
             deviations = standardised(SCORES[term.score](seen, known), term.median, term.spread, self.lowest)
@@ -77,27 +81,26 @@ class Guard:
         return any(term.score == score for term in self.terms)
 
     def as_card(self) -> dict[str, Any]:
-        """Return it as the model card keeps it."""
+        """Return the guard as the model card keeps it."""
         return asdict(self)
 
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> Guard:
-        """Read it from a model card; one without terms is of a model that compared pretrained embeddings alone."""
-        terms = tuple(Term(**term) for term in card.get("terms", [])) or (Term("pretrained similarity", 0.0, 1.0),)
+        """Read it from what the model card says of the guard, of which it is a part."""
         return cls(
-            terms,
-            card.get("threshold"),
-            card.get("lowest"),
-            card.get("class_thresholds", {}),
-            card.get("sure_from"),
-            card.get("class_sure_from", {}),
+            terms=tuple(Term(**term) for term in card["terms"]),
+            threshold=card["threshold"],
+            lowest=card["lowest"],
+            class_thresholds=card["class_thresholds"],
+            sure_from=card["sure_from"],
+            class_sure_from=card["class_sure_from"],
         )
 
 
 def standardised(
     values: np.ndarray, median: np.ndarray | float, spread: np.ndarray | float, lowest: float | None
 ) -> np.ndarray:
-    """Return scores as deviations from the median of known photos; below `lowest` they are that."""
+    """Return scores as deviations from the median of known photos, in spreads; lower ones are raised to `lowest`."""
     return np.maximum((values - median) / spread, -np.inf if lowest is None else lowest)
 
 

@@ -1,4 +1,4 @@
-"""Features in the lake: a row a photo and model, computed once, kept as they come, so that a kill loses a moment."""
+"""Features in the lake, one row per photo and model: computed once, and kept as they come in case of a kill."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from meter_pipeline.photos.progress import Progress
-from meter_pipeline.recognition.colours import COLOURS
+from meter_pipeline.recognition.embeddings import Embeddings
 from meter_pipeline.recognition.features import Features, extract_features
 from meter_pipeline.recognition.model_store import MeterModel, load_model
 from meter_pipeline.recognition.network.device import one_thread_each
@@ -32,14 +32,14 @@ def update_features(
     *,
     plates: Path | None = None,
 ) -> int:
-    """Compute the features that are not there yet and return how many photos that were.
+    """Compute the features that are missing, and return the number of photos they were missing for.
 
     Args:
         lake: the tables.
         spec: a table with the columns of `IMAGE_FEATURES`.
         model: the model.
         photos: image_id and file of each photo.
-        plates: folder where what is read on plates is kept; None: nowhere.
+        plates: folder where what is read on plates is kept; None: it is not kept.
     """
     have = set(lake.read(spec, ["image_id"], where=pc.field("model_version") == model.version)["image_id"].to_pylist())
     missing = [(image_id, path) for image_id, path in photos if image_id not in have]
@@ -54,7 +54,7 @@ def update_features(
 
 
 def compute_features(layout: Layout) -> int:
-    """Put every downloaded photo through the champion, once; return how many that were now.
+    """Put every downloaded photo through the champion, once; return how many were new.
 
     Raises:
         NoChampionError: no model is in use yet.
@@ -65,7 +65,7 @@ def compute_features(layout: Layout) -> int:
 
 
 def update_labelled_features(layout: Layout, model: MeterModel, photos: pd.DataFrame) -> int:
-    """Compute the features of labelled photos that are not there yet, and return how many photos that were.
+    """Compute the features that are missing of labelled photos, and return the number of these photos.
 
     Args:
         layout: the data directory.
@@ -84,17 +84,14 @@ def downloaded_photos(layout: Layout) -> list[str]:
 def features_of(
     lake: Lake, spec: TableSpec, model_version: str, image_ids: Sequence[str], *, views: bool = False
 ) -> Features:
-    """Read the features of photos under a model, in the order asked for; photos without a row are left out.
+    """Read the features of photos under a model, in the order of `image_ids`; photos without a row are left out.
 
     Args:
         lake: the tables.
         spec: a table with the columns of `IMAGE_FEATURES`, or of `LABELLED_FEATURES`.
         model_version: the model.
         image_ids: the photos.
-        views: whether `whole_embedding` and `close_embedding` are wanted; they are photos x 0 else.
-
-    Returns:
-        The features; zeros in rows for which a feature was not kept.
+        views: whether the single views `whole` and `close` are wanted; otherwise they are photos x 0.
     """
     columns = [name for name in spec.columns if views or name not in VIEW_COLUMNS]
     asked_for = (pc.field("model_version") == model_version) & pc.field("image_id").isin(list(image_ids))
@@ -104,30 +101,28 @@ def features_of(
     table = table.take(pa.array([row_of[image_id] for image_id in wanted], pa.int64()))
     failed = table.filter(pc.is_valid(table["reason"]))
     good = table.filter(pc.is_null(table["reason"]))
-    embedding = vectors(good, "embedding")
-    whole, close = (
-        _with_default(good, name, np.zeros_like(embedding)) if views else np.zeros((len(good), 0), np.float32)
-        for name in VIEW_COLUMNS
-    )
+    no_views = np.zeros((len(good), 0), np.float32)
+    whole, close = (vectors(good, name) if views else no_views for name in VIEW_COLUMNS)
     return Features(
         image_ids=good["image_id"].to_pylist(),
         logits=vectors(good, "logits"),
-        embedding=embedding,
-        pretrained_embedding=vectors(good, "pretrained_embedding"),
-        whole_embedding=whole,
-        close_embedding=close,
-        colours=_with_default(good, "colours", np.zeros((len(good), COLOURS), np.float32)),
-        printed=_with_default(good, "printed", nothing_read(len(good))),
+        embeddings=Embeddings(
+            tuned=vectors(good, "embedding"),
+            pretrained=vectors(good, "pretrained_embedding"),
+            colours=vectors(good, "colours"),
+            printed=_printed(good),
+        ),
+        whole=whole,
+        close=close,
         failures=dict(zip(failed["image_id"].to_pylist(), failed["reason"].to_pylist(), strict=True)),
     )
 
 
-def _with_default(table: pa.Table, column: str, values: np.ndarray) -> np.ndarray:
-    """Return a column of vectors; `values` in rows without, whose models do not look at it."""
-    kept = pc.is_valid(table[column])
-    if pc.any(kept).as_py():
-        values[kept.to_numpy()] = vectors(table.filter(kept), column)
-    return values
+def _printed(table: pa.Table) -> np.ndarray:
+    """Return what was read on plates, in rows of one model; null, and then nothing, where it does not ask for print."""
+    if table["printed"].null_count or not len(table):
+        return nothing_read(len(table))
+    return vectors(table, "printed").astype(np.int32)
 
 
 def _as_rows(spec: TableSpec, model: MeterModel, batch: Features) -> pa.Table:
@@ -140,19 +135,17 @@ def _as_rows(spec: TableSpec, model: MeterModel, batch: Features) -> pa.Table:
         return pa.concat_arrays([column, pa.nulls(len(failed), pa.list_(pa.float32()))])
 
     nothing = pa.nulls(len(ids), pa.list_(pa.float32()))
-    # Of models from before meters were located it was not measured what their single views tell.
-    single_views = bool(model.preprocess.located_views)
     columns = {
         "image_id": pa.array(ids, pa.string()),
         "model_version": pa.array([model.version] * len(ids), pa.string()),
         "preprocess_id": pa.array([model.preprocess_id] * len(ids), pa.string()),
         "logits": padded(batch.logits),
-        "embedding": padded(batch.embedding),
-        "pretrained_embedding": padded(batch.pretrained_embedding),
-        "whole_embedding": padded(batch.whole_embedding) if single_views else nothing,
-        "close_embedding": padded(batch.close_embedding) if single_views else nothing,
-        "colours": padded(batch.colours),
-        "printed": padded(batch.printed) if model.reads_plates else nothing,
+        "embedding": padded(batch.embeddings.tuned),
+        "pretrained_embedding": padded(batch.embeddings.pretrained),
+        "whole_embedding": padded(batch.whole),
+        "close_embedding": padded(batch.close),
+        "colours": padded(batch.embeddings.colours),
+        "printed": padded(batch.embeddings.printed) if model.reads_plates else nothing,
         "reason": pa.array(reasons, pa.string()),
     }
     return pa.table({name: columns[name] for name in spec.columns}, schema=spec.schema)

@@ -6,7 +6,6 @@ import pandas as pd
 
 from meter_pipeline.recognition.image_features import features_of, update_labelled_features
 from meter_pipeline.recognition.model_store import load_model
-from meter_pipeline.recognition.scores import normalised
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import DATASET_SPLIT, KNOWN_EMBEDDINGS, LABELLED_FEATURES
 
@@ -21,11 +20,12 @@ def embed_known(layout: Layout) -> int:
     other = split[~split["image_id"].isin(reference.image_ids)]
     computed = update_labelled_features(layout, model, other)
     features = features_of(layout.lake, LABELLED_FEATURES, model.version, other["image_id"].tolist())
+    trained_on, others = reference.known.embeddings, features.embeddings.normalised()
     embeddings = pd.DataFrame(
         {
             "image_id": [*reference.image_ids, *features.image_ids],
-            "embedding": [*reference.known.tuned, *normalised(features.embedding)],
-            "pretrained_embedding": [*reference.known.pretrained, *normalised(features.pretrained_embedding)],
+            "embedding": [*trained_on.tuned, *others.tuned],
+            "pretrained_embedding": [*trained_on.pretrained, *others.pretrained],
         }
     )
     rows = split[["image_id", "label", "split"]].merge(embeddings, on="image_id").sort_values("image_id")

@@ -31,9 +31,9 @@ class ModelCard:
         preprocess_id: their hash.
         data_version: content hash of the split it was trained on.
         config: the training's settings.
-        counts: photos a split.
+        counts: number of photos in each part of the split.
         trained_on: image ids of the train and val photos.
-        history: a row an epoch.
+        history: one entry per epoch.
         metrics: figures by name, shares 0 to 1.
         guard: what the guard was fitted to: its limits, what it flags of known and catches of hidden classes.
         temperature: fitted on held-out photos; 1 where there were none.
@@ -64,9 +64,23 @@ class ModelCard:
         """Return the card without its long lists, for people."""
         card = asdict(self)
         del card["trained_on"], card["history"]
-        if "direction" in card["preprocess"]:
-            card["preprocess"] = card["preprocess"] | {"direction": f"{len(card['preprocess']['direction'])} numbers"}
+        card["preprocess"] |= {"direction": f"{len(card['preprocess']['direction'])} numbers"}
         return card
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The model in use.
+
+    Attributes:
+        version: which model it is.
+        reason: why it came into use, as the gate says it.
+        since: when it did, UTC, ISO 8601.
+    """
+
+    version: str
+    reason: str
+    since: str
 
 
 def list_models(layout: Layout) -> list[str]:
@@ -94,7 +108,7 @@ def load_card(layout: Layout, version: str | None = None) -> ModelCard:
         return ModelCard(**read_json(path))
     except FileNotFoundError as error:
         raise WeightsError(f"There is no model {version}.", where=path, fix="Train one: meter train") from error
-    except (json.JSONDecodeError, TypeError, UnicodeDecodeError) as error:
+    except (OSError, json.JSONDecodeError, TypeError, UnicodeDecodeError) as error:
         raise WeightsError(
             f"The model's card cannot be read: {error}",
             where=path,
@@ -102,9 +116,30 @@ def load_card(layout: Layout, version: str | None = None) -> ModelCard:
         ) from error
 
 
+def load_cards(layout: Layout) -> tuple[list[ModelCard], list[WeightsError]]:
+    """Read the cards of all models: one damaged file does not hide the others.
+
+    Returns:
+        The cards that can be read, oldest first, and what is wrong with each of the others.
+    """
+    cards, problems = [], []
+    for version in list_models(layout):
+        try:
+            cards.append(load_card(layout, version))
+        except WeightsError as error:
+            problems.append(error)
+    return cards, problems
+
+
+def load_champion(layout: Layout) -> Champion | None:
+    """Return the model in use, or None."""
+    return Champion(**read_json(layout.champion)) if layout.champion.exists() else None
+
+
 def champion_version(layout: Layout) -> str | None:
     """Return the version in use, or None."""
-    return read_json(layout.champion)["version"] if layout.champion.exists() else None
+    champion = load_champion(layout)
+    return champion.version if champion else None
 
 
 def challenger_version(layout: Layout) -> str:
@@ -129,10 +164,8 @@ def set_challenger(layout: Layout, version: str) -> None:
 
 def set_champion(layout: Layout, version: str, *, reason: str) -> None:
     """Put a model into use."""
-    write_json(
-        layout.champion,
-        {"version": version, "reason": reason, "since": datetime.now(UTC).isoformat(timespec="seconds")},
-    )
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    write_json(layout.champion, asdict(Champion(version, reason, since)))
 
 
 def content_id(*parts: object) -> str:

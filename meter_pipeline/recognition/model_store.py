@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -13,26 +13,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from safetensors import safe_open
 from safetensors.numpy import load_file as load_arrays
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from meter_pipeline.errors import WeightsError
-from meter_pipeline.recognition.colours import COLOURS
+from meter_pipeline.recognition.embeddings import Embeddings
 from meter_pipeline.recognition.guard import Guard
 from meter_pipeline.recognition.model_card import CARD, ModelCard, load_card
 from meter_pipeline.recognition.network.backbones import load_architecture
 from meter_pipeline.recognition.network.device import pick_device
 from meter_pipeline.recognition.network.preprocess import Preprocess
-from meter_pipeline.recognition.plate_reading import nothing_read
 from meter_pipeline.recognition.scores import FAMILIAR_PRINT, Known
 from meter_pipeline.storage.files import read_json, replacing, sha256_of, write_json
 from meter_pipeline.storage.layout import Layout
 
 WEIGHTS, REFERENCE = "weights.safetensors", "reference.safetensors"
 HELD_OUT = "held_out.parquet"
-REFERENCE_ARRAYS = tuple(part.name for part in fields(Known))
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,7 @@ class Reference:
 
     Attributes:
         image_ids: the photos.
-        known: what scores compare with, a row a photo; in a model from before they were kept no colours (zeros) and
-            nothing printed, since its guard does not look at them.
+        known: what scores compare with, one row per photo.
     """
 
     image_ids: list[str]
@@ -97,7 +95,8 @@ def save_model(
         card_fields: the card without `weights_sha256` and `created_at`.
         parts: trunk, pretrained_block, tuned_block, head.
         reference: the train photos as the guard knows them.
-        held_out: photos that were held out or hidden, with what the guard makes of them: `guard_fitting.held_out_rows`.
+        held_out: photos that were held out or hidden, with what the guard makes of them: rows of
+            `training.held_out.held_out_rows`.
     """
     tensors = {
         f"{part}.{name}": tensor.detach().cpu().contiguous()
@@ -107,11 +106,7 @@ def save_model(
     with replacing(layout.models / str(card_fields["version"])) as folder:
         folder.mkdir(parents=True)
         save_file(tensors, folder / WEIGHTS)
-        save_arrays(
-            {name: np.ascontiguousarray(getattr(reference.known, name)) for name in REFERENCE_ARRAYS},
-            folder / REFERENCE,
-            metadata={"image_ids": json.dumps(reference.image_ids)},
-        )
+        _save_reference(reference, folder / REFERENCE)
         held_out.to_parquet(folder / HELD_OUT, index=False)
         card = ModelCard(
             **dict(card_fields),
@@ -123,7 +118,7 @@ def save_model(
 
 
 def load_model(layout: Layout, version: str | None = None) -> MeterModel:
-    """Load a model; the champion where no version is given. The same files are loaded once a process.
+    """Load a model; the champion where no version is given. A process loads the same files once.
 
     Raises:
         NoChampionError: no model is in use yet.
@@ -183,17 +178,33 @@ def _load(folder: Path, _stamp: tuple[int, ...]) -> MeterModel:
     )
 
 
-def _load_reference(path: Path) -> Reference:
-    from safetensors import safe_open
+def _save_reference(reference: Reference, path: Path) -> None:
+    known = reference.known
+    arrays = {
+        "labels": known.labels,
+        "groups": known.groups,
+        "pretrained": known.embeddings.pretrained,
+        "tuned": known.embeddings.tuned,
+        "colours": known.embeddings.colours,
+        "printed": known.embeddings.printed,
+    }
+    save_arrays(
+        {name: np.ascontiguousarray(values) for name, values in arrays.items()},
+        path,
+        metadata={"image_ids": json.dumps(reference.image_ids)},
+    )
 
+
+def _load_reference(path: Path) -> Reference:
     if not path.exists():
         raise _unfit("The model's reference photos are missing", path)
     arrays = load_arrays(path)
     with safe_open(path, "numpy") as handle:
         image_ids = json.loads(handle.metadata()["image_ids"])
-    arrays.setdefault("colours", np.zeros((len(image_ids), COLOURS), np.float32))
-    arrays.setdefault("printed", nothing_read(len(image_ids)))
-    return Reference(image_ids, Known(**{name: arrays[name] for name in REFERENCE_ARRAYS}))
+    embeddings = Embeddings(
+        tuned=arrays["tuned"], pretrained=arrays["pretrained"], colours=arrays["colours"], printed=arrays["printed"]
+    )
+    return Reference(image_ids, Known(labels=arrays["labels"], groups=arrays["groups"], embeddings=embeddings))
 
 
 def _unfit(what: str, path: Path) -> WeightsError:
@@ -203,6 +214,12 @@ def _unfit(what: str, path: Path) -> WeightsError:
 
 
 def load_held_out(layout: Layout, version: str) -> pd.DataFrame:
-    """Read the photos that were held out or hidden when a model's guard was fitted; empty where none were."""
+    """Read the photos that were held out or hidden when a model's guard was fitted; no rows where none were.
+
+    Raises:
+        WeightsError: the model's file of them is missing.
+    """
     path = layout.models / version / HELD_OUT
-    return pd.read_parquet(path) if path.exists() else pd.DataFrame()
+    if not path.exists():
+        raise _unfit("The model's held-out photos are missing", path)
+    return pd.read_parquet(path)

@@ -1,7 +1,7 @@
 """What is printed on a photo's plate, as codes of three letters or digits; types that look alike differ in it.
 
 The text itself is kept nowhere, and digits in a row, four and more (serial and account numbers), are in no code. Words
-could be put together from their codes again: what holds for the photos holds for them.
+could be put together from their codes again, so the codes are as confidential as the photos.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ CODES = len(SYMBOLS) ** 3
 CODES_VERSION = 1
 """Raised by hand with any change that makes other codes of the same lines."""
 CODES_A_PHOTO = 128
-"""Codes kept of a photo: of more, those of the lines that were read most surely."""
+"""Most codes kept of a photo; if there are more, those of the lines that were read most surely."""
 NOTHING = -1
 """Fills the places after a photo's last code."""
 SUREST = 0.80
 """Lines that were read less surely are left out: what is misread looks like another type's print."""
 LONGEST_SIDE = 800
-"""Pixels that a photo is scaled down to before it is read; smaller ones stay as they are."""
+"""Pixels of the longer side that a photo is scaled down to before it is read; smaller photos stay as they are."""
 SMALLEST_SIDE = 600
-"""See `open_photo`: a large JPEG is decoded at a half, a quarter, ..., as long as both sides keep that many pixels."""
+"""See `open_photo`: a large JPEG is decoded at a half, a quarter, ..., as long as both sides keep this many pixels."""
 FIX = "pip install --force-reinstall 'meter-pipeline[plates]', or train a model with METER_READ_PLATES=false."
 _LONG_NUMBER = re.compile(r"\d{4,}")
 _loading = threading.Lock()
@@ -73,13 +73,13 @@ def plate_codes(content: bytes | Path, *, image_id: str, folder: Path | None = N
     Args:
         content: the photo's bytes, or its path.
         image_id: SHA-256 of its bytes.
-        folder: where codes are kept, a file a photo; None: nowhere.
+        folder: where codes are kept, one file per photo; None: they are not kept.
 
     Returns:
         `CODES_A_PHOTO` codes, int32, ascending, then `NOTHING`.
 
     Raises:
-        PhotoError: it is no photo that can be used.
+        PhotoError: the photo cannot be decoded or is refused.
         MeterError: the packages are not installed, or do not start.
     """
     require_plate_reader()
@@ -116,7 +116,7 @@ def read_lines(content: bytes | Path) -> list[tuple[str, float]]:
     """Return the lines of print on a photo and how surely each was read, 0 to 1.
 
     Raises:
-        PhotoError: it is no photo that can be used.
+        PhotoError: the photo cannot be decoded or is refused.
     """
     image = open_photo(content, smallest_side=SMALLEST_SIDE).image
     image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
@@ -131,7 +131,7 @@ def codes_of(lines: Iterable[tuple[str, float]]) -> np.ndarray:
         lines: text and how surely it was read, 0 to 1.
 
     Returns:
-        As of `plate_codes`.
+        `CODES_A_PHOTO` codes as `plate_codes` returns them.
     """
     found: dict[int, None] = {}
     for text, surety in sorted(lines, key=lambda line: (-line[1], line[0])):
@@ -157,7 +157,7 @@ def nothing_read(photos: int) -> np.ndarray:
 
 @cache
 def reader_id() -> str:
-    """Return what codes depend on beside the photo: those of another reader look strange to this one."""
+    """Return a name for all that codes depend on beside the photo: codes of another reader look strange to a model."""
     return f"rapidocr-{library_version('rapidocr')}-{LONGEST_SIDE}-{SMALLEST_SIDE}-{SUREST}-{CODES_VERSION}"
 
 
@@ -168,7 +168,7 @@ def _reader() -> Any:
 
 @cache
 def _load_reader() -> Any:
-    """PP-OCR by RapidOCR, its models from the wheel; one for all threads, each of which computes on one core."""
+    """Return PP-OCR by RapidOCR with the wheel's models; one for all threads, each of which computes on one core."""
     import onnxruntime
     from rapidocr import RapidOCR
 
@@ -183,7 +183,8 @@ def _load_reader() -> Any:
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
         }
     )
-    # It loads its models at their first use: used here once, so that one that is missing is no unreadable plate.
+    # It loads its models when they are first used: used once here, so that a missing model is not taken for a plate
+    # that cannot be read.
     blank = np.full((48, 96, 3), 255, np.uint8)
     for find_lines in (False, True):
         reader(blank, use_det=find_lines)

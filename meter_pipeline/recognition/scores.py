@@ -1,4 +1,4 @@
-"""Scores of how much a photo looks like the known ones: logits, embeddings, colours, print; one interface for all."""
+"""Scores of how much a photo looks like the known ones, by logits, embeddings, colours or print; one interface."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import log_softmax, logsumexp, softmax
 
 from meter_pipeline.recognition.class_gaussians import ClassGaussians
+from meter_pipeline.recognition.embeddings import Embeddings, side_by_side
 from meter_pipeline.recognition.plate_reading import CODES
 
 NEIGHBOURS = 3
@@ -19,79 +20,61 @@ SOFT_TEMPERATURE = 2.0
 GEN_CLASSES, GEN_POWER = 10, 0.1
 """Largest probabilities and exponent of GEN, as published."""
 FAMILIAR_COLOURS = "familiar colours"
-"""Name of the one score that looks at colours; models from before it have none."""
+"""Name of the one score that looks at colours."""
 FAMILIAR_PRINT = "familiar print"
 """Name of the one score that needs the plates to be read."""
 FEWEST_CODES, FEWEST_READ = 8, 3
-"""Codes below which a plate was not read well enough to be judged, and photos of a class to judge it by."""
+"""Fewest codes that a plate is judged by, and fewest photos of a class with so many codes to judge it by."""
 
 
-def normalised(embeddings: np.ndarray) -> np.ndarray:
-    """Return embeddings (photos x dimensions) of length 1, float32; a zero vector stays zero."""
-    length = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    return (embeddings / np.maximum(length, 1e-12)).astype(np.float32)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Known:
-    """The photos that others are compared with.
+    """The photos that others are compared with, one row per photo.
 
     Attributes:
-        labels: index of the class, a photo.
-        groups: index of the near-duplicate group, a photo.
-        pretrained: L2-normalised embeddings before fine-tuning, photos x dimensions.
-        tuned: the same after fine-tuning.
-        colours: shares of the colours (`colours.colour_shares`), photos x colours.
-        printed: what was read on the plates (`plate_reading.plate_codes`), photos x codes.
+        labels: class index of each photo.
+        groups: index of each photo's near-duplicate group.
+        embeddings: what they are compared by, L2-normalised.
     """
 
     labels: np.ndarray
     groups: np.ndarray
-    pretrained: np.ndarray
-    tuned: np.ndarray
-    colours: np.ndarray
-    printed: np.ndarray
+    embeddings: Embeddings
 
     @cached_property
     def pretrained_gaussians(self) -> ClassGaussians | None:
         """The classes in pretrained embeddings; None where photos are too few."""
-        return self._gaussians(self.pretrained)
+        return self._gaussians(self.embeddings.pretrained)
 
     @cached_property
     def tuned_gaussians(self) -> ClassGaussians | None:
         """The classes in tuned embeddings; None where photos are too few."""
-        return self._gaussians(self.tuned)
+        return self._gaussians(self.embeddings.tuned)
 
     @cached_property
     def joint_gaussians(self) -> ClassGaussians | None:
         """The classes in both embeddings side by side; None where photos are too few."""
-        return self._gaussians(side_by_side(self.tuned, self.pretrained))
+        return self._gaussians(side_by_side(self.embeddings.tuned, self.embeddings.pretrained))
 
     def _gaussians(self, embeddings: np.ndarray) -> ClassGaussians | None:
         return ClassGaussians.fit(embeddings, self.labels) if len(embeddings) > 1 else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Seen:
-    """Photos to be scored.
+    """Photos to be scored, one row per photo.
 
     Attributes:
         logits: photos x classes.
-        pretrained: L2-normalised embeddings before fine-tuning, photos x dimensions.
-        tuned: the same after fine-tuning.
-        colours: shares of the colours (`colours.colour_shares`), photos x colours.
-        printed: what was read on the plates (`plate_reading.plate_codes`), photos x codes.
+        embeddings: what they are compared by, L2-normalised.
     """
 
     logits: np.ndarray
-    pretrained: np.ndarray
-    tuned: np.ndarray
-    colours: np.ndarray
-    printed: np.ndarray
+    embeddings: Embeddings
 
     @property
     def predicted(self) -> np.ndarray:
-        """Index of the first class, a photo."""
+        """Class index of each photo's highest logit."""
         return self.logits.argmax(axis=1)
 
 
@@ -105,12 +88,12 @@ def class_similarity(
 
     Args:
         embeddings: L2-normalised, photos x dimensions.
-        predicted: index of the predicted class, a photo.
+        predicted: index of each photo's predicted class.
         known: L2-normalised, known photos x dimensions.
-        labels: index of the class, a known photo.
+        labels: class index of each known photo.
 
     Returns:
-        A similarity a photo; -1 where the class has no photo.
+        One similarity per photo; -1 where the class has no known photo.
     """
     score = np.full(len(embeddings), -1.0)
     for label in np.unique(predicted):
@@ -127,12 +110,13 @@ def familiar_colours(colours: np.ndarray, predicted: np.ndarray, known: np.ndarr
 
     Args:
         colours: shares of the colours, photos x colours.
-        predicted: index of the predicted class, a photo.
+        predicted: index of each photo's predicted class.
         known: shares of the colours, known photos x colours.
-        labels: index of the class, a known photo.
+        labels: class index of each known photo.
 
     Returns:
-        -1 to 0 a photo, 0 where each colour is within what the class shows; -1 where the class has no photo.
+        One score per photo, -1 to 0: 0 where each colour is within what the class shows; -1 where the class has no
+        known photo.
     """
     score = np.full(len(colours), -1.0)
     for label in np.unique(predicted):
@@ -149,12 +133,12 @@ def familiar_print(printed: np.ndarray, predicted: np.ndarray, known: np.ndarray
 
     Args:
         printed: `plate_reading.plate_codes`, photos x codes.
-        predicted: index of the predicted class, a photo.
+        predicted: index of each photo's predicted class.
         known: the same codes of known photos.
-        labels: index of the class, a known photo.
+        labels: class index of each known photo.
 
     Returns:
-        -1 to 0 a photo; NaN where the print says nothing: too little was read of the photo or of the class.
+        One score per photo, -1 to 0; NaN where too little was read of the photo or of the class.
     """
     score = np.full(len(printed), np.nan)
     shown_by = np.bincount(known[known >= 0], minlength=CODES)
@@ -173,7 +157,7 @@ def familiar_print(printed: np.ndarray, predicted: np.ndarray, known: np.ndarray
 
 
 def nearest_known(embeddings: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return the row of the most similar known photo, a photo; -1 where there is none."""
+    """Return for each photo the row of the most similar known photo; -1 where there is none."""
     if not len(known):
         return np.full(len(embeddings), -1)
     return (embeddings @ known.T).argmax(axis=1)
@@ -189,11 +173,6 @@ def _mean_of_largest(similarity: np.ndarray) -> np.ndarray:
     if not similarity.size:
         return np.full(len(similarity), -1.0)
     return np.sort(similarity, axis=1)[:, -NEIGHBOURS:].mean(axis=1)
-
-
-def side_by_side(tuned: np.ndarray, pretrained: np.ndarray) -> np.ndarray:
-    """Return both embeddings of each photo in one row."""
-    return np.concatenate([tuned, pretrained], axis=1)
 
 
 def _nearness(gaussians: ClassGaussians | None, embeddings: np.ndarray) -> np.ndarray:
@@ -213,19 +192,27 @@ SCORES: dict[str, Score] = {
     "energy": lambda seen, _: logsumexp(seen.logits, axis=1),
     "generalized entropy": lambda seen, _: generalized_entropy(softmax(seen.logits, axis=1)),
     "pretrained similarity": lambda seen, known: class_similarity(
-        seen.pretrained, seen.predicted, known.pretrained, known.labels
+        seen.embeddings.pretrained, seen.predicted, known.embeddings.pretrained, known.labels
     ),
-    "tuned similarity": lambda seen, known: class_similarity(seen.tuned, seen.predicted, known.tuned, known.labels),
-    "pretrained neighbours": lambda seen, known: _mean_of_largest(seen.pretrained @ known.pretrained.T),
-    "tuned neighbours": lambda seen, known: _mean_of_largest(seen.tuned @ known.tuned.T),
-    "pretrained Mahalanobis": lambda seen, known: _nearness(known.pretrained_gaussians, seen.pretrained),
-    "tuned Mahalanobis": lambda seen, known: _nearness(known.tuned_gaussians, seen.tuned),
+    "tuned similarity": lambda seen, known: class_similarity(
+        seen.embeddings.tuned, seen.predicted, known.embeddings.tuned, known.labels
+    ),
+    "pretrained neighbours": lambda seen, known: _mean_of_largest(
+        seen.embeddings.pretrained @ known.embeddings.pretrained.T
+    ),
+    "tuned neighbours": lambda seen, known: _mean_of_largest(seen.embeddings.tuned @ known.embeddings.tuned.T),
+    "pretrained Mahalanobis": lambda seen, known: _nearness(known.pretrained_gaussians, seen.embeddings.pretrained),
+    "tuned Mahalanobis": lambda seen, known: _nearness(known.tuned_gaussians, seen.embeddings.tuned),
     "joint Mahalanobis": lambda seen, known: _nearness(
-        known.joint_gaussians, side_by_side(seen.tuned, seen.pretrained)
+        known.joint_gaussians, side_by_side(seen.embeddings.tuned, seen.embeddings.pretrained)
     ),
-    FAMILIAR_COLOURS: lambda seen, known: familiar_colours(seen.colours, seen.predicted, known.colours, known.labels),
-    FAMILIAR_PRINT: lambda seen, known: familiar_print(seen.printed, seen.predicted, known.printed, known.labels),
+    FAMILIAR_COLOURS: lambda seen, known: familiar_colours(
+        seen.embeddings.colours, seen.predicted, known.embeddings.colours, known.labels
+    ),
+    FAMILIAR_PRINT: lambda seen, known: familiar_print(
+        seen.embeddings.printed, seen.predicted, known.embeddings.printed, known.labels
+    ),
 }
-"""By name: softmax (Hendrycks and Gimpel 2017), max-logit (Hendrycks et al. 2022), energy (Liu et al. 2020), GEN, and
-cosine similarity to the known photos: of the predicted class, or of any (Sun et al. 2022); relative Mahalanobis
-distance (Ren et al. 2021); colours; and print. Higher is more like them; NaN says nothing."""
+"""By name: softmax (Hendrycks and Gimpel 2017), max-logit (Hendrycks et al. 2022), energy (Liu et al. 2020), GEN;
+cosine similarity to the known photos, of the predicted class or of any (Sun et al. 2022); relative Mahalanobis distance
+(Ren et al. 2021); colours; and print. Higher is more like the known photos; NaN says nothing."""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from meter_pipeline.labels import FinalLabel, Rule
 from meter_pipeline.photos.decoding import PhotoError, open_photo
-from meter_pipeline.photos.quality import measure
+from meter_pipeline.photos.quality import Quality, measure
 from meter_pipeline.photos.store import image_id_of
-from meter_pipeline.recognition.decision import decide
+from meter_pipeline.recognition.decision import Decision, decide
 from meter_pipeline.recognition.features import Features, extract_features
 from meter_pipeline.recognition.model_store import MeterModel, load_model
 from meter_pipeline.recognition.network.device import one_thread_each
@@ -18,38 +18,38 @@ from meter_pipeline.settings import DecisionSettings, Settings
 from meter_pipeline.storage.layout import Layout
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """What the model says of one photo.
+    """What the model says of one photo, or why it says nothing.
 
     Attributes:
-        image: the file.
-        final_prediction: a class, UNKNOWN, DARK or ERROR.
-        confidence: raw softmax of the top 1, 0 to 1; None for ERROR.
-        top3: class and confidence, the best first.
-        rule: what decided: accepted, threshold, guard, dark, error.
-        reason: in words.
-        nearest_known: image_id of the most similar labelled photo.
-        nearest_known_class: its class.
-        guard_score: likeness to the known photos, 0 is a typical one; see `guard`.
-        calibrated_confidence: chance that the top 1 is right if the photo is of a known type, 0 to 1; at most 0.9 where
-            it is named but not quite like the known ones.
-        quality: brightness, contrast, sharpness, glare, green_ratio.
-        model_version: which model said so.
+        image: the file, or what else the photo is called.
+        decision: what is decided on the photo; None for an ERROR.
+        error: why there is no decision; empty where there is one.
+        quality: how good the photo is; None for an ERROR.
+        model_version: the model that was asked; empty for an ERROR.
     """
 
     image: str
-    final_prediction: str
-    confidence: float | None
-    top3: list[tuple[str, float]]
-    rule: str
-    reason: str
-    nearest_known: str | None = None
-    nearest_known_class: str | None = None
-    guard_score: float | None = None
-    calibrated_confidence: float | None = None
-    quality: dict[str, float] | None = None
+    decision: Decision | None = None
+    error: str = ""
+    quality: Quality | None = None
     model_version: str = ""
+
+    @property
+    def final_prediction(self) -> str:
+        """A class, UNKNOWN, DARK or ERROR."""
+        return self.decision.final_label if self.decision else FinalLabel.ERROR
+
+    @property
+    def rule(self) -> Rule:
+        """What decided."""
+        return self.decision.rule if self.decision else Rule.ERROR
+
+    @property
+    def reason(self) -> str:
+        """Why, in words."""
+        return self.decision.reason if self.decision else self.error
 
 
 def predict_photos(layout: Layout, images: Sequence[Path], settings: Settings) -> list[Prediction]:
@@ -67,7 +67,7 @@ def _predict_file(path: Path, model: MeterModel, rules: DecisionSettings) -> Pre
     try:
         content = path.read_bytes()
     except OSError as error:
-        return _error(str(path), f"The file cannot be read: {error.strerror}.")
+        return Prediction(image=str(path), error=f"The file cannot be read: {error.strerror}.")
     return predict_content(content, str(path), model, rules)[0]
 
 
@@ -83,35 +83,17 @@ def predict_content(
         rules: what makes a photo UNKNOWN or DARK.
 
     Returns:
-        The prediction, and the features it was made from; without these it is an ERROR with its reason.
+        The prediction and the features it was made from; the features are None for an ERROR.
     """
     try:
         quality = measure(open_photo(content).image)
     except PhotoError as error:
-        return _error(name, error.what), None
+        return Prediction(image=name, error=error.what), None
     image_id = image_id_of(content)
     with one_thread_each():
-        (batch,) = extract_features(model, [(image_id, content)])
-    if batch.failures:
-        return _error(name, batch.failures[image_id]), None
-    row = decide(model, batch, rules, {image_id: quality.brightness}).to_dict("records")[0]
-    top3 = [(row[f"top{k}_class"], row[f"top{k}_confidence"]) for k in (1, 2, 3) if row[f"top{k}_class"] is not None]
-    prediction = Prediction(
-        image=name,
-        final_prediction=row["final_prediction"],
-        confidence=row["top1_confidence"],
-        top3=top3,
-        rule=row["rule"],
-        reason=row["reason"],
-        nearest_known=row["nearest_known"],
-        nearest_known_class=row["nearest_known_class"],
-        guard_score=row["guard_score"],
-        calibrated_confidence=row["calibrated_confidence"],
-        quality=vars(quality),
-        model_version=model.version,
-    )
-    return prediction, batch
-
-
-def _error(name: str, reason: str) -> Prediction:
-    return Prediction(name, FinalLabel.ERROR, None, [], Rule.ERROR, reason)
+        (features,) = extract_features(model, [(image_id, content)])
+    if features.failures:
+        return Prediction(image=name, error=features.failures[image_id]), None
+    (decision,) = decide(model, features, rules, {image_id: quality.brightness})
+    prediction = Prediction(image=name, decision=decision, quality=quality, model_version=model.version)
+    return prediction, features

@@ -13,7 +13,7 @@ from meter_pipeline.errors import MeterError
 LOG_TEMPERATURE_BOUNDS = (-3.0, 3.0)
 """Natural logarithm of the temperatures that are tried: 0.05 to 20."""
 SMALLEST_PROBABILITY = 1e-12
-"""Stands for a probability of exactly 0 where its logarithm is taken."""
+"""Smaller probabilities are raised to this before their logarithm is taken."""
 LOG_TEMPERATURE_SPREAD = 2.0
 """Standard deviation of what the logarithm is taken to be before any photo is seen: where all held-out photos are right
 the likelihood alone falls to the lowest bound, and every confidence would be 1.0 (0013)."""
@@ -26,7 +26,7 @@ def fit_temperature(logits: np.ndarray, labels: Sequence[int] | np.ndarray) -> f
 
     Args:
         logits: photos x classes, of photos the model was not trained on; log-probabilities do as well.
-        labels: index of the true class, a photo.
+        labels: index of each photo's true class.
 
     Returns:
         The temperature of highest posterior density, 0.05 to 20; above 1 the model was too sure of itself. It does not
@@ -66,15 +66,15 @@ def at_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
 
 
 def log_probabilities(probabilities: np.ndarray) -> np.ndarray:
-    """Return logarithms that stand for the logits (they differ by a constant a photo, which softmax does not see)."""
+    """Return logarithms that stand for the logits (up to one constant per photo, which softmax does not see)."""
     return np.log(np.maximum(np.asarray(probabilities, np.float64), SMALLEST_PROBABILITY))
 
 
 def require_finite(values: np.ndarray, what: str) -> None:
-    """Stop where a model gave numbers that are none.
+    """Stop where a model gave values that are not finite numbers.
 
     Raises:
-        MeterError: says for how many photos, and the first.
+        MeterError: says for how many photos, and names the first row.
     """
     finite = np.isfinite(values)
     bad = np.flatnonzero(~(finite.all(axis=1) if finite.ndim > 1 else finite))

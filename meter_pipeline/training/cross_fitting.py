@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
-import torch
 
-from meter_pipeline.recognition.network.backbones import Backbone
-from meter_pipeline.recognition.network.preprocess import Preprocess
-from meter_pipeline.recognition.scores import Known, Seen, normalised
+from meter_pipeline.recognition.scores import Known, Seen
 from meter_pipeline.storage.files import replacing
-from meter_pipeline.training.trunk_cache import TrunkCache
-from meter_pipeline.training.two_phase import Schedule, TrainingPhotos, TwoPhaseTraining
+from meter_pipeline.training.schedule import TrainingSetup
+from meter_pipeline.training.training_photos import TrainingPhotos
+from meter_pipeline.training.two_phase import train_network
 
 _logger = logging.getLogger(__name__)
 
 FEWEST_CLASSES = 4
 """Classes below which hiding some leaves nothing to tell apart."""
 MOST_PHOTOS = 1500
-"""Photos that a fold looks at: enough for a threshold, and a bound on its time."""
+"""Photos that a fold looks at: enough for a threshold, and a bound on the fold's time."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Fold:
 
     Attributes:
         train: trained on.
-        held_out: of classes that are trained on, but these photos are not shown.
+        held_out: not shown, but of classes that others are trained on.
         hidden: of classes that are not shown at all.
     """
 
@@ -39,17 +37,22 @@ class Fold:
     held_out: np.ndarray
     hidden: np.ndarray
 
+    @property
+    def not_shown(self) -> np.ndarray:
+        """The photos held out, then those of hidden classes."""
+        return np.concatenate([self.held_out, self.hidden])
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class FoldAnswers:
-    """What a fold's model made of the photos it was not shown.
+    """What a fold's model made of the photos it was not shown, one row per photo.
 
     Attributes:
-        seen: the photos, held out first, then hidden.
+        seen: the photos, as in `Fold.not_shown`.
         known: the fold's train photos.
-        labels: class a photo as an index into the fold's classes; -1 where hidden.
-        classes: the fold's classes, as indices into all.
-        rows: row among the training photos, a photo.
+        labels: class of each photo as an index into the fold's classes; -1 where it was hidden.
+        classes: the fold's classes, as indices into all classes.
+        rows: row of each photo among the training photos.
     """
 
     seen: Seen
@@ -60,14 +63,14 @@ class FoldAnswers:
 
 
 def make_folds(labels: np.ndarray, groups: np.ndarray, count: int, seed: int) -> list[Fold]:
-    """Cut training photos into folds; every class is hidden once, a group of photos held out at most once.
+    """Cut training photos into folds; every class is hidden once, a group of photos is held out at most once.
 
     A class keeps at least one group to train on in each fold where it is not hidden: a class of a single group is
     never held out.
 
     Args:
-        labels: index of the class, a photo.
-        groups: index of the near-duplicate group, a photo; a group has one class.
+        labels: class index of each photo.
+        groups: index of each photo's near-duplicate group; a group has one class.
         count: folds.
         seed: of the order of classes and groups, and of the photos chosen where there are over `MOST_PHOTOS`.
 
@@ -102,93 +105,64 @@ def make_folds(labels: np.ndarray, groups: np.ndarray, count: int, seed: int) ->
     return folds
 
 
-def cross_fit(
-    photos: TrainingPhotos,
-    groups: np.ndarray,
-    folds: list[Fold],
-    schedule: Schedule,
-    backbone: Backbone,
-    cache: TrunkCache,
-    checkpoints: Path,
-) -> list[FoldAnswers]:
-    """Train a model a fold and ask it about the photos it was not shown; a fold once done is kept.
+def cross_fit(photos: TrainingPhotos, folds: Sequence[Fold], setup: TrainingSetup) -> list[FoldAnswers]:
+    """Train one model per fold and ask it about the photos it was not shown; a fold that is done is kept.
 
     Args:
         photos: the training photos.
-        groups: index of the near-duplicate group, a photo.
         folds: from `make_folds`.
-        schedule: as of the model itself.
-        backbone: likewise.
-        cache: the trunk's outputs of these photos.
-        checkpoints: folder for what a killed training goes on from.
+        setup: as for the model itself.
     """
     answers = []
     for number, fold in enumerate(folds):
-        done = checkpoints / f"fold-{number}.npz"
+        done = setup.checkpoints / f"fold-{number}.npz"
         if not done.exists():
             _logger.info(
                 "Fold %d of %d: %d photos to train on, %d held out, %d of hidden classes",
-                *(number + 1, len(folds), len(fold.train), len(fold.held_out), len(fold.hidden)),
+                number + 1,
+                len(folds),
+                len(fold.train),
+                len(fold.held_out),
+                len(fold.hidden),
             )
-            arrays = _fit(
-                photos, fold, replace(schedule, seed=schedule.seed + number + 1), backbone, cache, checkpoints / "fold"
+            of_fold = replace(
+                setup,
+                schedule=replace(setup.schedule, seed=setup.schedule.seed + number + 1),
+                checkpoints=setup.checkpoints / "fold",
             )
+            arrays = _train_and_ask(photos, fold, of_fold)
             with replacing(done) as temporary, temporary.open("wb") as handle:
                 np.savez(handle, allow_pickle=False, **arrays)
-            shutil.rmtree(checkpoints / "fold", ignore_errors=True)
-        with np.load(done) as arrays:
-            answers.append(_answers(photos, groups, fold, cache.preprocess, dict(arrays)))
+            shutil.rmtree(of_fold.checkpoints, ignore_errors=True)
+        with np.load(done) as kept:
+            answers.append(_answers(photos, fold, dict(kept)))
     return answers
 
 
-def _fit(
-    photos: TrainingPhotos,
-    fold: Fold,
-    schedule: Schedule,
-    backbone: Backbone,
-    cache: TrunkCache,
-    checkpoints: Path,
-) -> dict[str, np.ndarray]:
-    classes, labels = np.unique(photos.labels.numpy()[fold.train], return_inverse=True)
-    train = TrainingPhotos(
-        [photos.image_ids[row] for row in fold.train],
-        torch.from_numpy(labels),
-        photos.embeddings[torch.from_numpy(fold.train)],
-        photos.colours[fold.train],
-        photos.printed[fold.train],
-    )
-    training = TwoPhaseTraining(train, None, len(classes), schedule, backbone, cache, checkpoints)
-    training.run()
-    asked = [photos.image_ids[row] for row in (*fold.held_out, *fold.hidden)]
-    logits, tuned = training.answers(asked, photos.samples)
-    _, known = training.answers(train.image_ids, photos.samples)
+def _train_photos(photos: TrainingPhotos, fold: Fold) -> TrainingPhotos:
+    """Return the photos that a fold is trained on, their labels as indices into the fold's classes."""
+    train = photos.take(fold.train)
+    return replace(train, labels=np.unique(train.labels, return_inverse=True)[1])
+
+
+def _train_and_ask(photos: TrainingPhotos, fold: Fold, setup: TrainingSetup) -> dict[str, np.ndarray]:
+    """Return what a fold's model says, in arrays that can be kept."""
+    train = _train_photos(photos, fold)
+    network = train_network(train, None, setup)
+    logits, tuned = network.answers(photos.take(fold.not_shown))
+    _, known = network.answers(train)
     return {"logits": logits, "tuned": tuned, "known": known}
 
 
-def _answers(
-    photos: TrainingPhotos, groups: np.ndarray, fold: Fold, preprocess: Preprocess, arrays: dict[str, np.ndarray]
-) -> FoldAnswers:
-    rows = np.concatenate([fold.held_out, fold.hidden])
-    classes, known_labels = np.unique(photos.labels.numpy()[fold.train], return_inverse=True)
-    places = {int(name): place for place, name in enumerate(classes)}
-    labels = np.array([places.get(int(label), -1) for label in photos.labels.numpy()[rows]], np.int64)
-    views = photos.embeddings[:, : len(preprocess.views)]
-    pretrained = normalised(preprocess.embedding(views).numpy())
+def _answers(photos: TrainingPhotos, fold: Fold, arrays: dict[str, np.ndarray]) -> FoldAnswers:
+    asked, classes = photos.take(fold.not_shown), np.unique(photos.labels[fold.train])
+    index_of = {int(label): index for index, label in enumerate(classes)}
     return FoldAnswers(
-        seen=Seen(
-            arrays["logits"], pretrained[rows], normalised(arrays["tuned"]), photos.colours[rows], photos.printed[rows]
-        ),
-        known=Known(
-            labels=known_labels,
-            groups=groups[fold.train],
-            pretrained=pretrained[fold.train],
-            tuned=normalised(arrays["known"]),
-            colours=photos.colours[fold.train],
-            printed=photos.printed[fold.train],
-        ),
-        labels=labels,
+        seen=asked.seen(arrays["logits"], arrays["tuned"]),
+        known=_train_photos(photos, fold).known(arrays["known"]),
+        labels=np.array([index_of.get(int(label), -1) for label in asked.labels], np.int64),
         classes=classes,
-        rows=rows,
+        rows=fold.not_shown,
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torch import nn
 
 from meter_pipeline.photos.parallel import in_parallel
 from meter_pipeline.photos.progress import Progress
@@ -22,18 +23,20 @@ from meter_pipeline.storage.files import replacing
 from meter_pipeline.training.augmentation import AUGMENTATION_ID, at_working_size, augmented
 
 _logger = logging.getLogger(__name__)
+
 PHOTOS_AHEAD = 16
+"""Photos read before they are asked for."""
 SAMPLES_A_PASS = {"cpu": 4, "cuda": 64}
-"""Samples a forward pass, by device: 12 at once take a third longer each on a processor, whose cache is too small."""
+"""Samples per forward pass, by device: 12 at once take a third longer each on a processor: its cache is too small."""
 
 
 @dataclass(frozen=True)
 class TrunkCache:
-    """Feature maps of photos, float16, samples x channels x height x width a photo.
+    """Feature maps of photos, float16, for each photo samples x channels x height x width.
 
     Sample i is view i (modulo the views); the first round is the photo as it is, what follows is augmented: each framed
-    view in its own way, the located ones as the round's view of the whole. Two files a photo: the framed views, and the
-    located ones, named by where the meter is, so that another direction to locate by computes only photos it moves.
+    view in its own way, the located ones as the round's view of the whole. Two files per photo: the framed views, and
+    the located ones, named by where the meter is, so that another direction to locate by computes only photos it moves.
 
     Attributes:
         folder: where the files are.
@@ -176,3 +179,24 @@ class TrunkCache:
             passes = [pixels[start : start + size] for start in range(0, len(pixels), size)]
             maps = [self.backbone.trunk(self.preprocess.normalise(some).to(self.device)) for some in passes]
         return torch.cat(maps).cpu().numpy().astype(np.float16)
+
+
+def block_outputs(
+    block: nn.Module, cache: TrunkCache, image_ids: Sequence[str], samples: int, *, use: int | None = None
+) -> torch.Tensor:
+    """Return what a last block makes of kept trunk outputs, photos x samples x dimensions, on the processor.
+
+    Args:
+        block: the block, on the cache's device.
+        cache: the trunk's outputs.
+        image_ids: the photos.
+        samples: as how many samples they are kept.
+        use: how many of them, from the first; None: all.
+    """
+    block.eval()
+    rows = []
+    with torch.inference_mode():
+        for image_id in image_ids:
+            maps = torch.from_numpy(cache.maps(image_id, samples, use=use))
+            rows.append(block(maps.float().to(cache.device)).cpu())
+    return torch.stack(rows)

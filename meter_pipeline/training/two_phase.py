@@ -1,13 +1,16 @@
-"""The two phases of a training, head, then last block with it, over kept trunk outputs; a killed one goes on."""
+"""The two phases of a training: the head, then the last block with it; a training that was killed goes on.
+
+Both phases run over what the frozen trunk made of the photos once (`trunk_cache`), so that an epoch costs only what is
+trained.
+"""
 
 from __future__ import annotations
 
 import copy
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,42 +18,23 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from meter_pipeline.recognition.network.backbones import Backbone
 from meter_pipeline.storage.files import replacing
-from meter_pipeline.training.trunk_cache import TrunkCache
+from meter_pipeline.training.mixup import batches_an_epoch, mixed_batches
+from meter_pipeline.training.schedule import TrainingSetup
+from meter_pipeline.training.training_photos import TrainingPhotos
+from meter_pipeline.training.trunk_cache import TrunkCache, block_outputs
 
 _logger = logging.getLogger(__name__)
 
+HEAD, TUNE = "head", "tune"
+"""Names of the phases."""
 HEAD_LEARNING_RATE = 3e-3
 TUNE_LEARNING_RATE = 1e-3
 TUNE_HEAD_LEARNING_RATE = 1e-3
 WEIGHT_DECAY = 0.01
 DROPOUT = 0.2
-MIXUP = 0.4
-"""Both parameters of mixup's beta distribution (Zhang et al. 2018), on feature maps: 0 would mix nothing."""
 CLASS_WEIGHT_POWER = 0.5
 """Class weights are (1 / photos of the class) to this power: 1 makes all classes weigh the same, 0 all photos."""
-SAMPLES_AN_EPOCH = 3
-"""Of the kept samples of a photo, how many an epoch takes."""
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and from which seed.
-
-    Attributes:
-        epochs_head: epochs of phase 1.
-        epochs_tune: epochs of phase 2.
-        patience: epochs without a better val loss before a phase stops.
-        batch_size: samples a step.
-        seed: of every random choice.
-    """
-
-    epochs_head: int
-    epochs_tune: int
-    patience: int
-    batch_size: int
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -65,161 +49,177 @@ class EpochRecord:
     val_accuracy: float | None
 
 
-@dataclass(frozen=True)
-class TrainingPhotos:
-    """Photos whose trunk outputs are kept.
+@dataclass(frozen=True, kw_only=True)
+class TrainedNetwork:
+    """What a training came to.
 
     Attributes:
-        image_ids: the photos.
-        labels: index of the class, a photo.
-        embeddings: photos x samples x dimensions, of the last block before it is tuned.
-        colours: shares of the colours, photos x colours; the training does not look at them, the guard does.
-        printed: what was read on the plates, photos x codes; likewise.
-    """
-
-    image_ids: list[str]
-    labels: torch.Tensor
-    embeddings: torch.Tensor
-    colours: np.ndarray
-    printed: np.ndarray
-
-    @property
-    def samples(self) -> int:
-        """Kept samples of a photo."""
-        return self.embeddings.shape[1]
-
-
-class TwoPhaseTraining:
-    """One training: its networks and where it stands.
-
-    Attributes:
+        tuned_block: the last block, as far as it was tuned.
         head: from embedding to logits.
-        tuned_block: the last block, as far as it is tuned.
-        history: the epochs so far.
+        cache: the trunk's outputs that it was trained on.
+        history: the epochs, in order.
     """
+
+    tuned_block: nn.Module
+    head: nn.Linear
+    cache: TrunkCache
+    history: tuple[EpochRecord, ...]
+
+    def answers(self, photos: TrainingPhotos) -> tuple[np.ndarray, np.ndarray]:
+        """Return logits (photos x classes) and tuned embeddings (photos x dimensions), from all views of each photo."""
+        return _answers(self.tuned_block, self.head, self.cache, photos)
+
+
+def train_network(
+    train: TrainingPhotos,
+    val: TrainingPhotos | None,
+    setup: TrainingSetup,
+    on_epoch: Callable[[EpochRecord], None] | None = None,
+) -> TrainedNetwork:
+    """Run both phases, from the last checkpoint where there is one; call it inside `device.training_threads`.
+
+    Args:
+        train: photos to train on; their labels are 0 to the number of classes less 1, and each class has a photo.
+        val: photos that choose the epoch; None: the last epoch is taken.
+        setup: how to train, and from what.
+        on_epoch: called with the record of each epoch as it ends.
+    """
+    training = _TwoPhaseTraining(train, val, setup, on_epoch)
+    training.run()
+    return TrainedNetwork(
+        tuned_block=training.tuned_block, head=training.head, cache=setup.cache, history=tuple(training.history)
+    )
+
+
+@dataclass(frozen=True)
+class _Phase:
+    """One phase.
+
+    Attributes:
+        name: `HEAD` or `TUNE`.
+        epochs: how many at most.
+        optimiser: of what is trained in it.
+        rates: learning rate of each group of parameters at the start, from which it falls to 0 (half a cosine).
+    """
+
+    name: str
+    epochs: int
+    optimiser: torch.optim.Optimizer
+    rates: tuple[float, ...]
+
+    @classmethod
+    def of(cls, name: str, epochs: int, groups: list[dict[str, Any]]) -> _Phase:
+        optimiser = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
+        return cls(name, epochs, optimiser, tuple(group["lr"] for group in optimiser.param_groups))
+
+    def set_rates(self, step: int, steps_an_epoch: int) -> None:
+        """Set the learning rates for a step of the phase, numbered from 0."""
+        share = 0.5 * (1 + math.cos(math.pi * step / (self.epochs * steps_an_epoch)))
+        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
+            group["lr"] = rate * share
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """Where a phase stands after some epochs.
+
+    Attributes:
+        epochs: how many are done.
+        best: val loss of the best epoch, as `val_loss`, and the weights after it; None before the first epoch.
+        since_best: epochs since then.
+    """
+
+    epochs: int = 0
+    best: dict[str, Any] | None = None
+    since_best: int = 0
+
+
+class _TwoPhaseTraining:
+    """One training: its networks, and the epochs so far."""
 
     def __init__(
         self,
         train: TrainingPhotos,
         val: TrainingPhotos | None,
-        classes: int,
-        schedule: Schedule,
-        backbone: Backbone,
-        cache: TrunkCache,
-        checkpoints: Path,
-        on_epoch: Callable[[EpochRecord], None] | None = None,
+        setup: TrainingSetup,
+        on_epoch: Callable[[EpochRecord], None] | None,
     ) -> None:
-        """Prepare a training.
-
-        Args:
-            train: photos to train on; every class has one.
-            val: photos that choose the epoch; None: the last one is taken.
-            classes: number of classes.
-            schedule: how long.
-            backbone: whose last block is tuned (a copy of it).
-            cache: the trunk's outputs of all these photos.
-            checkpoints: folder for what a killed training goes on from.
-            on_epoch: told of each epoch as it ends.
-        """
-        self._train, self._val, self._schedule, self._cache = train, val, schedule, cache
-        self._checkpoints, self._on_epoch = checkpoints, on_epoch
-        self._device = cache.device
-        self._views = len(cache.preprocess.views)
+        self._train, self._val, self._on_epoch = train, val, on_epoch
+        self._schedule, self._cache, self._checkpoints = setup.schedule, setup.cache, setup.checkpoints
+        self._device = setup.cache.device
+        self._steps_an_epoch = batches_an_epoch(train, setup.schedule.batch_size)
         self.history: list[EpochRecord] = []
-        torch.manual_seed(schedule.seed)
+        torch.manual_seed(self._schedule.seed)
+        backbone, classes = setup.cache.backbone, int(train.labels.max()) + 1
         self.tuned_block = copy.deepcopy(backbone.last_block).requires_grad_(True).to(self._device)
         self.head = nn.Linear(backbone.dimensions, classes).to(self._device)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
-        counts = torch.bincount(train.labels, minlength=classes).float()
+        counts = torch.bincount(torch.from_numpy(train.labels), minlength=classes).float()
         weights = (counts.sum() / counts) ** CLASS_WEIGHT_POWER
         self._class_weights = (weights / weights.mean()).to(self._device)
 
     def run(self) -> None:
-        """Run both phases, from the last checkpoint where there is one."""
-        self._phase("head", self._schedule.epochs_head, [{"params": self.head.parameters(), "lr": HEAD_LEARNING_RATE}])
+        head = {"params": self.head.parameters(), "lr": HEAD_LEARNING_RATE}
+        self._run_phase(_Phase.of(HEAD, self._schedule.epochs_head, [head]))
         if self._schedule.epochs_tune:
             groups = [
                 {"params": self.tuned_block.parameters(), "lr": TUNE_LEARNING_RATE},
                 {"params": self.head.parameters(), "lr": TUNE_HEAD_LEARNING_RATE},
             ]
-            self._phase("tune", self._schedule.epochs_tune, groups)
+            self._run_phase(_Phase.of(TUNE, self._schedule.epochs_tune, groups))
 
-    def answers(self, image_ids: list[str], samples: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return logits (photos x classes) and tuned embeddings (photos x dimensions), from all views of each.
+    def _run_phase(self, phase: _Phase) -> None:
+        standing = self._resume(phase)
+        while standing.epochs < phase.epochs and standing.since_best < self._schedule.patience:
+            loss, accuracy = self._run_epoch(phase, standing.epochs)
+            record = self._record(phase.name, standing.epochs, loss, accuracy)
+            standing = self._after(record, standing)
+            self._save_checkpoint(phase, standing)
+            if standing.since_best >= self._schedule.patience:
+                _logger.info("No better val loss in %d epochs: stopped.", standing.since_best)
+        if standing.best is not None:
+            self._load_weights(standing.best)
 
-        Args:
-            image_ids: photos whose trunk outputs are kept.
-            samples: as how many samples they are kept.
-        """
-        embeddings = block_outputs(self.tuned_block, self._cache, image_ids, samples, use=self._views)
-        with torch.inference_mode():
-            logits = self.head(embeddings.to(self._device)).mean(dim=1).cpu()
-        return logits.numpy(), self._cache.preprocess.embedding(embeddings).numpy()
+    def _after(self, record: EpochRecord, before: _Standing) -> _Standing:
+        """Return where the phase stands after an epoch; without a val set each epoch is better than the last."""
+        epochs = before.epochs + 1
+        if record.val_loss is None or before.best is None or record.val_loss < before.best["val_loss"]:
+            return _Standing(epochs, {"val_loss": record.val_loss, **self._weights()}, 0)
+        return _Standing(epochs, before.best, before.since_best + 1)
 
-    def _phase(self, phase: str, epochs: int, groups: list[dict[str, Any]]) -> None:
-        optimiser = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
-        rates = [group["lr"] for group in optimiser.param_groups]
-        photos = len(self._train.image_ids)
-        steps_an_epoch = math.ceil(photos * self._taken / self._schedule.batch_size)
-        state = self._resume(phase, optimiser)
-        best, since_best, first = state["best"], state["since_best"], state["epoch"]
-        for epoch in range(first, epochs):
-            step, losses, right, seen = epoch * steps_an_epoch, 0.0, 0, 0
-            torch.manual_seed(_seed_of(self._schedule.seed, phase, epoch))
-            for inputs, labels, others, share in self._batches(phase, epoch):
-                rate_share = 0.5 * (1 + math.cos(math.pi * step / (epochs * steps_an_epoch)))
-                for group, rate in zip(optimiser.param_groups, rates, strict=True):
-                    group["lr"] = rate * rate_share
-                logits = self.head(functional.dropout(self._embed(phase, inputs), DROPOUT))
-                loss = share * functional.cross_entropy(logits, labels, self._class_weights)
-                loss = loss + (1 - share) * functional.cross_entropy(logits, others, self._class_weights)
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()
-                optimiser.step()
-                losses += float(loss.detach()) * len(labels)
-                right += int((logits.argmax(1) == (labels if share >= 0.5 else others)).sum())
-                seen, step = seen + len(labels), step + 1
-            record = self._record(phase, epoch, losses / seen, right / seen)
-            if record.val_loss is None or best is None or record.val_loss < best["val_loss"]:
-                best, since_best = {"val_loss": record.val_loss, **self._weights()}, 0
-            else:
-                since_best += 1
-            self._checkpoint(phase, epoch + 1, optimiser, best, since_best)
-            if since_best >= self._schedule.patience:
-                _logger.info("No better val loss in %d epochs: stopped.", since_best)
-                break
-        if best is not None:
-            self.head.load_state_dict(best["head"])
-            self.tuned_block.load_state_dict(best["tuned_block"])
+    def _run_epoch(self, phase: _Phase, epoch: int) -> tuple[float, float]:
+        """Return the mean loss, and the share of samples whose larger part was named rightly."""
+        step, losses, right, seen = epoch * self._steps_an_epoch, 0.0, 0, 0
+        seed = _seed_of(self._schedule.seed, phase.name, epoch)
+        torch.manual_seed(seed)
+        inputs_of = self._embeddings if phase.name == HEAD else self._feature_maps
+        for mixed in mixed_batches(self._train, inputs_of, batch_size=self._schedule.batch_size, seed=seed):
+            batch = mixed.to(self._device)
+            phase.set_rates(step, self._steps_an_epoch)
+            logits = self.head(functional.dropout(self._embed(phase.name, batch.inputs), DROPOUT))
+            loss = batch.share * functional.cross_entropy(logits, batch.labels, self._class_weights)
+            loss = loss + (1 - batch.share) * functional.cross_entropy(logits, batch.others, self._class_weights)
+            phase.optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            phase.optimiser.step()
+            losses += float(loss.detach()) * len(batch.labels)
+            right += int((logits.argmax(1) == (batch.labels if batch.share >= 0.5 else batch.others)).sum())
+            seen, step = seen + len(batch.labels), step + 1
+        return losses / seen, right / seen
 
-    @property
-    def _taken(self) -> int:
-        return min(SAMPLES_AN_EPOCH, self._train.samples)
+    def _embeddings(self, rows: np.ndarray, samples: np.ndarray) -> torch.Tensor:
+        """Return what the head is fed with: embeddings by the last block before it is tuned."""
+        return self._train.outputs[rows, samples]
 
-    def _batches(self, phase: str, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor, float]]:
-        """Yield mixed inputs, the classes of the two photos in each, and the share of the first."""
-        random = np.random.default_rng(_seed_of(self._schedule.seed, phase, epoch))
-        count = len(self._train.image_ids)
-        picks = np.stack([random.permutation(self._train.samples)[: self._taken] for _ in range(count)])
-        pairs = np.stack([np.repeat(np.arange(count), self._taken), picks.ravel()], axis=1)
-        random.shuffle(pairs)
-        for start in range(0, len(pairs), self._schedule.batch_size):
-            batch = pairs[start : start + self._schedule.batch_size]
-            if phase == "head":
-                inputs = self._train.embeddings[batch[:, 0], batch[:, 1]]
-            else:
-                ids, samples = self._train.image_ids, self._train.samples
-                maps = [self._cache.sample(ids[row], samples, int(sample)) for row, sample in batch]
-                inputs = torch.from_numpy(np.stack(maps)).float()
-            labels = self._train.labels[batch[:, 0]]
-            share, other = float(random.beta(MIXUP, MIXUP)), torch.from_numpy(random.permutation(len(batch)))
-            inputs = share * inputs + (1 - share) * inputs[other]
-            yield inputs.to(self._device), labels.to(self._device), labels[other].to(self._device), share
+    def _feature_maps(self, rows: np.ndarray, samples: np.ndarray) -> torch.Tensor:
+        """Return what the last block is fed with: the trunk's feature maps."""
+        kept_as, ids = self._train.samples, self._train.image_ids
+        maps = [self._cache.sample(ids[row], kept_as, int(sample)) for row, sample in zip(rows, samples, strict=True)]
+        return torch.from_numpy(np.stack(maps)).float()
 
     def _embed(self, phase: str, inputs: torch.Tensor) -> torch.Tensor:
-        """Return embeddings; phase `head` is fed with them, phase `tune` with the trunk's feature maps."""
-        if phase == "head":
+        if phase == HEAD:
             return inputs
         # Batch norm keeps ImageNet's statistics: a few hundred photos in batches of 32 give worse ones.
         return self.tuned_block.eval()(inputs)
@@ -227,9 +227,9 @@ class TwoPhaseTraining:
     def _record(self, phase: str, epoch: int, loss: float, accuracy: float) -> EpochRecord:
         val_loss = val_accuracy = None
         if self._val is not None:
-            logits = self._val_logits(phase, self._val)
-            val_loss = float(functional.cross_entropy(logits, self._val.labels))
-            val_accuracy = float((logits.argmax(1) == self._val.labels).float().mean())
+            logits, labels = self._val_logits(phase, self._val), torch.from_numpy(self._val.labels)
+            val_loss = float(functional.cross_entropy(logits, labels))
+            val_accuracy = float((logits.argmax(1) == labels).float().mean())
         record = EpochRecord(phase, epoch + 1, loss, accuracy, val_loss, val_accuracy)
         self.history.append(record)
         if self._on_epoch:
@@ -237,65 +237,54 @@ class TwoPhaseTraining:
         return record
 
     def _val_logits(self, phase: str, val: TrainingPhotos) -> torch.Tensor:
-        if phase == "tune":
-            return torch.from_numpy(self.answers(val.image_ids, val.samples)[0])
+        if phase == TUNE:
+            return torch.from_numpy(_answers(self.tuned_block, self.head, self._cache, val)[0])
         with torch.inference_mode():
-            return self.head(val.embeddings.to(self._device)).mean(dim=1).cpu()
+            return self.head(val.outputs.to(self._device)).mean(dim=1).cpu()
 
-    def _weights(self) -> dict[str, dict[str, torch.Tensor]]:
+    def _weights(self) -> dict[str, Any]:
         return {
             "head": copy.deepcopy(self.head.state_dict()),
             "tuned_block": copy.deepcopy(self.tuned_block.state_dict()),
         }
 
-    def _checkpoint(
-        self, phase: str, epoch: int, optimiser: torch.optim.Optimizer, best: dict[str, Any] | None, since_best: int
-    ) -> None:
-        state: dict[str, Any] = {
-            "epoch": epoch,
-            "best": best,
-            "since_best": since_best,
-            "optimiser": optimiser.state_dict(),
+    def _load_weights(self, weights: dict[str, Any]) -> None:
+        self.head.load_state_dict(weights["head"])
+        self.tuned_block.load_state_dict(weights["tuned_block"])
+
+    def _save_checkpoint(self, phase: _Phase, standing: _Standing) -> None:
+        state = {
+            "epoch": standing.epochs,
+            "best": standing.best,
+            "since_best": standing.since_best,
+            "optimiser": phase.optimiser.state_dict(),
+            "history": [asdict(record) for record in self.history],
+            **self._weights(),
         }
-        state |= {**self._weights(), "history": [asdict(record) for record in self.history]}
-        with replacing(self._checkpoints / f"{phase}.pt") as temporary:
+        with replacing(self._checkpoints / f"{phase.name}.pt") as temporary:
             torch.save(state, temporary)
 
-    def _resume(self, phase: str, optimiser: torch.optim.Optimizer) -> dict[str, Any]:
-        path = self._checkpoints / f"{phase}.pt"
+    def _resume(self, phase: _Phase) -> _Standing:
+        path = self._checkpoints / f"{phase.name}.pt"
         if not path.exists():
-            return {"epoch": 0, "best": None, "since_best": 0}
+            return _Standing()
         state: dict[str, Any] = torch.load(path, map_location=self._device, weights_only=True)
-        self.head.load_state_dict(state["head"])
-        self.tuned_block.load_state_dict(state["tuned_block"])
-        optimiser.load_state_dict(state["optimiser"])
+        self._load_weights(state)
+        phase.optimiser.load_state_dict(state["optimiser"])
         self.history = [EpochRecord(**record) for record in state["history"]]
-        if state["since_best"] >= self._schedule.patience:
-            state["epoch"] = 10**9  # it had stopped early
-        _logger.info("Going on with phase %s after epoch %d", phase, len(self.history))
-        return state
+        _logger.info("Going on with phase %s after epoch %d", phase.name, state["epoch"])
+        return _Standing(state["epoch"], state["best"], state["since_best"])
 
 
-def block_outputs(
-    block: nn.Module, cache: TrunkCache, image_ids: list[str], samples: int, *, use: int | None = None
-) -> torch.Tensor:
-    """Return what a last block makes of kept trunk outputs: photos x samples x dimensions.
-
-    Args:
-        block: the block, on the cache's device.
-        cache: the trunk's outputs.
-        image_ids: the photos.
-        samples: as how many samples they are kept.
-        use: how many of them, from the first; None: all.
-    """
-    block.eval()
-    rows = []
+def _answers(
+    tuned_block: nn.Module, head: nn.Linear, cache: TrunkCache, photos: TrainingPhotos
+) -> tuple[np.ndarray, np.ndarray]:
+    views = len(cache.preprocess.views)
+    outputs = block_outputs(tuned_block, cache, photos.image_ids, photos.samples, use=views)
     with torch.inference_mode():
-        for image_id in image_ids:
-            maps = torch.from_numpy(cache.maps(image_id, samples, use=use))
-            rows.append(block(maps.float().to(cache.device)).cpu())
-    return torch.stack(rows)
+        logits = head(outputs.to(cache.device)).mean(dim=1).cpu()
+    return logits.numpy(), cache.preprocess.embedding(outputs).numpy()
 
 
 def _seed_of(seed: int, phase: str, epoch: int) -> int:
-    return seed * 100_003 + epoch * 2 + (phase == "tune")
+    return seed * 100_003 + epoch * 2 + (phase == TUNE)

@@ -1,18 +1,20 @@
+"""Every row of a drop has exactly one prediction, whatever came of its URL and its photo."""
+
 from __future__ import annotations
 
 import pandas as pd
 
 from meter_pipeline.batches.batch_predictions import predict_rows, prediction_problems
-from meter_pipeline.recognition.decision import DECISION_COLUMNS
+from meter_pipeline.recognition.decision import Decision
 from meter_pipeline.storage.lake import conform
 from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, URL_IMAGES
+from meter_pipeline_tests.support.decisions import decided
 
 
 def drop_rows(*rows: tuple[str, int, str, str | None]) -> pd.DataFrame:
-    columns = {name: [None] * len(rows) for name in DROP_ROWS.columns}
-    columns |= {"drop": [r[0] for r in rows], "position": [r[1] for r in rows], "image_url": [r[2] for r in rows]}  # type: ignore[dict-item]
-    columns |= {"reason": [r[3] for r in rows], "sheet": ["S"] * len(rows), "row_number": [r[1] + 2 for r in rows]}  # type: ignore[dict-item]
-    return conform(DROP_ROWS, pd.DataFrame(columns)).to_pandas()
+    table = pd.DataFrame(rows, columns=["drop", "position", "image_url", "reason"])
+    table = table.assign(sheet="S", row_number=table["position"] + 2).reindex(columns=list(DROP_ROWS.columns))
+    return conform(DROP_ROWS, table).to_pandas()
 
 
 def url_images(**outcomes: tuple[str, str | None]) -> pd.DataFrame:
@@ -24,20 +26,8 @@ def url_images(**outcomes: tuple[str, str | None]) -> pd.DataFrame:
     return conform(URL_IMAGES, pd.DataFrame(rows, columns=list(URL_IMAGES.columns))).to_pandas()
 
 
-def decisions(**labels: str) -> pd.DataFrame:
-    rows = [
-        dict.fromkeys(DECISION_COLUMNS)
-        | {
-            "image_id": image_id,
-            "final_prediction": label,
-            "top1_class": label,
-            "top1_confidence": 0.9,
-            "rule": "accepted",
-            "reason": "sure",
-        }
-        for image_id, label in labels.items()
-    ]
-    return pd.DataFrame(rows, columns=DECISION_COLUMNS)
+def decisions(**labels: str) -> list[Decision]:
+    return [decided(image_id, {label: 0.9}) for image_id, label in labels.items()]
 
 
 ROWS = drop_rows(
@@ -58,13 +48,13 @@ def test_every_row_has_one_prediction_in_order_and_errors_say_why() -> None:
     assert found["final_prediction"].tolist() == ["LT2", *["ERROR"] * 5, "LT2"]
     assert found["rule"].tolist() == ["accepted", *["error"] * 5, "accepted"]
     assert found["reason"].tolist() == [
-        "sure",
+        "LT2 with 90.0%.",
         "not_found",
         "Row refused: no URL",
         "The URL was not fetched yet.",
         "unreadable",
         "The photo went through no network.",
-        "sure",
+        "LT2 with 90.0%.",
     ]
     assert found["model_version"].dropna().tolist() == ["v1", "v1"]
     table = conform(BATCH_PREDICTIONS, found)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from meter_pipeline.recognition.class_gaussians import ClassGaussians
-from meter_pipeline.recognition.scores import normalised
+from meter_pipeline.recognition.embeddings import normalised
 
 WIDTH = 60
 

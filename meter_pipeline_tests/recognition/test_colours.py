@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from meter_pipeline.recognition.colours import CHROMA_EDGES, COLOURS, HUES, colour_shares, photo_colours
-from meter_pipeline.recognition.image_features import features_of
 from meter_pipeline.recognition.network.preprocess import Preprocess
 from meter_pipeline.recognition.scores import familiar_colours
-from meter_pipeline.storage.lake import Lake
-from meter_pipeline.storage.tables import IMAGE_FEATURES
 
 WHITE, BLUE, GREY = (225, 225, 220), (60, 110, 200), (128, 128, 128)
 
@@ -58,14 +54,3 @@ def test_only_what_goes_beyond_the_class_counts() -> None:
     asked = np.array([[0.7, 0.3, 0.0], [0.6, 0.1, 0.3], [0.6, 0.1, 0.3]])
     scores = familiar_colours(asked, np.array([0, 0, 1]), known, np.array([0, 0]))
     assert scores == pytest.approx([0.0, -0.3, -1.0])
-
-
-def test_rows_from_before_colours_were_kept_are_read(tmp_path: object) -> None:
-    lake = Lake(tmp_path)  # type: ignore[arg-type]
-    shares = np.full(COLOURS, 1 / COLOURS, np.float32).tolist()
-    for image_id, colours in (("old", None), ("new", shares)):
-        row = {"image_id": image_id, "model_version": "m", "preprocess_id": "p", "reason": None, "colours": colours}
-        row |= {key: [1.0, 2.0] for key in ("logits", "embedding", "pretrained_embedding")}
-        lake.append(IMAGE_FEATURES, pa.Table.from_pylist([row], schema=IMAGE_FEATURES.schema))
-    for wanted, expected in ((["old"], [0.0]), (["old", "new"], [0.0, 1.0])):
-        assert features_of(lake, IMAGE_FEATURES, "m", wanted).colours.sum(axis=1) == pytest.approx(expected)

@@ -23,8 +23,8 @@ def test_a_photos_numbers_do_not_depend_on_who_is_beside_it(model: MeterModel, t
         found: dict[str, bytes] = {}
         for batch in extract_features(model, some):
             for i, image_id in enumerate(batch.image_ids):
-                embeddings = (batch.embedding, batch.pretrained_embedding, batch.whole_embedding, batch.close_embedding)
-                found[image_id] = b"".join(part[i].tobytes() for part in (batch.logits, *embeddings))
+                parts = (batch.logits, batch.embeddings.tuned, batch.embeddings.pretrained, batch.whole, batch.close)
+                found[image_id] = b"".join(part[i].tobytes() for part in parts)
         return found
 
     together = features(photos)
@@ -45,10 +45,7 @@ def test_single_views_are_the_whole_photo_before_and_the_closest_after_fine_tuni
     with torch.inference_mode():
         whole = through_trunk(preprocess.framed_pixels(image)[:1])
         close = through_trunk(preprocess.located_pixels(image, whole[0].numpy())[-1:])
-        expected = {
-            "whole_embedding": model.pretrained_block(whole).numpy(),
-            "close_embedding": model.tuned_block(close).numpy(),
-        }
+        expected_whole, expected_close = model.pretrained_block(whole).numpy(), model.tuned_block(close).numpy()
     assert preprocess.views[-1] == "nameplate"
-    for name, values in expected.items():
-        np.testing.assert_allclose(getattr(features, name), values, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(features.whole, expected_whole, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(features.close, expected_close, rtol=1e-4, atol=1e-5)

@@ -67,7 +67,12 @@ def spelled(codes: np.ndarray) -> set[str]:
 
 
 def score_of(model: MeterModel, features: Features) -> float:
-    return float(decide(model, features, DecisionSettings())["guard_score"].iloc[0])
+    return decide(model, features, DecisionSettings())[0].guard_score
+
+
+def without_print(features: Features) -> Features:
+    nothing = nothing_read(len(features.image_ids))
+    return replace(features, embeddings=replace(features.embeddings, printed=nothing))
 
 
 @given(st.lists(st.tuples(st.text(max_size=40), st.floats(0, 1)), max_size=12))
@@ -190,11 +195,12 @@ def test_a_model_that_reads_plates_tells_a_type_that_differs_in_print_alone(
 
     photos = [(f"{name}.jpg", plate(lines, seed=900)) for name, lines in (("single", SINGLE), ("three", THREE))]
     single, three = (predict_content(content, name, model, DecisionSettings()) for name, content in photos)
-    assert (single[0].top3[0][0], three[0].top3[0][0]) == ("SINGLE", "SINGLE")
     lost = []
-    for _, features in (single, three):
+    for prediction, features in (single, three):
+        assert prediction.decision is not None
         assert features is not None
-        lost.append(score_of(model, replace(features, printed=nothing_read(1))) - score_of(model, features))
+        assert prediction.decision.best.class_name == "SINGLE"
+        lost.append(score_of(model, without_print(features)) - score_of(model, features))
     assert lost[0] == pytest.approx(0, abs=1e-6)
     assert lost[1] > 0.5
 
@@ -204,14 +210,14 @@ def test_a_model_that_reads_plates_tells_a_type_that_differs_in_print_alone(
         paths.append((hashlib.sha256(content).hexdigest(), tmp_path / name))
     assert update_features(layout.lake, IMAGE_FEATURES, model, paths, plates=layout.plates) == 2
     kept = features_of(layout.lake, IMAGE_FEATURES, model.version, [image_id for image_id, _ in paths])
-    assert kept.printed.tolist() == [plate_codes(content, image_id="").tolist() for _, content in photos]
+    assert kept.embeddings.printed.tolist() == [plate_codes(content, image_id="").tolist() for _, content in photos]
     assert Guard.from_card(card.guard).uses(FAMILIAR_PRINT)
 
     by_print = Guard((Term(FAMILIAR_PRINT, 0.0, 0.05),), -1.0)
     strict = replace(model, card=replace(card, guard=by_print.as_card()))
-    rows = decide(strict, kept, DecisionSettings(unknown_threshold=0.0))
-    assert rows["final_prediction"].tolist() == ["SINGLE", "UNKNOWN"]
-    assert "furthest in its print" in rows["reason"].iloc[1]
+    passed, flagged = decide(strict, kept, DecisionSettings(unknown_threshold=0.0))
+    assert (passed.final_label, flagged.final_label) == ("SINGLE", "UNKNOWN")
+    assert "furthest in its print" in flagged.reason
 
     monkeypatch.setattr(plate_reading, "find_spec", lambda _: None)
     with pytest.raises(MeterError, match="Plates cannot be read"):

@@ -25,16 +25,20 @@ def test_one_photo_and_a_batch_get_the_same_answer(drawn_model: Trained, model: 
     update_features(lake, IMAGE_FEATURES, model, [(str(i), path) for i, path in enumerate(paths)])
     batch = decide(model, features_of(lake, IMAGE_FEATURES, model.version, ["0", "1", "2"]), DecisionSettings())
     single = predict_photos(layout, paths, load_settings(data_dir=layout.root))
-    assert [p.final_prediction for p in single] == batch["final_prediction"].tolist()
-    assert [p.confidence for p in single] == batch["top1_confidence"].tolist()
-    assert [p.reason for p in single] == batch["reason"].tolist()
+    for prediction, of_batch in zip(single, batch, strict=True):
+        assert prediction.decision is not None
+        assert prediction.decision.top3 == of_batch.top3
+        assert prediction.decision.guard_score == of_batch.guard_score
+        assert prediction.final_prediction == of_batch.final_label
+        assert prediction.reason == of_batch.reason
 
 
-def test_a_photo_that_is_none_is_an_error_with_its_reason(drawn_model: Trained, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_photo_is_an_error_with_its_reason(drawn_model: Trained, tmp_path: Path) -> None:
     layout = drawn_model.layout
     (tmp_path / "text.jpg").write_text("hello", encoding="utf-8")
     bad, missing = predict_photos(
         layout, [tmp_path / "text.jpg", tmp_path / "none.jpg"], load_settings(data_dir=layout.root)
     )
     assert (bad.final_prediction, missing.final_prediction) == ("ERROR", "ERROR")
+    assert (bad.rule, bad.decision, bad.quality) == ("error", None, None)
     assert "No such file" in missing.reason

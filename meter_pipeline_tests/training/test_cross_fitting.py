@@ -15,9 +15,10 @@ from meter_pipeline.recognition.model_card import ModelCard
 from meter_pipeline.recognition.model_store import load_held_out
 from meter_pipeline.settings import DecisionSettings
 from meter_pipeline.storage.layout import Layout
-from meter_pipeline.storage.tables import DATASET_SPLIT
+from meter_pipeline.storage.tables import DATASET_SPLIT, EVALUATION_AUDIT
 from meter_pipeline.training.cross_fitting import MOST_PHOTOS, make_folds
-from meter_pipeline.training.trained_model import EpochRecord, train_model
+from meter_pipeline.training.trained_model import train_model
+from meter_pipeline.training.two_phase import EpochRecord
 from meter_pipeline_tests.support.patterns import split_of
 from meter_pipeline_tests.support.small_models import config_for
 
@@ -93,11 +94,11 @@ def test_the_evaluation_shows_the_hidden_classes(trained: tuple[Layout, pd.DataF
     assert "hidden classes (88)" in page
     assert card.guard["summary"] in page
     assert found.evaluation.ece_calibrated is not None
-    assert found.audit["calibrated_confidence"].between(0, 1).all()
+    assert layout.lake.frame(EVALUATION_AUDIT)["calibrated_confidence"].between(0, 1).all()
 
 
 def test_a_training_killed_in_a_fold_goes_on_and_gives_the_same_guard(
-    trained: tuple[Layout, pd.DataFrame, ModelCard], tmp_path: Path
+    trained: tuple[Layout, pd.DataFrame, ModelCard], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Killed(BaseException):
         pass
@@ -106,20 +107,18 @@ def test_a_training_killed_in_a_fold_goes_on_and_gives_the_same_guard(
 
     layout = Layout(tmp_path)
     split = split_of(layout.raw, COUNTS)
-    fit, calls = cross_fitting._fit, []
+    train_network, calls = cross_fitting.train_network, []
 
     def killed_in_the_second(*arguments: object) -> object:
         calls.append(1)
         if len(calls) == 2:
             raise Killed
-        return fit(*arguments)  # type: ignore[arg-type]
+        return train_network(*arguments)  # type: ignore[arg-type]
 
-    cross_fitting._fit = killed_in_the_second  # type: ignore[assignment]
-    try:
+    with monkeypatch.context() as patches:
+        patches.setattr(cross_fitting, "train_network", killed_in_the_second)
         with pytest.raises(Killed):
             train_model(split, layout, config_for(tmp_path))
-    finally:
-        cross_fitting._fit = fit
     epochs: list[EpochRecord] = []
     again = train_model(split, layout, config_for(tmp_path), on_epoch=epochs.append)
     assert epochs == []

@@ -21,7 +21,8 @@ from meter_pipeline.recognition.network.backbones import load_backbone
 from meter_pipeline.recognition.single_photo import predict_photos
 from meter_pipeline.settings import load_settings
 from meter_pipeline.storage.layout import Layout
-from meter_pipeline.training.trained_model import EpochRecord, train_model
+from meter_pipeline.training.trained_model import train_model
+from meter_pipeline.training.two_phase import EpochRecord
 from meter_pipeline_tests.support.patterns import split_of
 from meter_pipeline_tests.support.small_models import COUNTS, Trained, config_for
 
@@ -37,7 +38,7 @@ def test_both_phases_are_trained_and_the_model_knows_its_classes(
     predictions = predict_photos(
         layout, [layout.raw / path for path in test["path"]], load_settings(data_dir=layout.root)
     )
-    assert [p.top3[0][0] for p in predictions] == test["label"].tolist()
+    assert [p.decision and p.decision.best.class_name for p in predictions] == test["label"].tolist()
 
 
 def test_the_last_block_is_tuned_and_the_pretrained_one_is_kept(model: MeterModel) -> None:

@@ -26,7 +26,7 @@ def fit_direction(maps: np.ndarray) -> tuple[float, ...]:
         maps: feature maps of whole photos, photos x channels x height x width.
 
     Returns:
-        A direction, a number a channel; empty where there is none: outputs without places, maps with channels last
+        A direction, one number per channel; empty where there is none: outputs without places, maps with channels last
         (as MambaOut gives), or maps that are all the same.
     """
     if maps.ndim != 4 or not len(maps) or not 3 <= min(maps.shape[2:]) <= max(maps.shape[2:]) <= maps.shape[1]:

@@ -1,4 +1,4 @@
-"""A photo on its way into the network: decoded, cut into square views of 224x224, normalised; one way for all."""
+"""A photo on its way into the network: decoded, cut into square views of 224x224, normalised; the same for all."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ FRAMED = {"centre": 1.0, "zoomed": 0.72}
 
 
 class Located(NamedTuple):
-    """How a view around the place of the meter is cut, and what it counts.
+    """How a view around the place of the meter is cut, and how much it counts.
 
     Attributes:
         reach: half its side, in standard deviations of the place.
         smallest: its least side, as a share of the photo's shorter side.
-        in_the_middle: its side around the photo's middle, likewise, where no meter is to be found.
-        weight: in the embeddings; in the logits every view counts the same.
+        in_the_middle: its side around the photo's middle, likewise, where no place stands out.
+        weight: of the view in the embeddings; in the logits every view counts the same.
     """
 
     reach: float
@@ -44,11 +44,9 @@ class Located(NamedTuple):
 
 LOCATED = {
     "meter": Located(1.7, 0.45, 1.0, 1.0),
-    "plate": Located(1.2, 0.35, 0.72, 0.5),
     "nameplate": Located(1.2, 0.35, 0.72, 0.25),
 }
-"""Chosen in docs/decisions (0012, 0013). Models keep the names, so that none ever changes what it means: `plate` is the
-nameplate as the first models that located it weigh it."""
+"""Chosen in docs/decisions (0012, 0013). A model keeps only the names: who changes the numbers takes another name."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +57,14 @@ class Preprocess:
         mean: of each channel on values 0 to 1, as the backbone was trained with.
         std: likewise.
         size: side of a view in pixels.
-        views: the framed ones, `squeezed` (the whole photo, its aspect given up) first, `centre` (the largest square),
-            `zoomed` (its middle); and behind them the located ones, `meter` and `nameplate` (squares around the meter).
-            The logits of the views are averaged, and their embeddings by `Located.weight`.
+        views: first the framed ones: `squeezed` (the whole photo, its aspect given up), `centre` (the largest square),
+            `zoomed` (its middle); then the located ones: `meter` and `nameplate` (squares around the meter). The logits
+            of the views are averaged, and so are their embeddings, with weights (`Located.weight`).
         decode_side: see `DECODE_SIDE`.
         decoder: for the record.
         resampler: for the record.
-        direction: what meters are found by (`locating.fit_direction`), a number a channel of the trunk's maps; empty:
-            they are looked for in the photo's middle.
+        direction: what meters are located by (`locating.fit_direction`), one number per channel of the trunk's maps;
+            empty: the middle of the photo is looked at.
     """
 
     mean: tuple[float, float, float]
@@ -87,12 +85,11 @@ class Preprocess:
     @property
     def preprocess_id(self) -> str:
         """A short hash of all of the above: models and caches made with another one do not fit."""
-        located = {name: LOCATED[name] for name in self.located_views}
-        return _hash(asdict(self) | {"located": located}) if located else self.framed_id
+        return _hash(asdict(self) | {"located": {name: LOCATED[name] for name in self.located_views}})
 
     @property
     def located_views(self) -> tuple[str, ...]:
-        """The views around where the meter is; none in models from before."""
+        """The views around where the meter is."""
         return tuple(name for name in self.views if name in LOCATED)
 
     @property
@@ -104,7 +101,7 @@ class Preprocess:
         """Decode a photo, upright, RGB.
 
         Raises:
-            PhotoError: it is none that can be used.
+            PhotoError: it cannot be decoded or is refused.
         """
         return open_photo(content, smallest_side=self.decode_side).image
 
@@ -132,15 +129,18 @@ class Preprocess:
         return np.stack([np.asarray(self.view(image, name)) for name in self.views if name not in LOCATED])
 
     def located_pixels(self, image: Image.Image, photo_map: np.ndarray) -> np.ndarray:
-        """Return the located views of a photo, likewise, from what the trunk makes of its first view."""
+        """Return the located views of a photo, views x size x size x 3, uint8.
+
+        Args:
+            image: the photo.
+            photo_map: what the trunk makes of its `squeezed` view, channels x height x width.
+        """
         place = self.place(photo_map)
         return np.stack([np.asarray(self.located(image, name, place)) for name in self.located_views])
 
     def embedding(self, of_views: torch.Tensor) -> torch.Tensor:
         """Return embeddings (photos x dimensions) from those of the views (photos x views x dimensions)."""
         weights = torch.tensor([LOCATED[name].weight if name in LOCATED else 1.0 for name in self.views])
-        if (weights == 1).all():
-            return of_views.mean(dim=1)  # to the bit as models from before have it
         return (of_views * (weights / weights.sum()).to(of_views)[:, None]).sum(dim=1)
 
     def normalise(self, pixels: np.ndarray) -> torch.Tensor:

@@ -1,0 +1,227 @@
+"""The photos that a model is trained on: their files, and what the training and the guard look at of each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from meter_pipeline.photos.parallel import in_parallel
+from meter_pipeline.photos.progress import Progress
+from meter_pipeline.recognition.colours import photo_colours
+from meter_pipeline.recognition.embeddings import Embeddings
+from meter_pipeline.recognition.network.device import one_thread_each
+from meter_pipeline.recognition.plate_reading import kept_codes, nothing_read, plate_codes
+from meter_pipeline.recognition.scores import Known, Seen
+from meter_pipeline.training.trunk_cache import PHOTOS_AHEAD, TrunkCache, block_outputs
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoFiles:
+    """Photos of the split that were not read yet, one entry per photo.
+
+    Attributes:
+        image_ids: the photos.
+        paths: their files.
+        labels: class index of each photo.
+        groups: index of each photo's near-duplicate group.
+        samples: as how many samples the trunk's outputs of each photo are kept.
+    """
+
+    image_ids: list[str]
+    paths: list[Path]
+    labels: np.ndarray
+    groups: np.ndarray
+    samples: int
+
+    def __len__(self) -> int:
+        """Return the number of photos."""
+        return len(self.image_ids)
+
+    @property
+    def by_id(self) -> list[tuple[str, Path]]:
+        """image_id and file of each photo."""
+        return list(zip(self.image_ids, self.paths, strict=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPhotos:
+    """Photos that were read, one row per photo.
+
+    Attributes:
+        image_ids: the photos.
+        labels: class index of each photo.
+        groups: index of each photo's near-duplicate group.
+        outputs: what the last block makes of each sample before it is tuned, photos x samples x dimensions.
+        embeddings: what the guard compares, not normalised; nothing is tuned yet, so `tuned` is as `pretrained`.
+    """
+
+    image_ids: list[str]
+    labels: np.ndarray
+    groups: np.ndarray
+    outputs: torch.Tensor
+    embeddings: Embeddings
+
+    def __len__(self) -> int:
+        """Return the number of photos."""
+        return len(self.image_ids)
+
+    @property
+    def samples(self) -> int:
+        """As how many samples the trunk's outputs of each photo are kept."""
+        return self.outputs.shape[1]
+
+    def take(self, rows: np.ndarray) -> TrainingPhotos:
+        """Return some of the photos, by row numbers."""
+        return TrainingPhotos(
+            image_ids=[self.image_ids[row] for row in rows],
+            labels=self.labels[rows],
+            groups=self.groups[rows],
+            outputs=self.outputs[torch.from_numpy(rows)],
+            embeddings=self.embeddings.take(rows),
+        )
+
+    def seen(self, logits: np.ndarray, tuned: np.ndarray) -> Seen:
+        """Return the photos as the guard scores them.
+
+        Args:
+            logits: what a trained network says of them, photos x classes.
+            tuned: their embeddings after fine-tuning, photos x dimensions, not normalised.
+        """
+        return Seen(logits=logits, embeddings=replace(self.embeddings, tuned=tuned).normalised())
+
+    def known(self, tuned: np.ndarray) -> Known:
+        """Return the photos as the guard compares others with them; `tuned` is as for `seen`."""
+        embeddings = replace(self.embeddings, tuned=tuned).normalised()
+        return Known(labels=self.labels, groups=self.groups, embeddings=embeddings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitFiles:
+    """The files of a split.
+
+    Attributes:
+        classes: those of the train photos, sorted, as are the model's outputs.
+        train: photos to train on.
+        val: photos of these classes that choose the epoch; may be none.
+    """
+
+    classes: list[str]
+    train: PhotoFiles
+    val: PhotoFiles
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSet:
+    """The photos of a split, read.
+
+    Attributes:
+        classes: as in `SplitFiles`.
+        train: photos to train on.
+        val: photos that choose the epoch; None where there are none.
+    """
+
+    classes: list[str]
+    train: TrainingPhotos
+    val: TrainingPhotos | None
+
+    @property
+    def image_ids(self) -> list[str]:
+        """The train photos, then the val photos."""
+        return [*self.train.image_ids, *(self.val.image_ids if self.val is not None else [])]
+
+    def names(self, photos: TrainingPhotos) -> list[str]:
+        """Return the name of each photo's class."""
+        return [self.classes[label] for label in photos.labels]
+
+
+def files_of_split(split: pd.DataFrame, raw: Path, *, train_samples: int, val_samples: int) -> SplitFiles:
+    """Return the photos of a split that a model is trained on.
+
+    Args:
+        split: rows of `dataset_split`.
+        raw: folder of the labelled photos.
+        train_samples: as how many samples the trunk's outputs of each train photo are kept.
+        val_samples: the same of each val photo.
+    """
+    classes = sorted(split.loc[split["split"] == "train", "label"].unique())
+    return SplitFiles(
+        classes=classes,
+        train=_files(split[split["split"] == "train"], classes, raw, train_samples),
+        val=_files(split[(split["split"] == "val") & split["label"].isin(classes)], classes, raw, val_samples),
+    )
+
+
+def _files(rows: pd.DataFrame, classes: Sequence[str], raw: Path, samples: int) -> PhotoFiles:
+    rows = rows.sort_values("image_id")
+    index_of = {label: index for index, label in enumerate(classes)}
+    return PhotoFiles(
+        image_ids=rows["image_id"].tolist(),
+        paths=[raw / path for path in rows["path"]],
+        labels=np.array([index_of[label] for label in rows["label"]], np.int64),
+        groups=pd.factorize(rows["group_id"])[0].astype(np.int64),
+        samples=samples,
+    )
+
+
+def read_photos(files: SplitFiles, cache: TrunkCache, *, plates: Path | None) -> TrainingSet:
+    """Read what the training and the guard look at; the trunk's outputs have to be in the cache.
+
+    Args:
+        files: the photos.
+        cache: the trunk's outputs of these photos.
+        plates: folder where what is read on plates is kept; None: plates are not read.
+
+    Raises:
+        PhotoError: a photo cannot be decoded any more.
+    """
+    with one_thread_each():
+        return TrainingSet(
+            classes=files.classes,
+            train=_read(files.train, cache, plates),
+            val=_read(files.val, cache, plates) if len(files.val) else None,
+        )
+
+
+def _read(files: PhotoFiles, cache: TrunkCache, plates: Path | None) -> TrainingPhotos:
+    block = cache.backbone.last_block.eval().requires_grad_(False).to(cache.device)
+    outputs = block_outputs(block, cache, files.image_ids, files.samples)
+    pretrained = cache.preprocess.embedding(outputs[:, : len(cache.preprocess.views)]).numpy()
+    return TrainingPhotos(
+        image_ids=files.image_ids,
+        labels=files.labels,
+        groups=files.groups,
+        outputs=outputs,
+        embeddings=Embeddings(
+            tuned=pretrained,
+            pretrained=pretrained,
+            colours=_colours(files, cache),
+            printed=nothing_read(len(files)) if plates is None else _printed(files, plates),
+        ),
+    )
+
+
+def _colours(files: PhotoFiles, cache: TrunkCache) -> np.ndarray:
+    preprocess = cache.preprocess
+    work = in_parallel(lambda path: photo_colours(preprocess, preprocess.open(path)), files.paths, ahead=PHOTOS_AHEAD)
+    return np.stack(list(work))
+
+
+def _printed(files: PhotoFiles, folder: Path) -> np.ndarray:
+    unread = sum(not kept_codes(folder, image_id).exists() for image_id in files.image_ids)
+    _logger.info("Plates: %d of %d photos to read", unread, len(files))
+    progress = Progress(len(files), lambda done, total: _logger.info("Plates: %d of %d photos", done, total))
+    found = []
+    for codes in in_parallel(
+        lambda photo: plate_codes(photo[1], image_id=photo[0], folder=folder), files.by_id, ahead=PHOTOS_AHEAD
+    ):
+        found.append(codes)
+        progress.advance()
+    return np.stack(found)

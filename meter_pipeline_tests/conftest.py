@@ -1,4 +1,4 @@
-"""What holds for all tests: properties have no deadline, and the files that take minutes start first."""
+"""What holds for all tests: properties have no deadline, slow files start first, and one small model serves many."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ from meter_pipeline_tests.support.small_models import Trained, train_small_model
 settings.register_profile("busy machine", deadline=None)
 settings.load_profile("busy machine")
 
-LONGEST = ("test_dev.py", "test_commands.py", "test_kill.py", "test_dashboard.py")
-"""Of two processes one would else be left alone with the last of these for minutes."""
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first; all else stays in order."""
-    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+    """Put the files with slow tests first: of two processes one would otherwise be left alone with the last of them."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path not in slow, "e2e" not in item.path.parts))
 
 
 @pytest.fixture(scope="session")

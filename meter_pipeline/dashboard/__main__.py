@@ -15,7 +15,7 @@ def main() -> None:
     _preload()
     from streamlit.web import cli
 
-    cli.main(["run", str(Path(__file__).with_name("app.py")), *sys.argv[1:]], prog_name="meter dashboard")
+    cli.main(["run", str(Path(__file__).parent / "app" / "main.py"), *sys.argv[1:]], prog_name="meter dashboard")
 
 
 def _preload() -> None:
@@ -32,6 +32,7 @@ def _preload() -> None:
     import meter_pipeline.dashboard.browsing.classes
     import meter_pipeline.dashboard.browsing.clusters
     import meter_pipeline.dashboard.browsing.drops
+    import meter_pipeline.dashboard.browsing.rows
     import meter_pipeline.photos.thumbnails  # noqa: F401
 
 

@@ -1,10 +1,12 @@
-"""Plots of the pages, by Altair; every plot has words beside it for those who cannot see it."""
+"""Charts of the pages, by Altair; every chart has words beside it for those who cannot see it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import streamlit as st
+
+from meter_pipeline.labels import NOISE
 
 if TYPE_CHECKING:
     import altair as alt
@@ -13,13 +15,31 @@ if TYPE_CHECKING:
     from meter_pipeline.dashboard.browsing.clusters import MapPoint
 
 BAR_HEIGHT = 26
-"""Pixels a class."""
+"""Pixels of one class."""
+HIGHEST_LOW_END = 0.9
+"""Where the axis of an accuracy begins at the latest; a lower accuracy begins it lower, by tenths."""
 FEW_CLASSES = 12
 """Up to so many, the cells of a confusion matrix are large."""
 
 CLUSTER_COLOURS = (
-    *("#4c78a8", "#f58518", "#54a24b", "#b79a20", "#439894", "#e45756", "#d67195", "#b279a2", "#9e765f"),
-    *("#9ecae9", "#ffbf79", "#88d27a", "#f2cf5b", "#83bcb6", "#ff9d98", "#fcbfd2", "#d6a5c9", "#d8b5a5"),
+    "#4c78a8",
+    "#f58518",
+    "#54a24b",
+    "#b79a20",
+    "#439894",
+    "#e45756",
+    "#d67195",
+    "#b279a2",
+    "#9e765f",
+    "#9ecae9",
+    "#ffbf79",
+    "#88d27a",
+    "#f2cf5b",
+    "#83bcb6",
+    "#ff9d98",
+    "#fcbfd2",
+    "#d6a5c9",
+    "#d8b5a5",
 )
 """Vega's tableau20 without its two greys, strong ones first."""
 NOISE_COLOUR = "#9aa0a6"
@@ -36,11 +56,11 @@ def show_scores(scores: list[tuple[str, float]]) -> None:
         tooltip=[alt.Tooltip("class:N"), alt.Tooltip("confidence:Q", format=".2%")],
     )
     numbers = base.mark_text(align="left", dx=4, color=_ink()).encode(text=alt.Text("confidence:Q", format=".1%"))
-    _show((base.mark_bar() + numbers).properties(height=BAR_HEIGHT * len(scores)))
+    _show((base.mark_bar() + numbers).properties(height=alt.Step(BAR_HEIGHT)))
 
 
 def show_confusion(confusion: pd.DataFrame) -> None:
-    """Show a confusion matrix: column `true_class`, then a column a predicted class."""
+    """Show a confusion matrix: column `true_class`, then one column per predicted class."""
     import altair as alt
 
     cells = confusion.melt("true_class", var_name="predicted_class", value_name="photos")
@@ -51,10 +71,10 @@ def show_confusion(confusion: pd.DataFrame) -> None:
         x=alt.X(
             "predicted_class:N",
             sort=order,
-            title="predicted",
+            title="predicted class",
             axis=alt.Axis(labelAngle=-45, labelLimit=160, labelOverlap=False),
         ),
-        y=alt.Y("true_class:N", sort=order, title="true", axis=alt.Axis(labelLimit=160, labelOverlap=False)),
+        y=alt.Y("true_class:N", sort=order, title="true class", axis=alt.Axis(labelLimit=160, labelOverlap=False)),
         tooltip=["true_class:N", "predicted_class:N", "photos:Q"],
     )
     boxes = base.mark_rect().encode(
@@ -69,7 +89,7 @@ def show_confusion(confusion: pd.DataFrame) -> None:
 
 
 def show_reliability(reliability: pd.DataFrame) -> None:
-    """Show how often the model was right against how sure it was; bins without photos are left out."""
+    """Show the accuracy by confidence; bins without photos are left out."""
     import altair as alt
 
     bins = reliability[reliability["count"] > 0]
@@ -79,7 +99,7 @@ def show_reliability(reliability: pd.DataFrame) -> None:
         .mark_line(point={"size": 60})
         .encode(
             x=alt.X("confidence:Q", title="mean confidence", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
-            y=alt.Y("accuracy:Q", title="share right", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
+            y=alt.Y("accuracy:Q", title="accuracy", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
             tooltip=[alt.Tooltip("confidence:Q", format=".1%"), alt.Tooltip("accuracy:Q", format=".1%"), "count:Q"],
         )
     )
@@ -87,18 +107,23 @@ def show_reliability(reliability: pd.DataFrame) -> None:
 
 
 def show_coverage(coverage: pd.DataFrame) -> None:
-    """Show the share of right answers against the share answered, over all thresholds."""
+    """Show the accuracy of the answered photos by the share that is answered, over all thresholds."""
     import altair as alt
 
-    lowest = min(0.9, float(coverage["accuracy"].min()) // 0.1 / 10)
+    lowest = min(HIGHEST_LOW_END, float(coverage["accuracy"].min()) // 0.1 / 10)
     chart = (
         alt.Chart(coverage)
         .mark_line()
         .encode(
-            x=alt.X("coverage:Q", title="share answered", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
+            x=alt.X(
+                "coverage:Q",
+                title="coverage (share of the photos answered)",
+                axis=alt.Axis(format="%"),
+                scale=alt.Scale(domain=[0, 1]),
+            ),
             y=alt.Y(
                 "accuracy:Q",
-                title="share right of these",
+                title="accuracy of the answered",
                 axis=alt.Axis(format="%"),
                 scale=alt.Scale(domain=[lowest, 1]),
             ),
@@ -119,7 +144,7 @@ def show_map(points: list[MapPoint]) -> list[str]:
     rows = [
         {
             "image_id": point.image_id,
-            "cluster": "noise" if point.cluster_id == -1 else f"cluster {point.cluster_id}",
+            "cluster": point.cluster,
             "x": point.x,
             "y": point.y,
             "best guess": point.top1_class,
@@ -127,10 +152,11 @@ def show_map(points: list[MapPoint]) -> list[str]:
         for point in points
     ]
     marked = alt.selection_point(name="marked", fields=["image_id"], toggle=True)
-    names = sorted({str(row["cluster"]) for row in rows}, key=lambda name: (name == "noise", len(name), name))
-    colours = [
-        NOISE_COLOUR if name == "noise" else CLUSTER_COLOURS[i % len(CLUSTER_COLOURS)] for i, name in enumerate(names)
-    ]
+    clusters = {point.cluster_id: point.cluster for point in sorted(points, key=lambda point: point.cluster_id)}
+    names = [name for cluster_id, name in clusters.items() if cluster_id != NOISE]
+    colours = [CLUSTER_COLOURS[place % len(CLUSTER_COLOURS)] for place in range(len(names))]
+    if NOISE in clusters:
+        names, colours = [*names, clusters[NOISE]], [*colours, NOISE_COLOUR]
     chart = (
         alt.Chart(alt.Data(values=rows))
         .mark_circle(size=70)

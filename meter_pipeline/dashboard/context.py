@@ -41,5 +41,6 @@ class Now:
             return
         local = written.astimezone().strftime("%d %b %Y, %H:%M:%S")
         st.caption(
-            f"Data of {local} ({ago((datetime.now(UTC) - written).total_seconds())}). New data show on the next click."
+            f"Data as of {local} ({ago((datetime.now(UTC) - written).total_seconds())}). "
+            "Newer data show at the next click."
         )

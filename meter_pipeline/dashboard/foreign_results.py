@@ -1,11 +1,11 @@
-"""On the page Batches: a results file made elsewhere, its missing columns named, its rows as text."""
+"""Part of the page Batches: a results file made elsewhere, its missing columns named, its rows as text."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from meter_pipeline.dashboard.browsing.foreign_results import LABEL, ForeignResults, open_results, with_label
-from meter_pipeline.dashboard.context import Now
+from meter_pipeline.dashboard.paging import choose_page
 from meter_pipeline.dashboard.text import counted, plain
 from meter_pipeline.errors import MeterError
 
@@ -13,12 +13,12 @@ PAGE_SIZE = 100
 ALL = "All labels"
 
 
-def show(_now: Now) -> None:
+def show() -> None:
     """Draw it."""
     given = st.file_uploader("A results table (CSV or XLSX)", type=["csv", "tsv", "xlsx", "xls", "ods"])
     if given is None:
         st.info(
-            "A batch report of another installation, or one kept from earlier: it is looked at, and nothing is stored."
+            "Choose a batch report of another installation, or an older one. It is shown here, and nothing is stored."
         )
         return
     try:
@@ -39,9 +39,8 @@ def show(_now: Now) -> None:
         )
         label = None if chosen == ALL else chosen
     rows = with_label(results, label)
-    pages = max(1, -(-len(rows) // PAGE_SIZE))
-    page = st.pagination(pages, key=f"foreign_page_{label}") if pages > 1 else 1
-    shown = rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    page = choose_page(len(rows), PAGE_SIZE, f"foreign_page_{label}")
+    shown = rows[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]
     st.dataframe(
         {name: [row[place] for row in shown] for place, name in enumerate(results.header)},
         hide_index=True,
@@ -54,11 +53,11 @@ def _show_columns(results: ForeignResults) -> None:
     if results.missing:
         st.warning("Missing columns: " + plain(", ".join(results.missing)))
     else:
-        st.success("All columns of a batch report are there.")
+        st.success("The file has all columns of a batch report.")
     if results.further:
-        st.caption("Further columns: " + plain(", ".join(results.further)))
+        st.caption("Additional columns: " + plain(", ".join(results.further)))
     if LABEL not in results.header:
-        st.caption("Without final\\_prediction the rows cannot be chosen by label.")
+        st.caption("Without the column final\\_prediction the rows cannot be filtered by label.")
 
 
 @st.cache_data(max_entries=2, show_spinner=False)

@@ -6,10 +6,12 @@ import streamlit as st
 
 from meter_pipeline.dashboard import charts
 from meter_pipeline.dashboard.browsing.classes import labelled_files
-from meter_pipeline.dashboard.browsing.drops import OpenedRow, Row, open_row
+from meter_pipeline.dashboard.browsing.rows import OpenedRow, open_row
 from meter_pipeline.dashboard.context import Now
 from meter_pipeline.dashboard.pictures import show_preview, show_thumbnail
 from meter_pipeline.dashboard.text import DECIDED_BY, MEASURES, percent, plain
+from meter_pipeline.labels import NOISE
+from meter_pipeline.storage.queries import Row
 
 SCORES_SHOWN = 12
 
@@ -18,7 +20,7 @@ def open_dialog(now: Now, drop: str, position: int) -> None:
     """Open a row over the page; Escape closes it."""
     row = open_row(now.layout, drop, position)
     if row is None:
-        st.warning("This row is not there any more: the drop was replaced meanwhile.")
+        st.warning("This row does not exist any more: the drop was replaced meanwhile.")
         return
     title = f"{drop}, row {row.prediction['row_number']}"
     st.dialog(plain(title), width="large")(_details)(now, row)
@@ -52,25 +54,27 @@ def _show_numbers(row: OpenedRow) -> None:
     facts = [DECIDED_BY[prediction["rule"]]]
     if prediction["top1_confidence"] is not None:
         facts.append(f"Raw confidence {percent(prediction['top1_confidence'])}.")
-    if prediction.get("calibrated_confidence") is not None:
-        facts.append(f"Calibrated {percent(prediction['calibrated_confidence'])}.")
+    if prediction["calibrated_confidence"] is not None:
+        facts.append(f"Calibrated confidence {percent(prediction['calibrated_confidence'])}.")
     if prediction["guard_score"] is not None:
-        facts.append(f"Likeness to the known photos {prediction['guard_score']:.2f} (0 is a typical one).")
+        facts.append(
+            f"Likeness to the known photos (guard score) {prediction['guard_score']:.2f}; 0 is a typical known photo."
+        )
     if row.cluster_id is not None:
-        facts.append("In no cluster (noise)." if row.cluster_id == -1 else f"In cluster {row.cluster_id}.")
+        facts.append("In no cluster (noise)." if row.cluster_id == NOISE else f"In cluster {row.cluster_id}.")
     facts.append(f"Sheet {prediction['sheet']}." if prediction["sheet"] else "")
     facts.append(f"Model {prediction['model_version']}." if prediction["model_version"] else "")
     st.caption(plain(" ".join(facts)))
 
 
 def _show_quality(row: OpenedRow) -> None:
-    photo: Row = row.photo or {}
-    measures = [
-        f"{name.split(' (')[0]} {photo[key]:.2f}" for key, name in MEASURES.items() if photo.get(key) is not None
-    ]
-    size = f"{photo['width']} x {photo['height']} pixels, {photo['format']}" if photo.get("width") else ""
-    notes = photo.get("notes") or ""
-    st.caption(plain(" · ".join(part for part in (size, *measures, notes) if part)))
+    photo = row.photo
+    if photo is None:
+        return
+    size = [f"{photo['width']} x {photo['height']} pixels, {photo['format']}"] if photo["width"] else []
+    measures = [f"{name.split(' (')[0]} {photo[key]:.2f}" for key, name in MEASURES.items() if photo[key] is not None]
+    notes = [photo["notes"]] if photo["notes"] else []
+    st.caption(plain(" · ".join([*size, *measures, *notes])))
 
 
 def _show_nearest(now: Now, prediction: Row) -> None:
@@ -78,7 +82,7 @@ def _show_nearest(now: Now, prediction: Row) -> None:
     if image_id is None:
         return
     label, path = labelled_files(now.layout, [image_id]).get(image_id, (None, None))
-    name = label or prediction.get("nearest_known_class")
+    name = label or prediction["nearest_known_class"]
     st.markdown(f"**Nearest known photo**: {plain(name) if name else 'not among the labelled photos any more'}")
     if path is not None:
         show_thumbnail(now.layout, image_id, path, f"Nearest known photo: {name}", centred=False)

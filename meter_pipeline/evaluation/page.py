@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import base64
-import csv
-import io
 import logging
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
+from PIL import Image
 
 from meter_pipeline.evaluation import plots
 from meter_pipeline.evaluation.figures import Evaluation, split_counts
 from meter_pipeline.evaluation.gate import Verdict
+from meter_pipeline.evaluation.plot_style import DARK, LIGHT, Theme
 from meter_pipeline.evaluation.unknown_curves import UnknownCurve
-from meter_pipeline.photos.decoding import PhotoError, open_photo
-from meter_pipeline.storage.csv_cells import safe_cell
+from meter_pipeline.photos.decoding import PhotoError
+from meter_pipeline.photos.thumbnails import small_jpeg
+from meter_pipeline.recognition.guard import MOST_WHEN_NOT_SURE
+from meter_pipeline.storage.csv_cells import csv_bytes
 from meter_pipeline.storage.files import replacing, write_json
+from meter_pipeline.storage.html_pages import render
 
 _logger = logging.getLogger(__name__)
 
@@ -36,6 +36,9 @@ FEW_TEST_PHOTOS = 100
 """With fewer, the page says that the figures are rough."""
 CARD_LIST_SHOWN = 12
 """Entries of a list of the model card that the page spells out."""
+CSV_DECIMALS = 6
+PICTURE_FILES = ("confusion_matrix", "reliability", "coverage")
+"""Pictures that are written as files too, light ones."""
 COVERAGE_LEVELS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 """Shares answered that the page's table shows; coverage.csv has every threshold."""
 
@@ -48,9 +51,9 @@ class Picture:
     dark: bytes
 
     @classmethod
-    def drawn(cls, draw: Callable[[plots.Theme], bytes]) -> Picture:
+    def drawn(cls, draw: Callable[[Theme], bytes]) -> Picture:
         """Draw it in both themes."""
-        return cls(draw(plots.LIGHT), draw(plots.DARK))
+        return cls(draw(LIGHT), draw(DARK))
 
 
 @dataclass(frozen=True)
@@ -88,11 +91,11 @@ def write_evaluation(
         folder: `layout.evaluation(version)`; what was there is replaced.
         evaluation: from `evaluate`.
         audit: from `audit_frame`.
-        history: a row an epoch: `phase`, `epoch`, `train_loss`, `train_accuracy`, `val_loss`, `val_accuracy`; empty
+        history: one row per epoch: `phase`, `epoch`, `train_loss`, `train_accuracy`, `val_loss`, `val_accuracy`; empty
             where unknown.
         card: the model card; shown as it is.
-        photo_paths: file a photo by image id, for thumbnails; a photo that cannot be read is shown without.
-        split: rows of `dataset_split`, for photos a class and split.
+        photo_paths: the photos' files by image id, for thumbnails; a photo that cannot be read is shown without.
+        split: rows of `dataset_split`, for the number of photos by class and split.
         verdict: what the gate said, where it has spoken.
         unknown_curves: by the name of the photos (hidden classes, junk), where there are such.
 
@@ -101,46 +104,63 @@ def write_evaluation(
     """
     curves = dict(sorted((unknown_curves or {}).items()))
     pictures = _draw(evaluation, history, split, curves)
-    page = (
-        _environment()
-        .get_template("evaluation.html")
-        .render(
-            version=card.get("version", folder.name),
-            evaluation=evaluation,
-            verdict=verdict,
-            pictures=pictures,
-            per_class=_weakest_first(evaluation.per_class).to_dict("records"),
-            pairs=evaluation.confused_pairs.head(PAIRS_SHOWN).to_dict("records"),
-            pairs_left_out=max(0, len(evaluation.confused_pairs) - PAIRS_SHOWN),
-            coverage=_coverage_levels(evaluation.coverage),
-            curves=curves,
-            summary=card.get("guard", {}).get("summary", ""),
-            wrong=int((~audit["correct"].astype(bool)).sum()),
-            photos=_audited_photos(audit, photo_paths or {}),
-            card=_card_rows(card),
-            few=0 < evaluation.photos < FEW_TEST_PHOTOS,
-        )
-    )
+    photos = _audited_photos(audit, photo_paths or {})
+    files = {
+        "index.html": _page(card.get("version", folder.name), evaluation, pictures, photos, card, verdict, curves),
+        "classification_report.txt": evaluation.report_text.encode(),
+        **{f"{name}.png": pictures[name].light for name in PICTURE_FILES if name in pictures},
+        **{f"{name}.csv": _csv(table) for name, table in _tables(evaluation, audit).items()},
+    }
     with replacing(folder) as temporary:
         temporary.mkdir(parents=True)
-        (temporary / "index.html").write_text(page, encoding="utf-8", newline="\n")
-        for name in ("confusion_matrix", "reliability", "coverage"):
-            if name in pictures:
-                (temporary / f"{name}.png").write_bytes(pictures[name].light)
-        tables = {
-            "confusion_matrix": evaluation.confusion.reset_index(names="true_class"),
-            "classification_report": evaluation.per_class,
-            "confused_pairs": evaluation.confused_pairs,
-            "reliability": evaluation.reliability,
-            "coverage": evaluation.coverage,
-            "audit": _audit_table(audit),
-        }
-        for name, table in tables.items():
-            (temporary / f"{name}.csv").write_bytes(_csv(table))
-        (temporary / "classification_report.txt").write_text(evaluation.report_text, encoding="utf-8", newline="\n")
+        for name, content in files.items():
+            (temporary / name).write_bytes(content)
         write_json(temporary / "metrics.json", _metrics(evaluation, card, verdict, curves))
     _logger.info("Wrote the evaluation of %d test photos to %s", evaluation.photos, folder)
     return folder / "index.html"
+
+
+def _page(
+    version: str,
+    evaluation: Evaluation,
+    pictures: Mapping[str, Picture],
+    photos: Sequence[AuditedPhoto],
+    card: Mapping[str, Any],
+    verdict: Verdict | None,
+    curves: Mapping[str, UnknownCurve],
+) -> bytes:
+    page = render(
+        "meter_pipeline.evaluation",
+        "evaluation.html",
+        version=version,
+        evaluation=evaluation,
+        few=0 < evaluation.photos < FEW_TEST_PHOTOS,
+        wrong=int(evaluation.confused_pairs["count"].sum()),
+        per_class=_weakest_first(evaluation.per_class).to_dict("records"),
+        pairs=evaluation.confused_pairs.head(PAIRS_SHOWN).to_dict("records"),
+        pairs_left_out=max(0, len(evaluation.confused_pairs) - PAIRS_SHOWN),
+        coverage=_coverage_levels(evaluation.coverage),
+        pictures=pictures,
+        photos=photos,
+        verdict=verdict,
+        curves=curves,
+        summary=card.get("guard", {}).get("summary", ""),
+        card=_card_rows(card),
+        most_when_not_sure=MOST_WHEN_NOT_SURE,
+    )
+    return page.encode()
+
+
+def _tables(evaluation: Evaluation, audit: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the tables that are written as CSV, by their files' names."""
+    return {
+        "confusion_matrix": evaluation.confusion.reset_index(names="true_class"),
+        "classification_report": evaluation.per_class,
+        "confused_pairs": evaluation.confused_pairs,
+        "reliability": evaluation.reliability,
+        "coverage": evaluation.coverage,
+        "audit": _audit_table(audit),
+    }
 
 
 def _draw(
@@ -192,14 +212,12 @@ def _thumbnail(path: Path | None) -> bytes | None:
     if path is None:
         return None
     try:
-        image = open_photo(path, smallest_side=THUMBNAIL_PIXELS).image
+        return small_jpeg(
+            path, side=THUMBNAIL_PIXELS, quality=THUMBNAIL_QUALITY, resampling=Image.Resampling.BICUBIC, optimize=False
+        )
     except PhotoError as error:
         _logger.warning("No thumbnail on the evaluation page: %s", error)
         return None
-    image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
-    content = io.BytesIO()
-    image.save(content, format="JPEG", quality=THUMBNAIL_QUALITY)
-    return content.getvalue()
 
 
 def _weakest_first(per_class: pd.DataFrame) -> pd.DataFrame:
@@ -234,7 +252,9 @@ def _metrics(
     if curves:
         metrics["unknown_curves"] = {
             name: {
-                **{"auroc": curve.auroc, "oscr": curve.oscr, "photos": curve.n_other},
+                "auroc": curve.auroc,
+                "oscr": curve.oscr,
+                "photos": curve.n_other,
                 "caught": curve.caught.to_dict("records"),
             }
             for name, curve in curves.items()
@@ -263,33 +283,8 @@ def _card_rows(card: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str
 
 
 def _csv(table: pd.DataFrame) -> bytes:
-    """Return a CSV in UTF-8 with the mark by which Excel knows it; texts cannot run as formulas, NaN is empty."""
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow([safe_cell(str(name)) for name in table.columns])
-    writer.writerows([_csv_cell(cell) for cell in row] for row in table.itertuples(index=False, name=None))
-    return buffer.getvalue().encode("utf-8-sig", errors="replace")
-
-
-def _csv_cell(cell: object) -> str:
-    if isinstance(cell, str):
-        return safe_cell(cell)
-    if isinstance(cell, float):
-        return "" if math.isnan(cell) else f"{cell:.6f}"
-    return "" if cell is None else str(cell)
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("meter_pipeline.evaluation", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"base64": lambda content: base64.b64encode(content).decode("ascii"), "percent": _percent}
-    return environment
-
-
-def _percent(share: float | None, decimals: int = 1) -> str:
-    return "–" if share is None or math.isnan(share) else f"{share:.{decimals}%}"
+    """Return a CSV that Excel opens; texts cannot run as formulas, and what is not defined is empty."""
+    columns = [str(name) for name in table.columns]
+    decimals = {str(name): CSV_DECIMALS for name, kind in table.dtypes.items() if pd.api.types.is_float_dtype(kind)}
+    rows = [[None if pd.isna(cell) else cell for cell in row] for row in table.itertuples(index=False, name=None)]
+    return csv_bytes(columns, rows, decimals=decimals)

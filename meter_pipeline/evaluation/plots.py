@@ -2,59 +2,42 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import font_manager
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from meter_pipeline.evaluation.figures import Evaluation
+from meter_pipeline.evaluation.plot_style import (
+    LIGHT,
+    Theme,
+    add_legend,
+    add_legend_above,
+    dress,
+    empty_figure,
+    figure_of_one,
+    png,
+    short_name,
+    show_percent,
+)
 from meter_pipeline.evaluation.unknown_curves import UnknownCurve
 
-DOTS_PER_INCH = 144
-"""Twice what a browser takes for an inch of a figure at 72, so that it is sharp on dense screens."""
-NAME_LENGTH = 40
-"""Characters of a class name that a picture shows; a longer one loses its middle."""
 CLASSES_SHOWN = 90
 """Classes of a confusion matrix picture; of more, those with the most errors are shown (the CSV has all)."""
 CLASSES_WITH_COUNTS = 64
 """Up to so many classes, counts fit into the cells."""
 WEAKEST_CELL = 0.25
 """Strength of colour of a cell with hardly any share of its row."""
+DARK_CELL = 0.5
+"""Share of a row from which on a cell's colour is so strong that its number needs the background's colour."""
+MARKED_LIMIT = 0.05
+"""Share of known photos sent to UNKNOWN that the UNKNOWN curves mark: what the guard may flag by default."""
 MATRIX_INCHES = 11.0
 """Width of the confusion matrix, as long as its cells stay large enough to read."""
-FONTS = (
-    *("DejaVu Sans", "Noto Sans", "Noto Sans Devanagari", "Noto Sans Oriya", "Noto Sans Thai", "Noto Sans Arabic"),
-    *("Noto Sans CJK SC", "Nirmala UI", "Leelawadee UI", "Microsoft YaHei", "Segoe UI", "Arial Unicode MS"),
-)
-"""Tried in turn for each letter, where installed: class names come in every script."""
-
-
-@dataclass(frozen=True)
-class Theme:
-    """Colours of a picture, as in the page around it."""
-
-    background: str
-    text: str
-    muted: str
-    grid: str
-    first: str
-    second: str
-    wrong: str
-    high: str
-
-
-LIGHT = Theme("#ffffff", "#1c2430", "#667085", "#e4e7ec", "#1f5fbf", "#d97706", "#c0362c", "#123f86")
-DARK = Theme("#171c24", "#e6e9ee", "#98a2b3", "#2d3542", "#7ab0ff", "#f2b04a", "#ff8a7a", "#8fbcff")
 
 
 def confusion_matrix_png(evaluation: Evaluation, theme: Theme = LIGHT) -> bytes:
@@ -63,13 +46,13 @@ def confusion_matrix_png(evaluation: Evaluation, theme: Theme = LIGHT) -> bytes:
     Classes without test photos have an empty row, marked as such.
     """
     counts = _shown_classes(evaluation.confusion)
-    names = [_name(name) for name in counts.index]
+    names = [short_name(name) for name in counts.index]
     values = counts.to_numpy(np.float64)
     totals = values.sum(axis=1)
     shares = values / np.maximum(totals, 1)[:, None]
     size = len(names)
     cell = float(np.clip(MATRIX_INCHES / max(size, 1), 0.22, 0.62))
-    figure, axes = _figure(max(cell * size, 2.4), max(cell * size, 2.4), theme)
+    figure, axes = figure_of_one(max(cell * size, 2.4), max(cell * size, 2.4), theme)
     axes.imshow(_cell_colours(values, shares, theme), aspect="equal", interpolation="nearest")
     axes.set_xticks(range(size), names, rotation=90, fontsize=_tick_size(cell), parse_math=False)
     axes.set_yticks(
@@ -87,32 +70,21 @@ def confusion_matrix_png(evaluation: Evaluation, theme: Theme = LIGHT) -> bytes:
     axes.grid(which="minor", color=theme.grid, linewidth=0.5)
     axes.tick_params(which="both", length=0)
     if size <= CLASSES_WITH_COUNTS:
-        for row, column in np.argwhere(values > 0):
-            colour = theme.background if shares[row, column] > 0.5 else theme.text
-            axes.text(
-                column,
-                row,
-                f"{int(values[row, column])}",
-                ha="center",
-                va="center",
-                color=colour,
-                fontsize=_count_size(cell, int(values[row, column])),
-                fontweight="normal" if row == column else "bold",
-            )
+        _write_counts(axes, values, shares, cell, theme)
     axes.set_xlabel("predicted class", labelpad=10)
     axes.set_ylabel("true class (test photos)", labelpad=10)
     if len(counts) < len(evaluation.confusion):
         axes.set_title(f"the {size} of {len(evaluation.confusion)} classes with the most errors", fontsize=9)
-    return _png(figure)
+    return png(figure)
 
 
 def reliability_png(evaluation: Evaluation, theme: Theme = LIGHT) -> bytes:
     """Draw accuracy against confidence by bins, and how many photos each bin holds."""
     table = evaluation.reliability[evaluation.reliability["count"] > 0]
-    figure = _blank(5.4, 4.8, theme)
+    figure = empty_figure(5.4, 4.8, theme)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3.4, 1], gridspec_kw={"hspace": 0.12})
     for axes in (upper, lower):
-        _dress(axes, theme)
+        dress(axes, theme)
     width, middle = table["high"] - table["low"], (table["low"] + table["high"]) / 2
     upper.bar(middle, table["accuracy"], width * 0.92, color=theme.first, label="accuracy", zorder=2)
     bottom = np.minimum(table["accuracy"], table["confidence"])
@@ -130,19 +102,19 @@ def reliability_png(evaluation: Evaluation, theme: Theme = LIGHT) -> bytes:
     )
     upper.plot([0, 1], [0, 1], color=theme.muted, linestyle="--", linewidth=1, label="perfect", zorder=4)
     upper.set(ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02))
-    _percent(upper, "y")
-    _legend_above(upper, theme)
+    show_percent(upper, "y")
+    add_legend_above(upper, theme)
     lower.bar(middle, table["count"], width * 0.92, color=theme.muted, zorder=2)
     lower.set(xlabel="confidence (top-1 softmax)", ylabel="photos")
     lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
-    _percent(lower, "x")
-    return _png(figure)
+    show_percent(lower, "x")
+    return png(figure)
 
 
 def coverage_png(evaluation: Evaluation, theme: Theme = LIGHT) -> bytes:
     """Draw the accuracy of what is answered against the share answered, and mark the UNKNOWN threshold."""
     table = evaluation.coverage
-    figure, axes = _figure(5.4, 3.8, theme)
+    figure, axes = figure_of_one(5.4, 3.8, theme)
     axes.plot(table["coverage"], table["accuracy"], color=theme.first, linewidth=2, drawstyle="steps-post", zorder=3)
     accepted = table[table["threshold"] >= evaluation.unknown_threshold]
     if len(accepted):
@@ -164,14 +136,14 @@ def coverage_png(evaluation: Evaluation, theme: Theme = LIGHT) -> bytes:
     lowest = float(table["accuracy"].min()) if len(table) else 0.0
     axes.set(xlabel="coverage (share of the test photos answered)", ylabel="accuracy of the answered", xlim=(0, 1.02))
     axes.set_ylim(max(0.0, min(lowest - 0.1, 0.75)), 1.01)
-    _percent(axes, "both")
-    return _png(figure)
+    show_percent(axes, "both")
+    return png(figure)
 
 
 def known_flagged_png(evaluation: Evaluation, theme: Theme = LIGHT) -> bytes:
     """Draw what each threshold sends to UNKNOWN of the known test photos: all, those named right, those named wrong."""
     table = evaluation.known_flagged
-    figure, axes = _figure(5.4, 3.8, theme)
+    figure, axes = figure_of_one(5.4, 3.8, theme)
     lines = (
         ("wrong_flagged", "wrongly named (good to catch)", theme.wrong, "-"),
         ("known_flagged", "all known photos", theme.muted, "--"),
@@ -182,18 +154,18 @@ def known_flagged_png(evaluation: Evaluation, theme: Theme = LIGHT) -> bytes:
             axes.plot(table["threshold"], table[column], color=colour, linestyle=style, linewidth=2, label=label)
     axes.axvline(evaluation.unknown_threshold, color=theme.second, linewidth=1.2, label="the threshold in use")
     axes.set(xlabel="UNKNOWN threshold (top-1 softmax)", ylabel="sent to UNKNOWN", xlim=(0, 1), ylim=(0, 1.02))
-    _percent(axes, "both")
-    _legend(axes, theme, loc="upper left")
-    return _png(figure)
+    show_percent(axes, "both")
+    add_legend(axes, theme, loc="upper left")
+    return png(figure)
 
 
 def unknown_curves_png(curves: Mapping[str, UnknownCurve], theme: Theme = LIGHT) -> bytes:
-    """Draw the share of other photos caught against the share of known photos flagged, a line a kind of photo."""
-    figure, axes = _figure(5.4, 3.8, theme)
+    """Draw the share of other photos caught against that of known photos flagged, one line for each kind of photo."""
+    figure, axes = figure_of_one(5.4, 3.8, theme)
     colours = (theme.first, theme.second, theme.wrong, theme.muted)
     for number, name in enumerate(sorted(curves)):
         curve = curves[name]
-        label = f"{_name(name)} (AUROC {curve.auroc:.2f}, {curve.n_other} photos)"
+        label = f"{short_name(name)} (AUROC {curve.auroc:.2f}, {curve.n_other} photos)"
         axes.plot(
             curve.curve["known_flagged"],
             curve.curve["caught"],
@@ -203,26 +175,26 @@ def unknown_curves_png(curves: Mapping[str, UnknownCurve], theme: Theme = LIGHT)
             label=label,
         )
     axes.plot([0, 1], [0, 1], color=theme.muted, linestyle="--", linewidth=1)
-    axes.axvline(0.05, color=theme.muted, linewidth=0.8, linestyle=":")
+    axes.axvline(MARKED_LIMIT, color=theme.muted, linewidth=0.8, linestyle=":")
     axes.set(xlabel="known photos sent to UNKNOWN", ylabel="caught", xlim=(0, 1), ylim=(0, 1.02))
-    _percent(axes, "both")
-    _legend(axes, theme, loc="lower right")
-    return _png(figure)
+    show_percent(axes, "both")
+    add_legend(axes, theme, loc="lower right")
+    return png(figure)
 
 
 def history_png(history: pd.DataFrame | Sequence[Mapping[str, Any]], theme: Theme = LIGHT) -> bytes:
-    """Draw loss and accuracy an epoch, train and val, with the phases marked.
+    """Draw loss and accuracy by epoch, train and val, with the phases marked.
 
     Args:
-        history: a row an epoch: `phase`, `epoch`, `train_loss`, `train_accuracy`, `val_loss`, `val_accuracy` (the last
-            two NaN or absent where there is no val set), in order.
+        history: one row per epoch, in order: `phase`, `epoch`, `train_loss`, `train_accuracy`, `val_loss`,
+            `val_accuracy` (the last two NaN or absent where there is no val set).
         theme: colours.
     """
     frame = pd.DataFrame(list(history) if not isinstance(history, pd.DataFrame) else history)
     steps = np.arange(1, len(frame) + 1)
-    figure = _blank(9.2, 3.6, theme)
+    figure = empty_figure(9.2, 3.6, theme)
     for axes, measure in zip(figure.subplots(1, 2, gridspec_kw={"wspace": 0.22}), ("loss", "accuracy"), strict=True):
-        _dress(axes, theme)
+        dress(axes, theme)
         for part, colour in (("train", theme.first), ("val", theme.second)):
             values = pd.to_numeric(frame.get(f"{part}_{measure}", pd.Series(np.nan, index=frame.index)))
             if values.notna().any():
@@ -231,17 +203,17 @@ def history_png(history: pd.DataFrame | Sequence[Mapping[str, Any]], theme: Them
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
         if measure == "accuracy":
             axes.set_ylim(top=1.02)
-            _percent(axes, "y")
+            show_percent(axes, "y")
         else:
             axes.set_ylim(bottom=0)
         _mark_phases(axes, frame, theme)
         if axes.get_legend_handles_labels()[0]:
-            _legend(axes, theme, loc="best")
-    return _png(figure)
+            add_legend(axes, theme, loc="best")
+    return png(figure)
 
 
 def split_counts_png(counts: pd.DataFrame, theme: Theme = LIGHT) -> bytes:
-    """Draw photos a class, stacked by split, the largest class on top.
+    """Draw the number of photos of each class, stacked by split, the largest class on top.
 
     Args:
         counts: from `split_counts`: class (index) x train, val, test.
@@ -250,7 +222,7 @@ def split_counts_png(counts: pd.DataFrame, theme: Theme = LIGHT) -> bytes:
     totals = counts.sum(axis=1)
     ordered = counts.loc[totals.sort_values(kind="stable").index]
     places = np.arange(len(ordered))
-    figure, axes = _figure(6.4, max(0.24 * len(ordered) + 0.6, 1.4), theme)
+    figure, axes = figure_of_one(6.4, max(0.24 * len(ordered) + 0.6, 1.4), theme)
     left = np.zeros(len(ordered))
     for part, colour in (("train", theme.first), ("val", theme.muted), ("test", theme.second)):
         values = ordered[part].to_numpy(np.float64)
@@ -258,17 +230,32 @@ def split_counts_png(counts: pd.DataFrame, theme: Theme = LIGHT) -> bytes:
         left += values
     for place, total in zip(places, left, strict=True):
         axes.text(float(total), float(place), f" {int(total)}", va="center", ha="left", fontsize=8, color=theme.muted)
-    axes.set_yticks(places, [_name(name) for name in ordered.index], fontsize=8, parse_math=False)
+    axes.set_yticks(places, [short_name(name) for name in ordered.index], fontsize=8, parse_math=False)
     axes.set(xlabel="photos", ylim=(-0.6, len(ordered) - 0.4), xlim=(0, max(float(left.max(initial=0)) * 1.08, 1)))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
-    _legend_above(axes, theme)
-    return _png(figure)
+    add_legend_above(axes, theme)
+    return png(figure)
+
+
+def _write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray, cell: float, theme: Theme) -> None:
+    """Write each number of photos into its cell, of this size in inches; wrong ones are bold."""
+    for row, column in np.argwhere(counts > 0):
+        axes.text(
+            column,
+            row,
+            f"{int(counts[row, column])}",
+            ha="center",
+            va="center",
+            color=theme.background if shares[row, column] > DARK_CELL else theme.text,
+            fontsize=_count_size(cell, int(counts[row, column])),
+            fontweight="normal" if row == column else "bold",
+        )
 
 
 def _cell_colours(counts: np.ndarray, shares: np.ndarray, theme: Theme) -> np.ndarray:
-    """Return RGB a cell: right ones from the background to blue, wrong ones to red, so that a single one is seen."""
+    """Return the RGB of each cell: from the background to blue where right, to red where wrong; one photo shows."""
     right, wrong, ground = (np.array(to_rgb(colour)) for colour in (theme.high, theme.wrong, theme.background))
     target = np.where(np.eye(len(counts), dtype=bool)[:, :, None], right, wrong)
     strength = np.where(counts > 0, WEAKEST_CELL + (1 - WEAKEST_CELL) * shares, 0.0)[:, :, None]
@@ -293,7 +280,7 @@ def _mark_phases(axes: Axes, frame: pd.DataFrame, theme: Theme) -> None:
         if start:
             axes.axvline(start + 0.5, color=theme.muted, linewidth=0.8, linestyle=":")
         axes.annotate(
-            _name(phases.iloc[start]),
+            short_name(phases.iloc[start]),
             (start + 0.5, 1.0),
             xycoords=("data", "axes fraction"),
             xytext=(3, 3),
@@ -304,85 +291,9 @@ def _mark_phases(axes: Axes, frame: pd.DataFrame, theme: Theme) -> None:
         )
 
 
-def _blank(width: float, height: float, theme: Theme) -> Figure:
-    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, facecolor=theme.background)
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _figure(width: float, height: float, theme: Theme) -> tuple[Figure, Axes]:
-    """Return a figure whose axes (not the figure) have this size in inches; what sticks out is kept by `_png`."""
-    figure = _blank(width, height, theme)
-    axes = figure.add_axes((0, 0, 1, 1))
-    _dress(axes, theme)
-    return figure, axes
-
-
-def _dress(axes: Axes, theme: Theme) -> None:
-    axes.set_facecolor(theme.background)
-    axes.set_axisbelow(True)
-    axes.grid(visible=True, color=theme.grid, linewidth=0.8)
-    axes.tick_params(colors=theme.muted, labelcolor=theme.text, labelsize=9, length=3)
-    for side in axes.spines.values():
-        side.set_color(theme.grid)
-    for label in (axes.xaxis.label, axes.yaxis.label, axes.title):
-        label.set_color(theme.text)
-        label.set_fontsize(10)
-
-
-def _legend(axes: Axes, theme: Theme, *, loc: Literal["best", "upper left", "lower right"]) -> None:
-    legend = axes.legend(
-        loc=loc, fontsize=8.5, facecolor=theme.background, edgecolor=theme.grid, labelcolor=theme.text, framealpha=0.9
-    )
-    legend.set_zorder(6)
-    for text in legend.get_texts():
-        text.set_parse_math(False)
-
-
-def _legend_above(axes: Axes, theme: Theme) -> None:
-    axes.legend(
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        ncols=3,
-        fontsize=8.5,
-        frameon=False,
-        labelcolor=theme.text,
-        borderpad=0,
-    )
-
-
-def _percent(axes: Axes, which: str) -> None:
-    for name, axis in (("x", axes.xaxis), ("y", axes.yaxis)):
-        if which in (name, "both"):
-            axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-
-
-def _png(figure: Figure) -> bytes:
-    """Render with whatever sticks out of the axes, so that no name is cut off; no dates or versions inside."""
-    families = _installed_fonts()
-    for text in figure.findobj(match=lambda artist: hasattr(artist, "set_fontfamily")):
-        text.set_fontfamily(families)  # type: ignore[attr-defined]
-    content = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font")  # drawn as a box; the CSV has it
-        figure.savefig(content, format="png", bbox_inches="tight", pad_inches=0.12, metadata={"Software": None})
-    return content.getvalue()
-
-
-def _installed_fonts() -> list[str]:
-    installed = set(font_manager.get_font_names())
-    return [name for name in FONTS if name in installed]
-
-
 def _tick_size(cell: float) -> float:
     return float(np.clip(cell * 20, 6.5, 10))
 
 
 def _count_size(cell: float, count: int) -> float:
     return float(np.clip(cell * 44 / max(len(str(count)), 2), 4.5, 10))
-
-
-def _name(text: object) -> str:
-    name = " ".join(str(text).split())
-    half = NAME_LENGTH // 2
-    return name if len(name) <= NAME_LENGTH else f"{name[: half - 1]}…{name[-half:]}"

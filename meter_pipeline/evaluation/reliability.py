@@ -22,14 +22,14 @@ def reliability_table(
     """Compare how sure the model was with how often it was right, by bins of confidence.
 
     Args:
-        confidence: top-1 confidence a photo, 0 to 1.
-        correct: whether the top-1 class was right, a photo.
+        confidence: top-1 confidence of each photo, 0 to 1.
+        correct: whether its top-1 class was right.
         bins: number of bins.
         binning: `equal_width` cuts 0 to 1 into even pieces, empty ones included; `equal_mass` puts the same number of
             photos into each bin (equal confidences stay together, so there may be fewer bins).
 
     Returns:
-        A row a bin, in order: `low`, `high`, `count`, `confidence` (mean), `accuracy`, `gap` (confidence minus
+        One row per bin, in order: `low`, `high`, `count`, `confidence` (mean), `accuracy`, `gap` (confidence minus
         accuracy: above 0 is too sure). A bin holds low < confidence <= high; means of an empty bin are NaN.
 
     Raises:
@@ -76,7 +76,7 @@ def expected_calibration_error(
     table = reliability_table(confidence, correct, bins=bins, binning=binning)
     total = int(table["count"].sum())
     if total == 0:
-        raise ValueError("ECE of no photos is not defined")
+        raise ValueError("The calibration error of no photos is not defined")
     return float((table["gap"].abs().fillna(0.0) * table["count"]).sum() / total)
 
 

@@ -21,8 +21,9 @@ class UnknownCurve:
 
     Attributes:
         auroc: chance that a known photo scores above another one (0.5: no better than a coin).
-        caught: a row a limit of 1, 5 and 10 %: `known_limit`, `threshold`, `known_flagged`, `caught` (shares 0 to 1).
-        curve: a row a threshold, rising: `threshold`, `known_flagged`, `caught`; flagged is what scores below it.
+        caught: one row per limit of 1, 5 and 10 %: `known_limit`, `threshold`, `known_flagged`, `caught` (shares 0 to
+            1).
+        curve: one row per threshold, rising: `threshold`, `known_flagged`, `caught`; flagged is what scores below it.
         n_known: known photos.
         n_other: other photos.
         oscr: area under the open-set classification rate curve, see `area_under_oscr`; None where not asked for.
@@ -37,15 +38,13 @@ class UnknownCurve:
 
 
 def curve_table(curves: Mapping[str, UnknownCurve]) -> pd.DataFrame:
-    """Return a row a curve: photos, AUROC, OSCR, and the share caught where 1, 5 and 10 % of the known are flagged."""
+    """Return one row per curve: photos, AUROC, OSCR, and the shares caught with 1, 5 and 10 % of the known flagged."""
     rows = []
     for name, curve in curves.items():
         caught = zip(curve.caught["known_limit"], curve.caught["caught"], strict=True)
         rows.append(
-            {
-                **{"photos": f"{name} ({curve.n_other})", "AUROC": curve.auroc, "OSCR": curve.oscr},
-                **{f"caught at {limit:.0%}": share for limit, share in caught},
-            }
+            {"photos": f"{name} ({curve.n_other})", "AUROC": curve.auroc, "OSCR": curve.oscr}
+            | {f"caught at {limit:.0%}": share for limit, share in caught}
         )
     return pd.DataFrame(rows)
 
@@ -56,7 +55,8 @@ def unknown_curve(
     """Measure how well a score tells known photos from others (unseen designs, junk).
 
     Args:
-        known_scores: a score a known photo; higher is more like the known (confidence, max-logit, minus a distance).
+        known_scores: one score per known photo; higher is more like the known (confidence, max-logit, minus a
+            distance).
         other_scores: the same for photos that should be flagged.
         correct: whether a known photo's class was the right one; None: no `oscr`.
 
@@ -94,9 +94,9 @@ def area_under_oscr(known_scores: np.ndarray, known_correct: np.ndarray, other_s
     Over all thresholds: share of known photos accepted with the right class, against share of other photos accepted.
 
     Args:
-        known_scores: a score a known photo; higher is more like the known.
+        known_scores: one score per known photo; higher is more like the known.
         known_correct: whether its class was the right one.
-        other_scores: a score a photo that should be flagged.
+        other_scores: one score per photo that should be flagged.
 
     Raises:
         ValueError: one of the two is empty.
@@ -114,12 +114,12 @@ def coverage_table(confidence: np.ndarray, correct: np.ndarray) -> pd.DataFrame:
     """Return accuracy against coverage: what is answered, and how well, if only the surest are answered.
 
     Args:
-        confidence: top-1 confidence a photo.
-        correct: whether it was right, a photo.
+        confidence: top-1 confidence of each photo, 0 to 1.
+        correct: whether it was right.
 
     Returns:
-        A row a distinct confidence, falling: `threshold` (answered at or above it), `answered`, `errors`, `coverage`,
-        `accuracy`.
+        One row per distinct confidence, falling: `threshold` (answered at or above it), `answered`, `errors`,
+        `coverage`, `accuracy`.
     """
     frame = pd.DataFrame({"threshold": np.asarray(confidence, np.float64), "wrong": ~np.asarray(correct, bool)})
     by_threshold = frame.groupby("threshold")["wrong"].agg(["size", "sum"]).sort_index(ascending=False).cumsum()
@@ -151,8 +151,8 @@ def known_flagged_table(confidence: np.ndarray, correct: np.ndarray) -> pd.DataF
     """Return what a threshold sends to UNKNOWN of photos that are known, the price of a stricter rule.
 
     Returns:
-        A row a threshold, 0 to 1 in steps of 0.05: `threshold`, `known_flagged` (share below it), `right_flagged` and
-        `wrong_flagged` (the same among photos with the right and with a wrong top 1; NaN where there are none).
+        One row per threshold, 0 to 1 in steps of 0.05: `threshold`, `known_flagged` (share below it), `right_flagged`
+        and `wrong_flagged` (the same among photos with the right and with a wrong top 1; NaN where there are none).
     """
     confidence, correct = np.asarray(confidence, np.float64), np.asarray(correct, bool)
     thresholds = np.round(np.linspace(0, 1, 21), 2)

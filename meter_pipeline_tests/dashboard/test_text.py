@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from html import escape
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from meter_pipeline.dashboard.text import ago, counted, percent, plain
+from meter_pipeline.dashboard.text import ago, counted, moment, percent, plain
 
 MARKDOWN_SIGNS = "*_`~[]()<>#+-.!|$:&\\/=^{}@ \nab1"
 
@@ -47,3 +48,14 @@ def test_shares_ages_and_counts_in_words() -> None:
         "1 day ago",
     ]
     assert [counted(1, "class", "classes"), counted(1200, "row")] == ["1 class", "1,200 rows"]
+
+
+@pytest.mark.parametrize(("zone", "shown"), [("UTC", "28 Nov 2026, 23:35"), ("Asia/Kolkata", "29 Nov 2026, 05:05")])
+def test_a_time_is_that_of_the_clock_on_the_wall(zone: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert moment("2026-11-28T23:35:47+00:00") == shown
+    finally:
+        monkeypatch.undo()
+        time.tzset()

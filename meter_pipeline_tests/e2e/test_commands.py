@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from meter_pipeline.demo.image_server import ImageServer
-from meter_pipeline_tests.e2e.conftest import meter, write_workbook
+from meter_pipeline_tests.support.commands import METER, environment, meter, write_workbook
 from meter_pipeline_tests.support.patterns import draw
+
+pytestmark = pytest.mark.slow
 
 
 def test_predict_for_people_and_for_programs(data_dir: Path, tmp_path: Path) -> None:
@@ -50,10 +53,6 @@ def test_update_writes_what_people_open(
 
 def test_two_data_directories_never_mix(data_dir: Path, tmp_path: Path) -> None:
     history = str(data_dir / "dagster_home")
-    import subprocess
-
-    from meter_pipeline_tests.e2e.conftest import METER, environment
-
     done = subprocess.run(
         [*METER, "update"],
         env=environment(tmp_path / "other") | {"DAGSTER_HOME": history},

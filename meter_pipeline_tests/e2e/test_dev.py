@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -17,14 +16,11 @@ import psutil
 import pytest
 
 from meter_pipeline.demo.image_server import ImageServer
-from meter_pipeline_tests.e2e.conftest import METER, environment, free_port, meter, write_workbook
+from meter_pipeline_tests.support.browser import CHROMIUM, CHROMIUM_FLAGS
+from meter_pipeline_tests.support.commands import METER, environment, free_port, meter, write_workbook
 from meter_pipeline_tests.support.patterns import write_raw
 
-CHROMIUM = os.environ.get("METER_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-CHROMIUM_FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-]
+pytestmark = pytest.mark.slow
 CHAIN = {"drop_rows", "url_images", "image_features", "batch_predictions", "prediction_exports", "unknown_embeddings"}
 DONE = {"SUCCESS", "FAILURE", "CANCELED"}
 PATIENCE_S = 240

@@ -22,8 +22,9 @@ from meter_pipeline.storage.tables import (
     URL_IMAGES,
     TableSpec,
 )
-from meter_pipeline_tests.e2e.conftest import METER, NEW_PHOTOS, environment, meter, write_workbook
+from meter_pipeline_tests.support.commands import METER, NEW_PHOTOS, environment, meter, write_workbook
 
+pytestmark = pytest.mark.slow
 TABLES = (DROP_ROWS, URL_IMAGES, IMAGE_FEATURES, BATCH_PREDICTIONS, UNKNOWN_EMBEDDINGS, UNKNOWN_CLUSTERS)
 DOWNLOADS_IN_FLIGHT = 8 + 64
 """Downloads under way, and those not yet written down, when a process dies."""

@@ -1,3 +1,8 @@
+"""The evaluation page and the files beside it: all there, stands alone, and runs nothing that folders are called."""
+
+from __future__ import annotations
+
+import base64
 import csv
 import io
 import json
@@ -12,11 +17,13 @@ from PIL import Image
 from scipy.special import softmax
 
 from meter_pipeline.errors import StorageError
-from meter_pipeline.evaluation.figures import audit_frame, evaluate
-from meter_pipeline.evaluation.gate import Verdict
+from meter_pipeline.evaluation.figures import Evaluation, audit_frame, evaluate
+from meter_pipeline.evaluation.gate import Comparison, Verdict
 from meter_pipeline.evaluation.page import write_evaluation
-from meter_pipeline.evaluation.plots import DARK, confusion_matrix_png, history_png
+from meter_pipeline.evaluation.plot_style import DARK
+from meter_pipeline.evaluation.plots import confusion_matrix_png, history_png
 from meter_pipeline.evaluation.unknown_curves import unknown_curve
+from meter_pipeline_tests.support.decisions import decided
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -26,10 +33,21 @@ HOSTILE = [
     "ok",
 ]
 FILES = {
-    *("index.html", "metrics.json", "audit.csv", "confused_pairs.csv", "classification_report.txt"),
-    *(f"{name}.{kind}" for name in ("confusion_matrix", "reliability", "coverage") for kind in ("png", "csv")),
+    "index.html",
+    "metrics.json",
+    "audit.csv",
     "classification_report.csv",
+    "classification_report.txt",
+    "confused_pairs.csv",
+    "confusion_matrix.csv",
+    "confusion_matrix.png",
+    "coverage.csv",
+    "coverage.png",
+    "reliability.csv",
+    "reliability.png",
 }
+DROPPED = "<script>alert(2)</script>"
+"""A class that the model no longer knows; the gate's reason names it."""
 HISTORY = [
     {"phase": "head", "epoch": 1, "train_loss": 1.0, "train_accuracy": 0.5, "val_loss": None, "val_accuracy": None},
     {"phase": "tune", "epoch": 1, "train_loss": 0.5, "train_accuracy": 0.8, "val_loss": 0.6, "val_accuracy": 0.7},
@@ -41,23 +59,28 @@ class Page(HTMLParser):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self.tags, self.loads, self.links, self.text = [], [], [], ""
+        self.tags: list[str] = []
+        self.loads: list[str] = []
+        self.links: list[str] = []
+        self.text = ""
         self.html = path.read_text(encoding="utf-8")
         self.feed(self.html)
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        for name, value in attrs:
+        for name, given in attrs:
+            value = given or ""
             if name in ("src", "srcset", "data", "poster", "background", "action") or (tag, name) == ("link", "href"):
                 self.loads.append(value)
             if (tag, name) == ("a", "href"):
                 self.links.append(value)
 
-    def handle_data(self, data):
+    def handle_data(self, data: str) -> None:
         self.text += data
 
 
-def results(classes, photos=40, seed=0):
+def results(classes: list[str], photos: int = 40, seed: int = 0) -> tuple[Evaluation, pd.DataFrame]:
+    """A model that is right more often than not, its evaluation and its audit."""
     generator = np.random.default_rng(seed)
     truth = generator.integers(0, len(classes), photos)
     logits = generator.normal(size=(photos, len(classes)))
@@ -65,25 +88,20 @@ def results(classes, photos=40, seed=0):
         logits[np.arange(photos), truth] += 1
     probabilities, labels = softmax(logits, axis=1), [classes[index] for index in truth]
     audit = audit_frame(
+        [
+            decided(f"id{number:03d}", dict(zip(classes, row, strict=True)), calibrated_confidence=0.9 * max(row))
+            for number, row in enumerate(probabilities)
+        ],
         model_version="0001-abc",
-        image_ids=[f"id{number:03d}" for number in range(photos)],
         paths=[f"{label}/{number:03d}.jpg" for number, label in enumerate(labels)],
         true_classes=labels,
-        probabilities=probabilities,
-        classes=classes,
-        decisions=pd.DataFrame(
-            {
-                "final_prediction": np.array(classes, object)[probabilities.argmax(axis=1)] if photos else [],
-                "calibrated_confidence": 0.9 * probabilities.max(axis=1) if photos else [],
-                "guard_score": 0.5,
-            }
-        ),
     )
     return evaluate(probabilities, labels, classes, train_counts=dict.fromkeys(classes, 9)), audit
 
 
 @pytest.fixture(scope="module")
-def hostile(tmp_path_factory):
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a model whose classes are called after attacks."""
     folder = tmp_path_factory.mktemp("reports") / "evaluation" / "0001-abc"
     photo = folder.parent.parent / "photo.jpg"
     exif = Image.Exif()
@@ -100,13 +118,18 @@ def hostile(tmp_path_factory):
         {"version": "0001-abc", "classes": HOSTILE, "config": {"note": "<b>"}, "guard": {}, "metrics": {"x": 0.12345}},
         photo_paths=paths,
         split=pd.DataFrame({"label": HOSTILE * 2, "split": ["train"] * 5 + ["test"] * 5}),
-        verdict=Verdict(False, "0000-x stays. <script>alert(2)</script>"),
+        verdict=Verdict(
+            accepted=False,
+            recall_suffices=True,
+            comparison=Comparison("0001-abc", "0000-x", 40, 0.5, dropped_classes=(DROPPED,)),
+            tolerance=0.01,
+        ),
         unknown_curves={"<i>junk</i>": unknown_curve(np.array([0.9, 0.8, 0.4]), np.array([0.3, 0.5]))},
     )
     return folder
 
 
-def test_all_files_are_there_and_pictures_are_pictures(hostile):
+def test_all_files_are_there_and_pictures_are_pictures(hostile: Path) -> None:
     assert {path.name for path in hostile.iterdir()} == FILES
     for path in hostile.glob("*.png"):
         with Image.open(path) as image:
@@ -114,7 +137,7 @@ def test_all_files_are_there_and_pictures_are_pictures(hostile):
             assert min(image.size) > 200
 
 
-def test_the_page_stands_alone_and_runs_nothing(hostile):
+def test_the_page_stands_alone_and_runs_nothing(hostile: Path) -> None:
     page = Page(hostile / "index.html")
     assert page.loads
     assert all(load.startswith("data:image/") for load in page.loads)
@@ -125,14 +148,14 @@ def test_the_page_stands_alone_and_runs_nothing(hostile):
     assert {link[1:] for link in page.links if link.startswith("#")} <= ids
 
 
-def test_names_from_folders_are_shown_and_never_run(hostile):
+def test_names_from_folders_are_shown_and_never_run(hostile: Path) -> None:
     page = Page(hostile / "index.html")
-    for name in [*HOSTILE, "<script>alert(2)</script>", "<i>junk</i>", "<b>"]:
+    for name in [*HOSTILE, DROPPED, "<i>junk</i>", "<b>"]:
         assert name in page.text
     assert "<script" not in page.html
 
 
-def test_csv_cells_cannot_run_as_formulas_and_csvs_hold_everything(hostile):
+def test_csv_cells_cannot_run_as_formulas_and_csvs_hold_everything(hostile: Path) -> None:
     for path in hostile.glob("*.csv"):
         rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
         assert not any(cell.startswith(("=", "+", "@")) for row in rows for cell in row), path.name
@@ -144,9 +167,7 @@ def test_csv_cells_cannot_run_as_formulas_and_csvs_hold_everything(hostile):
     assert sum(int(cell) for row in matrix[1:] for cell in row[1:]) == 40
 
 
-def test_thumbnails_are_small_and_carry_no_metadata(hostile):
-    import base64
-
+def test_thumbnails_are_small_and_carry_no_metadata(hostile: Path) -> None:
     page = Page(hostile / "index.html")
     thumbnails = [load for load in page.loads if load.startswith("data:image/jpeg")]
     assert thumbnails
@@ -156,21 +177,21 @@ def test_thumbnails_are_small_and_carry_no_metadata(hostile):
         assert not image.getexif()
 
 
-def test_wrong_photos_come_first_the_surest_in_front(hostile):
+def test_wrong_photos_come_first_the_surest_in_front(hostile: Path) -> None:
     order = re.findall(r'<span class="tag (good|bad)">', (hostile / "index.html").read_text(encoding="utf-8"))
     assert order == sorted(order)  # bad before good
     audit = pd.read_csv(hostile / "audit.csv", encoding="utf-8-sig")
     assert order.count("bad") == (~audit["correct"]).sum()
 
 
-def test_metrics_are_plain_json(hostile):
+def test_metrics_are_plain_json(hostile: Path) -> None:
     metrics = json.loads((hostile / "metrics.json").read_text(encoding="utf-8"), parse_constant=pytest.fail)
     assert metrics["photos"] == 40
     assert metrics["gate"]["accepted"] is False
     assert 0 < metrics["accuracy"] < 1
 
 
-def test_without_test_photos_the_page_says_so(tmp_path):
+def test_without_test_photos_the_page_says_so(tmp_path: Path) -> None:
     evaluation, audit = results(["a", "b"], photos=0)
     page = Page(write_evaluation(tmp_path / "e" / "0001", evaluation, audit, [], {"version": "0001"}))
     assert "There are no test photos, so nothing was measured." in page.text
@@ -179,13 +200,13 @@ def test_without_test_photos_the_page_says_so(tmp_path):
     assert "%" not in page.text.split("}", 1)[-1].rsplit("}", 1)[-1]  # no figure outside the style sheet
 
 
-def test_one_photo_of_one_class(tmp_path):
+def test_one_photo_of_one_class(tmp_path: Path) -> None:
     evaluation, audit = results(["only"], photos=1)
     page = Page(write_evaluation(tmp_path / "0001", evaluation, audit, [], {"version": "0001"}))
     assert "Few test photos." in page.text
 
 
-def test_a_second_report_replaces_the_first_whole_and_is_the_same_byte_by_byte(tmp_path):
+def test_a_second_report_replaces_the_first_whole_and_is_the_same_byte_by_byte(tmp_path: Path) -> None:
     evaluation, audit = results(["a", "b"], photos=0)
     folder = tmp_path / "0001"
     folder.mkdir()
@@ -200,7 +221,7 @@ def test_a_second_report_replaces_the_first_whole_and_is_the_same_byte_by_byte(t
     assert [path.name for path in tmp_path.iterdir()] == ["0001"]
 
 
-def test_a_place_that_cannot_be_written_is_a_message_and_nothing_is_left(tmp_path):
+def test_a_place_that_cannot_be_written_is_a_message_and_nothing_is_left(tmp_path: Path) -> None:
     evaluation, audit = results(["a", "b"], photos=0)
     in_the_way = tmp_path / "reports"
     in_the_way.write_text("a file where a folder should be", encoding="utf-8")
@@ -209,8 +230,8 @@ def test_a_place_that_cannot_be_written_is_a_message_and_nothing_is_left(tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["reports"]
 
 
-def test_a_longer_class_name_makes_a_wider_picture_not_a_cut_name():
-    def width(name):
+def test_a_longer_class_name_makes_a_wider_picture_not_a_cut_name() -> None:
+    def width(name: str) -> int:
         evaluation, _audit = results([name, "b", "c"])
         with Image.open(io.BytesIO(confusion_matrix_png(evaluation))) as image:
             edge = np.asarray(image.convert("L"))[:, :3]
@@ -220,7 +241,7 @@ def test_a_longer_class_name_makes_a_wider_picture_not_a_cut_name():
     assert width("SECURE_PREMIER_300_THREE_PHASE_V2") > width("a") + 100
 
 
-def test_history_without_val_and_in_the_dark():
+def test_history_without_val_and_in_the_dark() -> None:
     rows = pd.DataFrame(HISTORY[:1]).drop(columns=["val_loss", "val_accuracy"])
     with Image.open(io.BytesIO(history_png(rows, DARK))) as image:
         assert image.convert("RGB").getpixel((0, 0)) == (0x17, 0x1C, 0x24)

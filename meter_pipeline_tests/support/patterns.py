@@ -13,7 +13,7 @@ COLOURS = {"BLUE_A": (40, 80, 190), "GREY_A": (120, 120, 118), "WHITE_A": (230, 
 
 
 def draw(kind: str, seed: int, size: tuple[int, int] = (180, 240)) -> Image.Image:
-    """Draw a photo of a class, or of `RED_NEW`, which is none."""
+    """Draw a photo of a class, or of `RED_NEW`, which is not a class."""
     random = np.random.default_rng([seed, sum(map(ord, kind))])
     image = Image.new("RGB", size, tuple(int(v) for v in random.integers(60, 200, 3)))
     pen = ImageDraw.Draw(image)
@@ -27,7 +27,7 @@ def draw(kind: str, seed: int, size: tuple[int, int] = (180, 240)) -> Image.Imag
 
 
 def write_raw(raw: Path, counts: dict[str, int], *, start: int = 0) -> None:
-    """Write labelled photos, a folder a class."""
+    """Write labelled photos, one folder per class."""
     for kind, count in counts.items():
         (raw / kind).mkdir(parents=True, exist_ok=True)
         for number in range(start, start + count):
@@ -35,7 +35,7 @@ def write_raw(raw: Path, counts: dict[str, int], *, start: int = 0) -> None:
 
 
 def split_of(raw: Path, counts: dict[str, tuple[int, int, int]]) -> pd.DataFrame:
-    """Write photos and return rows of `dataset_split`: so many train, val and test a class."""
+    """Write photos and return rows of `dataset_split`: by class, the numbers of train, val and test photos."""
     rows = []
     for label, numbers in counts.items():
         names = [name for name, count in zip(("train", "val", "test"), numbers, strict=True) for _ in range(count)]

@@ -10,7 +10,8 @@ import pandas as pd
 from meter_pipeline.recognition.model_card import ModelCard, set_champion
 from meter_pipeline.settings import TrainingSettings, load_settings
 from meter_pipeline.storage.layout import Layout
-from meter_pipeline.training.trained_model import EpochRecord, train_model
+from meter_pipeline.training.trained_model import train_model
+from meter_pipeline.training.two_phase import EpochRecord
 from meter_pipeline_tests.support.patterns import split_of
 
 COUNTS = {"BLUE_A": (12, 3, 3), "GREY_A": (8, 0, 3), "WHITE_A": (5, 0, 0)}

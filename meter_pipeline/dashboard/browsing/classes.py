@@ -1,15 +1,17 @@
-"""The classes to browse: photos counted by split, the photos of one, and labels that their neighbours contradict."""
+"""The classes: photos counted by split, the photos of one class, and labels that their neighbours contradict."""
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from meter_pipeline.labels import Rule
 from meter_pipeline.storage.lake import vectors
 from meter_pipeline.storage.layout import Layout
-from meter_pipeline.storage.queries import Row, querying
+from meter_pipeline.storage.queries import querying
 from meter_pipeline.storage.tables import KNOWN_EMBEDDINGS
 
 TABLES = ("image_inventory", "dataset_split", "batch_predictions", "known_embeddings")
@@ -19,6 +21,63 @@ NEIGHBOURS = 5
 """Nearest photos that must all have another label."""
 BLOCK = 1024
 """Photos compared with all others at a time: 80 MB of similarities where there are 20,000."""
+
+
+@dataclass(frozen=True)
+class ClassCounts:
+    """A class, and how many photos it has.
+
+    Attributes:
+        label: the class.
+        labelled: labelled files that are used, duplicates once for each file.
+        train: photos of this split, each once.
+        val: likewise.
+        test: likewise.
+        refused: files that are not used, as they are damaged or no photos.
+        predicted: rows of drops that were given the class.
+        example_id: a labelled photo; None where there is none.
+        example_path: its file below `data/raw`.
+    """
+
+    label: str
+    labelled: int
+    train: int
+    val: int
+    test: int
+    refused: int
+    predicted: int
+    example_id: str | None
+    example_path: str | None
+
+
+@dataclass(frozen=True)
+class LabelledPhoto:
+    """A labelled photo.
+
+    Attributes:
+        image_id: the photo.
+        path: its file below `data/raw`.
+        split: train, val or test.
+    """
+
+    image_id: str
+    path: str
+    split: str
+
+
+@dataclass(frozen=True)
+class PredictedPhoto:
+    """A photo of a drop that was given a class.
+
+    Attributes:
+        image_id: the photo.
+        drop: the first drop it was in.
+        top1_confidence: raw softmax, 0 to 1.
+    """
+
+    image_id: str
+    drop: str
+    top1_confidence: float
 
 
 @dataclass(frozen=True)
@@ -36,61 +95,67 @@ class Suspicion:
     similarity: float
 
 
-def count_classes(layout: Layout) -> list[Row]:
-    """Return a row a class, by name: labelled, train, val, test, refused, predicted; `example_id`, `example_path`.
-
-    `labelled` counts files that are used, duplicates once for each file; `predicted` the drops' rows with that name.
-    """
+def count_classes(layout: Layout) -> list[ClassCounts]:
+    """Return the classes with their counts, by name: those with labelled photos, and those that were predicted."""
     with querying(layout.lake, *TABLES) as lake:
-        return lake.rows(
-            """WITH i AS (SELECT label, count(*) FILTER (reason IS NULL) AS labelled,
+        rows = lake.rows(
+            f"""WITH i AS (SELECT label, count(*) FILTER (reason IS NULL) AS labelled,
                                  count(*) FILTER (reason IS NOT NULL) AS refused,
                                  first(image_id ORDER BY path) FILTER (reason IS NULL) AS example_id,
                                  first(path ORDER BY path) FILTER (reason IS NULL) AS example_path
-                          FROM image_inventory GROUP BY label),
+                          FROM image_inventory WHERE label IS NOT NULL GROUP BY label),
                     s AS (SELECT label, count(*) FILTER (split = 'train') AS train,
                                  count(*) FILTER (split = 'val') AS val, count(*) FILTER (split = 'test') AS test
                           FROM dataset_split GROUP BY label),
                     p AS (SELECT final_prediction AS label, count(*) AS predicted FROM batch_predictions
-                          WHERE rule = 'accepted' GROUP BY ALL)
+                          WHERE rule = '{Rule.ACCEPTED}' GROUP BY ALL)
                SELECT label, coalesce(labelled, 0) AS labelled, coalesce(train, 0) AS train, coalesce(val, 0) AS val,
                       coalesce(test, 0) AS test, coalesce(refused, 0) AS refused, coalesce(predicted, 0) AS predicted,
                       example_id, example_path
                FROM i FULL JOIN s USING (label) FULL JOIN p USING (label) ORDER BY label"""
         )
+    return [ClassCounts(**row) for row in rows]
 
 
-def labelled_photos(layout: Layout, label: str, split: str | None = None) -> list[Row]:
-    """Return the labelled photos of a class, by path: image_id, path, split, rule, width, height.
+def labelled_photos(layout: Layout, label: str, split: str | None = None) -> list[LabelledPhoto]:
+    """Return the labelled photos of a class, by path.
 
     Args:
         layout: the data directory.
         label: the class.
         split: train, val or test; all where None.
     """
-    with querying(layout.lake, *TABLES) as lake:
-        return lake.rows(
-            """SELECT s.image_id, s.path, s.split, s.rule, i.width, i.height
-               FROM dataset_split AS s LEFT JOIN image_inventory AS i USING (path)
-               WHERE s.label = ? AND (? IS NULL OR s.split = ?) ORDER BY s.path""",
+    with querying(layout.lake, "dataset_split") as lake:
+        rows = lake.rows(
+            """SELECT image_id, path, split FROM dataset_split
+               WHERE label = ? AND (? IS NULL OR split = ?) ORDER BY path""",
             [label, split, split],
         )
+    return [LabelledPhoto(**row) for row in rows]
 
 
-def predicted_photos(layout: Layout, label: str, *, page: int, size: int) -> list[Row]:
+def suspicious_first(photos: list[LabelledPhoto], suspicious: Container[str]) -> list[LabelledPhoto]:
+    """Return the photos with those whose label is doubted in front; otherwise their order stays."""
+    return sorted(photos, key=lambda photo: photo.image_id not in suspicious)
+
+
+def predicted_photos(layout: Layout, label: str, *, page: int, size: int) -> list[PredictedPhoto]:
     """Return a page of the drops' photos that were given a class, each once, the least sure first.
 
-    image_id, drop, position, image_url, top1_confidence.
+    Args:
+        layout: the data directory.
+        label: the class.
+        page: from 0.
+        size: how many photos a page has.
     """
-    with querying(layout.lake, *TABLES) as lake:
-        return lake.rows(
-            """SELECT image_id, min_by("drop", ("drop", position)) AS "drop",
-                      min_by(position, ("drop", position)) AS position,
-                      min_by(image_url, ("drop", position)) AS image_url, min(top1_confidence) AS top1_confidence
-               FROM batch_predictions WHERE final_prediction = ? AND rule = 'accepted' GROUP BY image_id
+    with querying(layout.lake, "batch_predictions") as lake:
+        rows = lake.rows(
+            f"""SELECT image_id, min_by("drop", ("drop", position)) AS "drop", min(top1_confidence) AS top1_confidence
+               FROM batch_predictions WHERE final_prediction = ? AND rule = '{Rule.ACCEPTED}' GROUP BY image_id
                ORDER BY top1_confidence, image_id LIMIT ? OFFSET ?""",
             [label, size, page * size],
         )
+    return [PredictedPhoto(**row) for row in rows]
 
 
 def count_predicted_photos(layout: Layout, label: str) -> int:
@@ -98,8 +163,8 @@ def count_predicted_photos(layout: Layout, label: str) -> int:
     with querying(layout.lake, "batch_predictions") as lake:
         return int(
             lake.value(
-                """SELECT count(DISTINCT image_id) FROM batch_predictions
-                   WHERE final_prediction = ? AND rule = 'accepted'""",
+                f"""SELECT count(DISTINCT image_id) FROM batch_predictions
+                   WHERE final_prediction = ? AND rule = '{Rule.ACCEPTED}'""",
                 [label],
             )
         )
@@ -133,7 +198,7 @@ def contradicted(matrix: np.ndarray, image_ids: list[str], labels: list[str]) ->
     Args:
         matrix: L2-normalised embeddings, photos x dimensions.
         image_ids: the photos.
-        labels: label a photo.
+        labels: their labels.
     """
     count, names = len(labels), np.array(labels, dtype=object)
     if count < 2:

@@ -1,10 +1,10 @@
-"""The clusters of UNKNOWN photos to look at: a card each, what they mostly look like, and all photos of one of them."""
+"""The clusters of UNKNOWN photos: a card for each with what it mostly looks like, all photos of one, and the map."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
+from meter_pipeline.discovery.reports import HARDLY_METERS, cluster_name
 from meter_pipeline.labels import NOISE
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.queries import LakeQueries, querying
@@ -13,6 +13,8 @@ TABLES = ("unknown_clusters", "cluster_summary", "unknown_metadata", "unknown_ma
 """What the functions here read; for caches."""
 LIKENESSES = 3
 """Classes that a card names."""
+METER = "coalesce(c.same_meter, c.image_id)"
+"""What the photos of one physical meter share, in SQL; a photo of no known meter stands alone."""
 
 
 @dataclass(frozen=True)
@@ -35,22 +37,35 @@ class ClusterCard:
     """A cluster in short.
 
     Attributes:
-        cluster_id: -1 is noise.
+        cluster_id: `NOISE` for the photos in no cluster.
         photos: how many there are.
-        meters: how many physical meters they show; None where that is not known.
-        examples: image_ids to show, the representative first, then the surest, a meter once.
+        meters: how many physical meters they show.
+        examples: image_ids to show, the representative first, then the surest; each meter once.
         likenesses: what it mostly looks like, the most frequent first.
-        mean_membership: HDBSCAN's probability, 0 to 1.
         meter_share: how much it looks like meters rather than junk, 0 to 1; None where that is not known.
     """
 
     cluster_id: int
     photos: int
-    meters: int | None
+    meters: int
     examples: list[str]
     likenesses: list[Likeness]
-    mean_membership: float
     meter_share: float | None
+
+    @property
+    def name(self) -> str:
+        """What it is called within a sentence."""
+        return cluster_name(self.cluster_id).lower()
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether its photos are in no cluster."""
+        return self.cluster_id == NOISE
+
+    @property
+    def hardly_meters(self) -> bool:
+        """Whether its photos probably show something else than meters."""
+        return self.meter_share is not None and self.meter_share < HARDLY_METERS
 
 
 @dataclass(frozen=True)
@@ -59,18 +74,12 @@ class ClusterMember:
 
     Attributes:
         image_id: the photo, the surest one of the meter.
-        image_url: where it came from first.
         top3: class and raw softmax.
-        membership: HDBSCAN's probability, 0 to 1.
-        reason: why it is UNKNOWN.
         others: further photos of the same meter, folded under this one.
     """
 
     image_id: str
-    image_url: str
     top3: list[tuple[str, float]]
-    membership: float
-    reason: str
     others: list[str] = field(default_factory=list)
 
 
@@ -84,48 +93,51 @@ class MapPoint:
     y: float
     top1_class: str | None
 
+    @property
+    def cluster(self) -> str:
+        """What its cluster is called within a sentence."""
+        return cluster_name(self.cluster_id).lower()
+
 
 def list_clusters(layout: Layout, *, examples: int = 6) -> list[ClusterCard]:
     """Return the clusters, those that look like meters and are large first, noise at the end.
 
     Args:
         layout: the data directory.
-        examples: photos a card.
+        examples: how many photos a card shows.
     """
     with querying(layout.lake, *TABLES) as lake:
-        meter = _meter(lake)
         rows = lake.rows(
-            f"""WITH m AS (SELECT c.*, {meter} AS meter FROM unknown_clusters AS c),
+            f"""WITH m AS (SELECT c.*, {METER} AS meter FROM unknown_clusters AS c),
                      first_of_meter AS (SELECT cluster_id, meter, image_id, membership,
                               row_number() OVER (PARTITION BY cluster_id, meter ORDER BY membership DESC, image_id) AS n
                           FROM m)
-                SELECT s.*, (SELECT count(DISTINCT meter) FROM m WHERE m.cluster_id = s.cluster_id) AS meters,
+                SELECT s.cluster_id, s.count, s.representative, s.meter_share,
+                       (SELECT count(DISTINCT meter) FROM m WHERE m.cluster_id = s.cluster_id) AS meters,
                        (SELECT list(image_id ORDER BY membership DESC, image_id) FROM first_of_meter AS f
                         WHERE f.cluster_id = s.cluster_id AND n = 1)[1:{int(examples) + 1}] AS surest
                 FROM cluster_summary AS s"""
         )
         looks = _likenesses(lake)
-        known = lake.has("unknown_clusters", "same_meter")
     cards = [
         ClusterCard(
             cluster_id=row["cluster_id"],
             photos=row["count"],
-            meters=row["meters"] if known else None,
+            meters=row["meters"],
             examples=_first_is(row["representative"], row["surest"] or [], examples),
             likenesses=looks.get(row["cluster_id"], []),
-            mean_membership=row["mean_membership"],
-            meter_share=row.get("meter_share"),
+            meter_share=row["meter_share"],
         )
         for row in rows
     ]
-    return sorted(cards, key=lambda card: (card.cluster_id == NOISE, _junk(card), -card.photos, card.cluster_id))
+    return sorted(cards, key=lambda card: (card.is_noise, card.hardly_meters, -card.photos, card.cluster_id))
 
 
 def open_cluster(layout: Layout, cluster_id: int) -> list[ClusterMember]:
     """Return the photos of a cluster, the surest first; those of one physical meter are one member."""
     with querying(layout.lake, *TABLES) as lake:
         rows = lake.rows(
-            f"""SELECT c.image_id, c.membership, {_meter(lake)} AS meter, u.*
+            f"""SELECT c.image_id, c.membership, {METER} AS meter, u.*
                 FROM unknown_clusters AS c LEFT JOIN unknown_metadata AS u USING (image_id)
                 WHERE c.cluster_id = ? ORDER BY c.membership DESC, c.image_id""",
             [cluster_id],
@@ -138,17 +150,13 @@ def open_cluster(layout: Layout, cluster_id: int) -> list[ClusterMember]:
         top3 = [
             (row[f"top{k}_class"], row[f"top{k}_confidence"]) for k in (1, 2, 3) if row[f"top{k}_class"] is not None
         ]
-        members[row["meter"]] = ClusterMember(
-            row["image_id"], row["image_url"] or "", top3, row["membership"], row["reason"] or ""
-        )
+        members[row["meter"]] = ClusterMember(row["image_id"], top3)
     return list(members.values())
 
 
 def map_points(layout: Layout) -> list[MapPoint]:
     """Return the photos on the 2-D map; empty where there is none."""
     with querying(layout.lake, *TABLES) as lake:
-        if not lake.has("unknown_map", "image_id", "x", "y"):
-            return []
         rows = lake.rows(
             """SELECT image_id, cluster_id, x, y, top1_class FROM unknown_map JOIN unknown_clusters USING (image_id)
                LEFT JOIN unknown_metadata USING (image_id) ORDER BY image_id"""
@@ -156,13 +164,8 @@ def map_points(layout: Layout) -> list[MapPoint]:
     return [MapPoint(**row) for row in rows]
 
 
-def _meter(lake: LakeQueries) -> str:
-    """What photos of one physical meter share; each photo stands alone where that is not known."""
-    return "coalesce(c.same_meter, c.image_id)" if lake.has("unknown_clusters", "same_meter") else "c.image_id"
-
-
 def _likenesses(lake: LakeQueries) -> dict[int, list[Likeness]]:
-    rows: list[dict[str, Any]] = lake.rows(
+    rows = lake.rows(
         """WITH m AS (SELECT cluster_id, unnest([top1_class, top2_class, top3_class]) AS label,
                              unnest([1, 2, 3]) AS place
                       FROM unknown_clusters JOIN unknown_metadata USING (image_id)),
@@ -183,7 +186,3 @@ def _likenesses(lake: LakeQueries) -> dict[int, list[Likeness]]:
 def _first_is(representative: str | None, surest: list[str], examples: int) -> list[str]:
     others = [image_id for image_id in surest if image_id != representative]
     return [*([representative] if representative else []), *others][:examples]
-
-
-def _junk(card: ClusterCard) -> bool:
-    return card.meter_share is not None and card.meter_share < 0.5

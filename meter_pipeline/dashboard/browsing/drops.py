@@ -1,248 +1,110 @@
-"""The predictions of drops to browse: counts a drop, filters, orders, pages, one row opened; a page costs a page."""
+"""The dropped spreadsheets, and what became of their rows."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
 
+from meter_pipeline.labels import DropStatus, FinalLabel, Rule
 from meter_pipeline.storage.layout import Layout
-from meter_pipeline.storage.queries import Row, querying
+from meter_pipeline.storage.queries import querying
 
-TABLES = ("batch_predictions", "drop_rows", "url_images", "unknown_clusters", "drops")
+TABLES = ("drops", "batch_predictions")
 """What the functions here read; for caches."""
-ORDERS = {
-    "doubtful": 'p.top1_confidence IS NULL, p.top1_confidence - coalesce(p.top2_confidence, 0), p."drop", p.position',
-    "sure": 'p.top1_confidence DESC NULLS LAST, p."drop", p.position',
-    "sheet": 'p."drop", p.position',
-}
-"""By name: the most doubtful first (the smallest margin between the best two guesses; Scheffer et al., 2001), the
-surest first, as in the sheet."""
-CARD_COLUMNS = (
-    'p."drop", p.position, p.row_number, p.image_id, p.final_prediction, p.rule, p.reason, '
-    "p.top1_class, p.top1_confidence"
-)
-MEASURES = ("brightness", "contrast", "sharpness", "glare", "green_ratio")
-"""Measures of a photo that rows can be filtered by; see `quality`."""
-_OF_THE_PREDICTION = frozenset({"brightness", "contrast", "green_ratio"})
 
 
 @dataclass(frozen=True)
-class RowFilter:
-    """Which rows, and in which order.
+class RowCounts:
+    """How many rows there are, and what became of them; a refused drop has none.
 
     Attributes:
-        drop: the drop; all where None.
-        labels: final predictions wanted; all where empty.
-        rules: what decided (`accepted`, `threshold`, `guard`, `dark`, `error`); all where empty.
-        confidence: lowest and highest top-1 softmax, 0 to 1; a row without one is left out where this is narrower.
-        quality: lowest and highest value by measure (`MEASURES`); a row without the measure is left out.
-        search: text that the URL or one of the sheet's other cells holds, in capitals or not.
-        order: one of `ORDERS`.
+        rows: all of them.
+        named: rows with a class.
+        unknown: rows that are UNKNOWN.
+        dark: rows that are DARK.
+        error: rows that are ERROR.
+        waiting: rows without a prediction yet.
     """
 
-    drop: str | None = None
-    labels: tuple[str, ...] = ()
-    rules: tuple[str, ...] = ()
-    confidence: tuple[float, float] = (0.0, 1.0)
-    quality: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    search: str = ""
-    order: str = "doubtful"
+    rows: int = 0
+    named: int = 0
+    unknown: int = 0
+    dark: int = 0
+    error: int = 0
+    waiting: int = 0
+
+    @property
+    def answered(self) -> int:
+        """Rows with a prediction."""
+        return self.rows - self.waiting
+
+    def __add__(self, other: RowCounts) -> RowCounts:
+        """Count the rows of both."""
+        return RowCounts(
+            rows=self.rows + other.rows,
+            named=self.named + other.named,
+            unknown=self.unknown + other.unknown,
+            dark=self.dark + other.dark,
+            error=self.error + other.error,
+            waiting=self.waiting + other.waiting,
+        )
 
 
 @dataclass(frozen=True)
-class OpenedRow:
-    """All that is known of one row.
+class Drop:
+    """A spreadsheet that was dropped.
 
     Attributes:
-        prediction: the row of `batch_predictions`.
-        sheet_cells: the sheet's other columns, header to text, in its order.
-        photo: the row of `url_images`; None where the URL was not fetched.
-        cluster_id: of an UNKNOWN photo; -1 is noise, None where it is in no cluster.
-        scores: softmax by class, the best first; empty where the photo went through no network.
+        name: the drop.
+        file_name: its file in `data/drops`.
+        status: whether the file could be read.
+        reason: why not; None where it was read.
+        counts: its rows.
     """
 
-    prediction: Row
-    sheet_cells: dict[str, str]
-    photo: Row | None
-    cluster_id: int | None
-    scores: list[tuple[str, float]]
+    name: str
+    file_name: str
+    status: DropStatus
+    reason: str | None
+    counts: RowCounts
 
 
-def list_drops(layout: Layout) -> list[Row]:
-    """Return a row a drop, by name: file_name, status, reason, rows and how many are named, unknown, dark, error.
-
-    `waiting` are rows that have no prediction yet.
-    """
+def list_drops(layout: Layout) -> list[Drop]:
+    """Return the drops, by name."""
     with querying(layout.lake, *TABLES) as lake:
-        return lake.rows(
-            """SELECT d."drop", d.file_name, d.status, d.reason, coalesce(d.rows, 0) AS rows,
+        rows = lake.rows(
+            f"""SELECT d."drop", d.file_name, d.status, d.reason, coalesce(d.rows, 0) AS rows,
                       coalesce(p.named, 0) AS named, coalesce(p.unknown, 0) AS unknown, coalesce(p.dark, 0) AS dark,
                       coalesce(p.error, 0) AS error,
                       greatest(coalesce(d.rows, 0) - coalesce(p.answered, 0), 0) AS waiting
                FROM drops AS d LEFT JOIN (
                    SELECT "drop", count(*) AS answered,
-                          count(*) FILTER (rule = 'accepted') AS named,
-                          count(*) FILTER (final_prediction = 'UNKNOWN') AS unknown,
-                          count(*) FILTER (final_prediction = 'DARK') AS dark,
-                          count(*) FILTER (final_prediction = 'ERROR') AS error
+                          count(*) FILTER (rule = '{Rule.ACCEPTED}') AS named,
+                          count(*) FILTER (final_prediction = '{FinalLabel.UNKNOWN}') AS unknown,
+                          count(*) FILTER (final_prediction = '{FinalLabel.DARK}') AS dark,
+                          count(*) FILTER (final_prediction = '{FinalLabel.ERROR}') AS error
                    FROM batch_predictions GROUP BY "drop") AS p USING ("drop")
                ORDER BY d."drop" """
         )
-
-
-def label_counts(layout: Layout, drop: str | None = None) -> list[Row]:
-    """Return `label` and `rows` of every final prediction there is, the most frequent first."""
-    with querying(layout.lake, "batch_predictions") as lake:
-        where, parameters = _where(RowFilter(drop=drop))
-        return lake.rows(
-            f"""SELECT final_prediction AS label, count(*) AS rows FROM batch_predictions AS p {where}
-                GROUP BY label ORDER BY rows DESC, label""",
-            parameters,
+    return [
+        Drop(
+            name=row["drop"],
+            file_name=row["file_name"],
+            status=DropStatus(row["status"]),
+            reason=row["reason"],
+            counts=RowCounts(
+                rows=row["rows"],
+                named=row["named"],
+                unknown=row["unknown"],
+                dark=row["dark"],
+                error=row["error"],
+                waiting=row["waiting"],
+            ),
         )
+        for row in rows
+    ]
 
 
-def count_rows(layout: Layout, wanted: RowFilter) -> int:
-    """Return how many rows a filter leaves."""
-    with querying(layout.lake, *_tables(wanted)) as lake:
-        where, parameters = _where(wanted)
-        return int(lake.value(f"SELECT count(*) FROM batch_predictions AS p {where}", parameters))
-
-
-def measure_ranges(layout: Layout) -> dict[str, tuple[float, float]]:
-    """Return the lowest and highest value there is, by measure; a measure that no photo has is not in it."""
-    ends = ", ".join(f"min({name}), max({name})" for name in MEASURES)
-    with querying(layout.lake, "url_images") as lake:
-        row = list(lake.rows(f"SELECT {ends} FROM url_images")[0].values())
-    pairs = zip(MEASURES, row[::2], row[1::2], strict=True)
-    return {name: (float(low), float(high)) for name, low, high in pairs if low is not None}
-
-
-def page_of_rows(layout: Layout, wanted: RowFilter, *, page: int, size: int) -> list[Row]:
-    """Return a page of rows, with the columns that a card shows (`CARD_COLUMNS`); `open_row` has the rest.
-
-    Args:
-        layout: the data directory.
-        wanted: which rows.
-        page: from 0.
-        size: rows a page.
-    """
-    with querying(layout.lake, *_tables(wanted)) as lake:
-        where, parameters = _where(wanted)
-        return lake.rows(
-            f"""SELECT {CARD_COLUMNS} FROM batch_predictions AS p {where} ORDER BY {ORDERS[wanted.order]}
-                LIMIT ? OFFSET ?""",
-            [*parameters, size, page * size],
-        )
-
-
-def export_rows(layout: Layout, wanted: RowFilter, ending: str) -> bytes:
-    """Return all rows that a filter leaves as a file with the columns of a batch report.
-
-    Args:
-        layout: the data directory.
-        wanted: which rows.
-        ending: `csv` or `xlsx`.
-    """
-    from meter_pipeline.batches.prediction_exports import DECIMALS, export_table
-    from meter_pipeline.storage.csv_cells import csv_bytes
-    from meter_pipeline.storage.xlsx import workbook_bytes
-
-    with querying(layout.lake, *TABLES) as lake:
-        where, parameters = _where(wanted)
-        rows = lake.frame(
-            f"""SELECT p.*, r.other_columns FROM (SELECT * FROM batch_predictions AS p {where}) AS p
-                LEFT JOIN drop_rows AS r USING ("drop", position) ORDER BY {ORDERS[wanted.order]}""",
-            parameters,
-        )
-    header, table = export_table(rows, rows.pop("other_columns").tolist())
-    return csv_bytes(header, table, decimals=DECIMALS) if ending == "csv" else workbook_bytes(header, table)
-
-
-def open_row(layout: Layout, drop: str, position: int) -> OpenedRow | None:
-    """Return all there is of a row; None where there is no such row (any more)."""
-    with querying(layout.lake, *TABLES, "image_features") as lake:
-        found = lake.rows('SELECT * FROM batch_predictions WHERE "drop" = ? AND position = ?', [drop, position])
-        if not found:
-            return None
-        prediction = found[0]
-        key = [prediction["image_id"]]
-        other = lake.value('SELECT other_columns FROM drop_rows WHERE "drop" = ? AND position = ?', [drop, position])
-        photos = lake.rows("SELECT * FROM url_images WHERE image_url = ?", [prediction["image_url"]])
-        cluster = lake.value("SELECT cluster_id FROM unknown_clusters WHERE image_id = ?", key)
-        logits = lake.value(
-            "SELECT logits FROM image_features WHERE image_id = ? AND model_version = ?",
-            [*key, prediction["model_version"]],
-        )
-    return OpenedRow(
-        prediction=prediction,
-        sheet_cells=json.loads(other) if other else {},
-        photo=photos[0] if photos and photos[0]["image_id"] == prediction["image_id"] else None,
-        cluster_id=cluster,
-        scores=_scores(layout, prediction["model_version"], logits) if logits else [],
-    )
-
-
-def rows_of_photo(layout: Layout, image_id: str) -> list[Row]:
-    """Return the rows that show a photo: drop, position, sheet, row_number, image_url."""
-    with querying(layout.lake, "batch_predictions") as lake:
-        return lake.rows(
-            """SELECT "drop", position, sheet, row_number, image_url FROM batch_predictions WHERE image_id = ?
-               ORDER BY "drop", position""",
-            [image_id],
-        )
-
-
-def _scores(layout: Layout, model_version: str, logits: list[float]) -> list[tuple[str, float]]:
-    from scipy.special import softmax
-
-    from meter_pipeline.dashboard.browsing.models import read_card
-
-    classes = read_card(layout, model_version).get("classes", [])
-    if len(classes) != len(logits):
-        return []
-    return sorted(zip(classes, map(float, softmax(logits)), strict=True), key=lambda pair: -pair[1])
-
-
-def _tables(wanted: RowFilter) -> list[str]:
-    """Return the tables that a filter asks for: each costs some milliseconds to open."""
-    further = {"drop_rows": wanted.search.strip(), "url_images": set(wanted.quality) - _OF_THE_PREDICTION}
-    return ["batch_predictions", *(table for table, needed in further.items() if needed)]
-
-
-def _where(wanted: RowFilter) -> tuple[str, list[Any]]:
-    """Return the WHERE clause on `batch_predictions AS p`, and its parameters."""
-    tests: list[str] = []
-    parameters: list[Any] = []
-
-    def test(sql: str, *values: object) -> None:
-        tests.append(sql)
-        parameters.extend(values)
-
-    if wanted.drop is not None:
-        test('p."drop" = ?', wanted.drop)
-    if wanted.labels:
-        test("list_contains(?, p.final_prediction)", list(wanted.labels))
-    if wanted.rules:
-        test("list_contains(?, p.rule)", list(wanted.rules))
-    if wanted.confidence != (0.0, 1.0):
-        test("p.top1_confidence BETWEEN ? AND ?", *wanted.confidence)
-    for name, (low, high) in wanted.quality.items():
-        if name not in MEASURES:
-            raise ValueError(f"{name} is no measure")
-        if name in _OF_THE_PREDICTION:
-            test(f"p.{name} BETWEEN ? AND ?", low, high)
-        else:
-            test(f"p.image_id IN (SELECT image_id FROM url_images WHERE {name} BETWEEN ? AND ?)", low, high)
-    text = wanted.search.strip().lower()
-    if text:
-        test(
-            """(contains(lower(p.image_url), ?) OR (p."drop", p.position) IN (
-                SELECT ("drop", position) FROM drop_rows WHERE contains(lower(other_columns), ?) AND contains(lower(
-                    array_to_string(json_extract_string(other_columns, '$.*'), chr(10))), ?)))""",
-            text,
-            json.dumps(text, ensure_ascii=False)[1:-1],  # what is not even in the JSON is spared the parsing
-            text,
-        )
-    return ("WHERE " + " AND ".join(tests) if tests else ""), parameters
+def sum_counts(drops: Iterable[Drop]) -> RowCounts:
+    """Return the counts of several drops together."""
+    return sum((drop.counts for drop in drops), RowCounts())

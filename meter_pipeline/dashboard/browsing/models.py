@@ -1,12 +1,12 @@
-"""Models to look at: the champion's card, its evaluation, and the versions before it, read from their files alone."""
+"""Models to look at: their cards, and what was measured of them; from their files alone, without torch."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from meter_pipeline.recognition.model_card import Champion, ModelCard, load_cards, load_champion
 from meter_pipeline.storage.csv_cells import unsafe_cell
 from meter_pipeline.storage.files import read_json
 from meter_pipeline.storage.layout import Layout
@@ -14,23 +14,47 @@ from meter_pipeline.storage.layout import Layout
 if TYPE_CHECKING:
     import pandas as pd
 
-CARD = "model.json"
 EVALUATION_TABLES = ("confusion_matrix", "reliability", "coverage", "classification_report", "confused_pairs")
 
 
 @dataclass(frozen=True)
-class ChampionFile:
-    """Which model is in use.
+class Models:
+    """The models there are.
 
     Attributes:
-        version: the model; None where none is in use yet.
-        since: UTC, ISO 8601.
-        reason: what the gate said.
+        champion: the one in use; None where none is yet.
+        cards: by version, the newest first.
+        problems: what is wrong with the cards that cannot be read, one message for each.
     """
 
-    version: str | None = None
-    since: str = ""
-    reason: str = ""
+    champion: Champion | None
+    cards: dict[str, ModelCard]
+    problems: list[str]
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """A model in the table of all versions.
+
+    Attributes:
+        version: the model.
+        in_use: whether it is the champion.
+        trained: when, UTC, ISO 8601.
+        backbone: its name.
+        classes: how many it can name.
+        photos: how many it was trained on.
+        accuracy: on its own test photos, 0 to 1; None where it was not evaluated.
+        macro_recall: likewise.
+    """
+
+    version: str
+    in_use: bool
+    trained: str
+    backbone: str
+    classes: int
+    photos: int
+    accuracy: float | None
+    macro_recall: float | None
 
 
 @dataclass(frozen=True)
@@ -54,21 +78,51 @@ class EvaluationFiles:
         return path if path.is_file() else None
 
 
-def champion(layout: Layout) -> ChampionFile:
-    """Return which model is in use."""
-    if not layout.champion.exists():
-        return ChampionFile()
-    found = read_json(layout.champion)
-    return ChampionFile(found["version"], found.get("since", ""), found.get("reason", ""))
+@dataclass(frozen=True)
+class CaughtShare:
+    """How many photos of unknown types a threshold of the guard catches.
+
+    Attributes:
+        photos_of: what the photos are of (hidden classes).
+        photos: how many there are.
+        auroc: how often a known photo scores above one of them.
+        known_limit: share of known photos that may be sent to UNKNOWN, 0 to 1.
+        threshold: the score that does so.
+        caught: share of the photos below it, 0 to 1.
+    """
+
+    photos_of: str
+    photos: int
+    auroc: float
+    known_limit: float
+    threshold: float
+    caught: float
 
 
-def read_card(layout: Layout, version: str) -> dict[str, Any]:
-    """Return a model's card as it was written; empty where it cannot be read."""
-    try:
-        card = read_json(layout.models / version / CARD)
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError):
-        return {}
-    return card if isinstance(card, dict) else {}
+def list_models(layout: Layout) -> Models:
+    """Return the models there are."""
+    cards, problems = load_cards(layout)
+    return Models(load_champion(layout), {card.version: card for card in reversed(cards)}, [str(e) for e in problems])
+
+
+def version_rows(layout: Layout, models: Models) -> list[VersionRow]:
+    """Return one row per model, in their order."""
+    rows = []
+    for version, card in models.cards.items():
+        metrics = _metrics(layout, version)
+        rows.append(
+            VersionRow(
+                version=version,
+                in_use=models.champion is not None and version == models.champion.version,
+                trained=card.created_at,
+                backbone=card.backbone,
+                classes=len(card.classes),
+                photos=card.counts.get("train", 0),
+                accuracy=metrics.get("accuracy"),
+                macro_recall=metrics.get("macro_recall"),
+            )
+        )
+    return rows
 
 
 def read_evaluation(layout: Layout, version: str) -> EvaluationFiles:
@@ -76,42 +130,31 @@ def read_evaluation(layout: Layout, version: str) -> EvaluationFiles:
     import pandas as pd
 
     folder = layout.evaluation(version)
-    metrics = folder / "metrics.json"
     tables = {}
     for name in EVALUATION_TABLES:
         path = folder / f"{name}.csv"
         if path.is_file():
             table = pd.read_csv(path, encoding="utf-8-sig", keep_default_na=False, na_values=[""])
             tables[name] = table.map(lambda cell: unsafe_cell(cell) if isinstance(cell, str) else cell)
-    return EvaluationFiles(folder, read_json(metrics) if metrics.is_file() else {}, tables)
+    return EvaluationFiles(folder, _metrics(layout, version), tables)
 
 
-def list_versions(layout: Layout) -> list[dict[str, Any]]:
-    """Return a row a model, the newest first.
-
-    version, in_use, created_at, backbone, classes, photos (trained on), accuracy and macro_recall on its own test
-    photos, gate (what the gate said); what is not known is None.
-    """
-    in_use = champion(layout).version
-    rows = []
-    for path in sorted(layout.models.glob(f"*/{CARD}"), reverse=True):
-        version = path.parent.name
-        card = {} if version.startswith(".") else read_card(layout, version)
-        if not card:
-            continue
-        measured = layout.evaluation(version) / "metrics.json"
-        metrics = read_json(measured) if measured.is_file() else {}
-        rows.append(
-            {
-                "version": version,
-                "in_use": version == in_use,
-                "created_at": card.get("created_at"),
-                "backbone": card.get("backbone"),
-                "classes": len(card.get("classes", [])),
-                "photos": card.get("counts", {}).get("train"),
-                "accuracy": metrics.get("accuracy"),
-                "macro_recall": metrics.get("macro_recall"),
-                "gate": metrics.get("gate", {}).get("reason"),
-            }
+def caught_shares(metrics: dict[str, Any]) -> list[CaughtShare]:
+    """Return what the guard catches of photos of unknown types, by kind of photo and limit; empty if not measured."""
+    return [
+        CaughtShare(
+            photos_of=name,
+            photos=curve["photos"],
+            auroc=curve["auroc"],
+            known_limit=row["known_limit"],
+            threshold=row["threshold"],
+            caught=row["caught"],
         )
-    return rows
+        for name, curve in metrics.get("unknown_curves", {}).items()
+        for row in curve["caught"]
+    ]
+
+
+def _metrics(layout: Layout, version: str) -> dict[str, Any]:
+    path = layout.evaluation(version) / "metrics.json"
+    return dict(read_json(path)) if path.is_file() else {}

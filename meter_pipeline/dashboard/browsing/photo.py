@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,7 +56,7 @@ class Answer:
     Attributes:
         prediction: as `meter predict` gives it and a batch would.
         nearest: the most similar photos the model was trained on, the nearest first.
-        flags: what is unusual about the photo's quality, a sentence each.
+        flags: what is unusual about the photo's quality, one sentence each.
     """
 
     prediction: Prediction
@@ -78,14 +78,14 @@ def ask(layout: Layout, model: MeterModel, content: bytes, name: str, settings: 
     from meter_pipeline.settings import DecisionSettings
 
     prediction, features = predict_content(content, name, model, DecisionSettings.from_settings(settings))
-    if features is None:
+    if features is None or prediction.quality is None:
         return Answer(prediction)
-    nearest = _nearest(layout, model, features.pretrained_embedding)
-    return Answer(prediction, nearest, quality_flags(layout, prediction.quality or {}))
+    nearest = _nearest(layout, model, features.embeddings.pretrained)
+    return Answer(prediction, nearest, quality_flags(layout, asdict(prediction.quality)))
 
 
 def quality_flags(layout: Layout, quality: dict[str, float]) -> list[str]:
-    """Return what sets a photo's quality apart from the known photos, a sentence each.
+    """Return what sets a photo's quality apart from the known photos, one sentence each.
 
     A measure is pointed out where it is beyond what 95 % of the labelled photos have.
 
@@ -100,8 +100,6 @@ def quality_flags(layout: Layout, quality: dict[str, float]) -> list[str]:
         return []
     flags = []
     for name, (low, high) in _FLAGS.items():
-        if known[name] is None:  # an inventory from before this was measured
-            continue
         if low and quality[name] < known[name][0]:
             flags.append(f"{low} {1 - TAIL:.0%} of the known photos.")
         elif high and quality[name] > known[name][1]:
@@ -110,10 +108,10 @@ def quality_flags(layout: Layout, quality: dict[str, float]) -> list[str]:
 
 
 def _nearest(layout: Layout, model: MeterModel, embedding: np.ndarray) -> list[NearPhoto]:
-    from meter_pipeline.recognition.scores import normalised
+    from meter_pipeline.recognition.embeddings import normalised
 
     reference = model.reference
-    similarity = (normalised(embedding) @ reference.known.pretrained.T)[0]
+    similarity = (normalised(embedding) @ reference.known.embeddings.pretrained.T)[0]
     order = np.argsort(-similarity, kind="stable")[:NEAREST_SHOWN]
     files = labelled_files(layout, [reference.image_ids[row] for row in order])
     return [

@@ -1,18 +1,32 @@
-"""The page Batches: the drops with their counts, their rows with filters, one row opened, downloads."""
+"""The page Batches: the drops with their counts; their rows with filters and downloads; one row opened."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 
 import streamlit as st
 
 from meter_pipeline.dashboard import foreign_results, row_details
-from meter_pipeline.dashboard.browsing import drops as browsing
-from meter_pipeline.dashboard.browsing.drops import RowFilter
+from meter_pipeline.dashboard.browsing import drops as dropped
+from meter_pipeline.dashboard.browsing import rows as browsing
+from meter_pipeline.dashboard.browsing.drops import Drop, RowCounts
+from meter_pipeline.dashboard.browsing.rows import RowCard, RowFilter
 from meter_pipeline.dashboard.context import Fingerprint, Now
+from meter_pipeline.dashboard.paging import choose_page
 from meter_pipeline.dashboard.pictures import card, show_thumbnail
-from meter_pipeline.dashboard.text import MEASURES, ORDERS, RULES, counted, percent, plain
-from meter_pipeline.labels import DropStatus, Rule
+from meter_pipeline.dashboard.text import (
+    DOUBTFUL,
+    DROP,
+    FINAL_LABELS,
+    MEASURES,
+    ORDERS,
+    RULES,
+    counted,
+    percent,
+    plain,
+)
+from meter_pipeline.labels import DropStatus, FinalLabel, Rule
 
 PAGE_SIZE = 24
 ALL = "All drops"
@@ -24,93 +38,92 @@ def show(now: Now) -> None:
     st.title("Batches")
     source = st.segmented_control("Source", [OWN, FOREIGN], default=OWN, required=True, label_visibility="collapsed")
     if source == FOREIGN:
-        foreign_results.show(now)
+        foreign_results.show()
         return
     now.show_age("batch_predictions", "drop_rows", "drops")
-    drops = _drops(now, now.fingerprint(*browsing.TABLES))
+    drops = _drops(now, now.fingerprint(*dropped.TABLES))
     if not drops:
         st.info(
-            f"No drops yet. Put a spreadsheet of photo URLs into the folder `{now.layout.drops}`: "
-            "`meter dev` takes it in by itself, `meter update` does it once.",
+            f"No drops yet. Put a spreadsheet of photo URLs into the folder `{now.layout.drops}`. While `meter dev` "
+            "runs, it is read by itself; `meter update` reads it once.",
             icon=":material/folder_open:",
         )
         return
-    drop = _choose_drop(drops)
-    counts = _show_counts(drops, drop)
-    if not counts:
-        return
-    wanted = _filters(now, drop)
-    _show_rows(now, wanted)
+    name = _choose_drop(drops)
+    chosen = [drop for drop in drops if name in (None, drop.name)]
+    counts = dropped.sum_counts(chosen)
+    _show_counts(counts)
+    _show_problems(chosen, counts)
+    if len(chosen) > 1:
+        _show_drops(chosen)
+    if counts.answered:
+        _show_rows(now, _filters(now, name))
 
 
-def _choose_drop(drops: list[browsing.Row]) -> str | None:
-    names = [row["drop"] for row in drops]
-    sizes = {row["drop"]: row["rows"] for row in drops}
+def _choose_drop(drops: list[Drop]) -> str | None:
+    """Return the name of the drop that was chosen; None for all."""
+    sizes = {ALL: dropped.sum_counts(drops).rows} | {drop.name: drop.counts.rows for drop in drops}
     chosen = st.selectbox(
         "Drop",
-        [ALL, *names],
-        format_func=lambda name: f"{name} ({counted(sizes.get(name, sum(sizes.values())), 'row')})",
+        list(sizes),
+        format_func=lambda name: f"{name} ({counted(sizes[name], 'row')})" if name in sizes else name,
         key="batches_drop",
+        help=DROP,
         persist_state="session",
         width=520,
     )
     return None if chosen == ALL else chosen
 
 
-def _show_counts(drops: list[browsing.Row], drop: str | None) -> int:
-    """Show the counts and what is amiss; return how many rows have a prediction."""
-    chosen = [row for row in drops if drop in (None, row["drop"])]
-    total = {
-        name: sum(row[name] for row in chosen) for name in ("rows", "named", "unknown", "dark", "error", "waiting")
+def _show_counts(counts: RowCounts) -> None:
+    by_label = {
+        "Named": counts.named,
+        FinalLabel.UNKNOWN: counts.unknown,
+        FinalLabel.DARK: counts.dark,
+        FinalLabel.ERROR: counts.error,
     }
     with st.container(horizontal=True):
-        for name, word in (
-            ("rows", "Rows"),
-            ("named", "Named"),
-            ("unknown", "UNKNOWN"),
-            ("dark", "DARK"),
-            ("error", "ERROR"),
-        ):
-            share = percent(total[name] / total["rows"], 0) if total["rows"] and name != "rows" else None
+        st.metric("Rows", f"{counts.rows:,}", border=True, width=150, height="stretch")
+        for label, number in by_label.items():
             st.metric(
-                word,
-                f"{total[name]:,}",
-                share,
+                label,
+                f"{number:,}",
+                percent(number / counts.rows, 0) if counts.rows else None,
                 delta_color="off",
                 delta_arrow="off",
                 border=True,
                 width=150,
                 height="stretch",
+                help=FINAL_LABELS[label],
             )
-    for row in chosen:
-        if row["status"] == DropStatus.REFUSED:
-            st.warning(plain(f"{row['file_name']} was not read. {row['reason']}"))
-    if total["waiting"]:
+
+
+def _show_problems(drops: list[Drop], counts: RowCounts) -> None:
+    for drop in drops:
+        if drop.status == DropStatus.REFUSED:
+            st.warning(plain(f"{drop.file_name} was not read. {drop.reason}"))
+    if counts.waiting:
         st.info(
-            f"{counted(total['waiting'], 'row')} without a prediction yet: an update is under way, or there is no "
-            "model in use yet (`meter train`)."
+            f"{counted(counts.waiting, 'row')} without a prediction yet: an update is running, or no model is in use "
+            "(`meter train` makes one)."
         )
-    if drop is None and len(drops) > 1:
-        with st.expander(f"All {len(drops)} drops"):
-            st.dataframe(
-                [
-                    {
-                        "drop": row["drop"],
-                        "file": row["file_name"],
-                        **{k: row[k] for k in total},
-                        "status": row["status"],
-                    }
-                    for row in drops
-                ],
-                hide_index=True,
-                alt="Rows of each drop by final label",
-            )
-    return total["rows"] - total["waiting"]
+
+
+def _show_drops(drops: list[Drop]) -> None:
+    with st.expander(f"All {len(drops)} drops"):
+        st.dataframe(
+            [
+                {"drop": drop.name, "file": drop.file_name, **asdict(drop.counts), "status": drop.status.value}
+                for drop in drops
+            ],
+            hide_index=True,
+            alt="Rows of each drop by final label",
+        )
 
 
 def _filters(now: Now, drop: str | None) -> RowFilter:
     key = now.fingerprint("batch_predictions")
-    labels = {row["label"]: row["rows"] for row in _labels(now, key, drop)}
+    labels = _labels(now, key, drop)
     ranges = _ranges(now, now.fingerprint("url_images"))
     with st.container(border=True):
         first = st.columns([3, 3, 3, 2])
@@ -128,7 +141,12 @@ def _filters(now: Now, drop: str | None) -> RowFilter:
             "Confidence of the best guess, %", 0, 100, (0, 100), key="batches_confidence", persist_state="session"
         )
         order = first[3].selectbox(
-            "Order", list(ORDERS), format_func=ORDERS.__getitem__, key="batches_order", persist_state="session"
+            "Order",
+            list(ORDERS),
+            format_func=ORDERS.__getitem__,
+            key="batches_order",
+            help=DOUBTFUL,
+            persist_state="session",
         )
         second = st.columns([6, 3, 2], vertical_alignment="bottom")
         search = second[0].text_input(
@@ -170,11 +188,10 @@ def _show_rows(now: Now, wanted: RowFilter) -> None:
         if count:
             _downloads(now, wanted)
     if not count:
-        st.info("No row fits these filters.")
+        st.info("No row matches these filters.")
         return
-    pages = -(-count // PAGE_SIZE)
-    page = st.pagination(pages, key=f"batches_page_{hash(repr(wanted))}") if pages > 1 else 1
-    rows = browsing.page_of_rows(now.layout, wanted, page=page - 1, size=PAGE_SIZE)
+    page = choose_page(count, PAGE_SIZE, f"batches_page_{hash(repr(wanted))}")
+    rows = browsing.page_of_rows(now.layout, wanted, page=page, size=PAGE_SIZE)
     with st.container(horizontal=True, gap="small"):
         for row in rows:
             _card(now, row, several=wanted.drop is None)
@@ -183,32 +200,31 @@ def _show_rows(now: Now, wanted: RowFilter) -> None:
         row_details.open_dialog(now, *opened)
 
 
-def _card(now: Now, row: browsing.Row, *, several: bool) -> None:
-    label, place = row["final_prediction"], f"row {row['row_number']}"
+def _card(now: Now, row: RowCard, *, several: bool) -> None:
+    label, place = row.final_prediction, f"row {row.row_number}"
     with card():
-        path = now.layout.image(row["image_id"]) if row["image_id"] else None
-        if path is None:
-            st.caption(plain(row["reason"]))
+        if row.image_id is None:
+            st.caption(plain(row.reason))
         else:
-            show_thumbnail(now.layout, row["image_id"], path, f"Photo of {place}: {label}")
+            show_thumbnail(now.layout, row.image_id, now.layout.image(row.image_id), f"Photo of {place}: {label}")
         st.markdown(f"**{plain(label)}**")
-        st.caption(plain(f"{row['drop']} · {_detail(row)}" if several else _detail(row)))
+        st.caption(plain(f"{row.drop} · {_detail(row)}" if several else _detail(row)))
         st.button(
             place.capitalize(),
-            key=f"row_{row['drop']}_{row['position']}",
+            key=f"row_{row.drop}_{row.position}",
             on_click=_open,
-            args=(row["drop"], row["position"]),
+            args=(row.drop, row.position),
             width="stretch",
         )
 
 
-def _detail(row: browsing.Row) -> str:
-    if row["top1_class"] is None:
-        return RULES[row["rule"]]
-    sure = percent(row["top1_confidence"], 0)
-    if row["rule"] == Rule.ACCEPTED:
-        return sure
-    return f"{RULES[row['rule']]}; best guess {row['top1_class']}, {sure}"
+def _detail(row: RowCard) -> str:
+    if row.top1_class is None:
+        return RULES[row.rule]
+    confidence = percent(row.top1_confidence, 0)
+    if row.rule == Rule.ACCEPTED:
+        return confidence
+    return f"{RULES[row.rule]}; best guess {row.top1_class}, {confidence}"
 
 
 def _open(drop: str, position: int) -> None:
@@ -233,12 +249,12 @@ def _downloads(now: Now, wanted: RowFilter) -> None:
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def _drops(_now: Now, key: Fingerprint) -> list[browsing.Row]:  # noqa: ARG001
-    return browsing.list_drops(_now.layout)
+def _drops(_now: Now, key: Fingerprint) -> list[Drop]:  # noqa: ARG001
+    return dropped.list_drops(_now.layout)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _labels(_now: Now, key: Fingerprint, drop: str | None) -> list[browsing.Row]:  # noqa: ARG001
+def _labels(_now: Now, key: Fingerprint, drop: str | None) -> dict[str, int]:  # noqa: ARG001
     return browsing.label_counts(_now.layout, drop)
 
 

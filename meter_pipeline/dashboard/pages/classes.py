@@ -1,12 +1,13 @@
-"""The page Classes: every class with its counts and an example; one class, labelled and predicted photos apart."""
+"""The page Classes: each class with its counts and an example; the labelled and the predicted photos of one class."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from meter_pipeline.dashboard.browsing import classes as browsing
-from meter_pipeline.dashboard.browsing.classes import SPLITS, Suspicion
+from meter_pipeline.dashboard.browsing.classes import SPLITS, ClassCounts, LabelledPhoto, Suspicion
 from meter_pipeline.dashboard.context import Fingerprint, Now
+from meter_pipeline.dashboard.paging import choose_page
 from meter_pipeline.dashboard.pictures import card, show_thumbnail
 from meter_pipeline.dashboard.text import counted, percent, plain
 
@@ -14,6 +15,15 @@ PAGE_SIZE = 40
 ALL = "All classes"
 LABELLED, PREDICTED = "Labelled", "Predicted"
 EVERY_SPLIT = "all"
+COUNTS = {
+    "labelled": "Files in the class's folder that are used.",
+    "train": "Photos that the model learns from.",
+    "val": "Photos that choose the best epoch of the training.",
+    "test": "Photos that the model is evaluated on, and never trained on.",
+    "refused": "Files in the class's folder that are not used: damaged, or not photos.",
+    "predicted": "Rows of drops that were given this class.",
+}
+"""What is counted of a class, and what it means."""
 
 
 def show(now: Now) -> None:
@@ -28,30 +38,28 @@ def show(now: Now) -> None:
             icon=":material/folder_open:",
         )
         return
-    chosen = st.selectbox(
-        "Class", [ALL, *(row["label"] for row in classes)], key="class", bind="query-params", width=420
-    )
+    chosen = st.selectbox("Class", [ALL, *(row.label for row in classes)], key="class", bind="query-params", width=420)
     if chosen == ALL:
         _show_all(now, classes)
     else:
-        _show_one(now, next(row for row in classes if row["label"] == chosen))
+        _show_one(now, next(row for row in classes if row.label == chosen))
 
 
-def _show_all(now: Now, classes: list[browsing.Row]) -> None:
+def _show_all(now: Now, classes: list[ClassCounts]) -> None:
     with st.container(horizontal=True):
         for row in classes:
             with card():
-                path = now.layout.raw / row["example_path"] if row["example_path"] else None
-                show_thumbnail(now.layout, row["example_id"], path, f"Labelled photo of {row['label']}")
-                st.markdown(f"**{plain(row['label'])}**")
-                st.caption(f"{row['labelled']} labelled, {row['predicted']} predicted")
-                st.button(
-                    "Browse", key=f"browse_{row['label']}", on_click=_choose, args=(row["label"],), width="stretch"
-                )
-    columns = ["label", "labelled", *SPLITS, "refused", "predicted"]
+                path = now.layout.raw / row.example_path if row.example_path else None
+                show_thumbnail(now.layout, row.example_id, path, f"Labelled photo of {row.label}")
+                st.markdown(f"**{plain(row.label)}**")
+                st.caption(f"{row.labelled:,} labelled, {row.predicted:,} predicted")
+                st.button("Browse", key=f"browse_{row.label}", on_click=_choose, args=(row.label,), width="stretch")
     with st.expander("Counts of all classes", expanded=False):
         st.dataframe(
-            [{name: row[name] for name in columns} for row in classes], hide_index=True, alt="Counts of all classes"
+            [{"class": row.label} | {name: getattr(row, name) for name in COUNTS} for row in classes],
+            hide_index=True,
+            column_config={name: st.column_config.NumberColumn(help=meaning) for name, meaning in COUNTS.items()},
+            alt="Counts of all classes",
         )
 
 
@@ -59,45 +67,45 @@ def _choose(label: str) -> None:
     st.session_state["class"] = label
 
 
-def _show_one(now: Now, row: browsing.Row) -> None:
+def _show_one(now: Now, row: ClassCounts) -> None:
     with st.container(horizontal=True):
-        for name in ("labelled", *SPLITS, "refused", "predicted"):
-            st.metric(name.capitalize(), f"{row[name]:,}", border=True, width=130)
+        for name, meaning in COUNTS.items():
+            st.metric(name.capitalize(), f"{getattr(row, name):,}", border=True, width=140, help=meaning)
     kind = st.segmented_control(
         "Which photos", [LABELLED, PREDICTED], default=LABELLED, required=True, key="class_kind"
     )
     if kind == LABELLED:
-        _show_labelled(now, row["label"])
+        _show_labelled(now, row.label)
     else:
-        _show_predicted(now, row["label"])
+        _show_predicted(now, row.label)
 
 
 def _show_labelled(now: Now, label: str) -> None:
     split = st.segmented_control("Split", [EVERY_SPLIT, *SPLITS], default=EVERY_SPLIT, required=True, key="class_split")
     with st.spinner("Comparing every labelled photo with its neighbours"):
         suspicious = _suspicious(now, now.fingerprint("known_embeddings"))
-    photos = browsing.labelled_photos(now.layout, label, None if split == EVERY_SPLIT else split)
-    photos.sort(key=lambda photo: photo["image_id"] not in suspicious)
-    doubted = sum(photo["image_id"] in suspicious for photo in photos)
+    found = browsing.labelled_photos(now.layout, label, None if split == EVERY_SPLIT else split)
+    photos = browsing.suspicious_first(found, suspicious)
+    doubted = sum(photo.image_id in suspicious for photo in photos)
     if doubted:
         st.warning(
-            f"{counted(doubted, 'label')} to check first: all {browsing.NEIGHBOURS} nearest neighbours of the photo "
+            f"{counted(doubted, 'label')} to check first: the {browsing.NEIGHBOURS} most similar labelled photos all "
             "have another label."
         )
     if not photos:
         st.info("No labelled photo here.")
         return
-    page = _page(len(photos), f"labelled_{label}_{split}")
+    page = choose_page(len(photos), PAGE_SIZE, f"labelled_{label}_{split}")
     with st.container(horizontal=True):
         for photo in photos[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]:
-            _labelled_card(now, label, photo, suspicious.get(photo["image_id"]))
+            _labelled_card(now, label, photo, suspicious.get(photo.image_id))
 
 
-def _labelled_card(now: Now, label: str, photo: browsing.Row, suspicion: Suspicion | None) -> None:
+def _labelled_card(now: Now, label: str, photo: LabelledPhoto, suspicion: Suspicion | None) -> None:
     with card():
-        name = photo["path"].rsplit("/", 1)[-1]
-        show_thumbnail(now.layout, photo["image_id"], now.layout.raw / photo["path"], f"{name}, labelled {label}")
-        st.caption(plain(f"{name} · {photo['split']}"))
+        name = photo.path.rsplit("/", 1)[-1]
+        show_thumbnail(now.layout, photo.image_id, now.layout.raw / photo.path, f"{name}, labelled {label}")
+        st.caption(plain(f"{name} · {photo.split}"))
         if suspicion:
             st.markdown(f":material/warning: looks like **{plain(suspicion.looks_like)}**")
 
@@ -107,23 +115,18 @@ def _show_predicted(now: Now, label: str) -> None:
     if not count:
         st.info("No photo of a drop was given this class.")
         return
-    st.caption(f"{counted(count, 'photo')} of the drops, the least sure first")
-    page = _page(count, f"predicted_{label}")
+    st.caption(f"{counted(count, 'photo')} of the drops, the lowest confidence first")
+    page = choose_page(count, PAGE_SIZE, f"predicted_{label}")
     with st.container(horizontal=True):
         for photo in browsing.predicted_photos(now.layout, label, page=page, size=PAGE_SIZE):
             with card():
-                path = now.layout.image(photo["image_id"])
-                show_thumbnail(now.layout, photo["image_id"], path, f"Photo of {photo['drop']} named {label}")
-                st.caption(plain(f"{percent(photo['top1_confidence'], 0)} · {photo['drop']}"))
-
-
-def _page(count: int, key: str) -> int:
-    pages = -(-count // PAGE_SIZE)
-    return st.pagination(pages, key=key) - 1 if pages > 1 else 0
+                path = now.layout.image(photo.image_id)
+                show_thumbnail(now.layout, photo.image_id, path, f"Photo of {photo.drop} named {label}")
+                st.caption(plain(f"{percent(photo.top1_confidence, 0)} · {photo.drop}"))
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def _classes(_now: Now, key: Fingerprint) -> list[browsing.Row]:  # noqa: ARG001
+def _classes(_now: Now, key: Fingerprint) -> list[ClassCounts]:  # noqa: ARG001
     return browsing.count_classes(_now.layout)
 
 

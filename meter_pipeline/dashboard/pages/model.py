@@ -1,108 +1,136 @@
-"""The page Model: the champion's card and evaluation, and the versions before it."""
+"""The page Model: the card and the evaluation of the model in use, or of any version before it."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from meter_pipeline.dashboard import charts
 from meter_pipeline.dashboard.browsing import models as browsing
 from meter_pipeline.dashboard.context import Now
-from meter_pipeline.dashboard.text import counted, percent, plain
+from meter_pipeline.dashboard.text import GUARD, counted, moment, percent, plain
+from meter_pipeline.recognition.model_card import ModelCard
 
-FIGURES = {
-    "accuracy": "Accuracy",
-    "macro_recall": "Macro recall",
-    "top3_accuracy": "Among the first three",
-    "accepted_accuracy": "Right where it answers",
-    "unknown_share": "Known sent to UNKNOWN",
-    "ece": "Calibration error",
-}
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number of the evaluation.
+
+    Attributes:
+        name: in `metrics.json`.
+        title: what it is called on the page.
+        meaning: what it is, for the help beside it.
+    """
+
+    name: str
+    title: str
+    meaning: str
+
+
+FIGURES = (
+    Figure("accuracy", "Accuracy", "Share of the test photos whose best guess is right."),
+    Figure("macro_recall", "Macro recall", "Mean of the recalls of the classes: each class counts the same."),
+    Figure("top3_accuracy", "Top-3 accuracy", "Share of the test photos whose class is among the three best guesses."),
+    Figure(
+        "accepted_accuracy",
+        "Accuracy of the answered",
+        "Accuracy on the test photos whose confidence reaches the threshold below which a photo is UNKNOWN.",
+    ),
+    Figure(
+        "unknown_share",
+        "Sent to UNKNOWN",
+        "Share of the test photos, all of known classes, whose confidence is below that threshold.",
+    ),
+    Figure(
+        "ece",
+        "Calibration error",
+        "Expected calibration error (ECE): mean distance between confidence and accuracy, 0 to 1; 0 is perfect.",
+    ),
+)
+
+
+FIGURE_WIDTH = 230
+"""Pixels; four fit beside the menu on a laptop."""
 
 
 def show(now: Now) -> None:
     """Draw the page."""
     st.title("Model")
-    champion = browsing.champion(now.layout)
-    if champion.version is None:
+    models = browsing.list_models(now.layout)
+    in_use = models.champion.version if models.champion else None
+    if in_use is None:
         now.show_no_model()
-    versions = browsing.list_versions(now.layout)
-    names = [row["version"] for row in versions]
-    if not names:
+    for problem in models.problems:
+        st.warning(plain(problem))
+    versions = list(models.cards)
+    if not versions:
         return
     chosen = st.selectbox(
         "Version",
-        names,
-        index=names.index(champion.version) if champion.version in names else 0,
-        format_func=lambda name: f"{name} (in use)" if name == champion.version else name,
+        versions,
+        index=versions.index(in_use) if in_use in versions else 0,
+        format_func=lambda version: f"{version} (in use)" if version == in_use else version,
         width=420,
     )
-    if chosen == champion.version:
-        st.caption(plain(f"In use since {champion.since}. {champion.reason}"))
-    evaluation = browsing.read_evaluation(now.layout, chosen)
-    _show_card(browsing.read_card(now.layout, chosen))
-    _show_evaluation(evaluation)
-    st.subheader("All versions")
-    st.dataframe(
-        versions,
-        hide_index=True,
-        column_config={
-            "created_at": st.column_config.DatetimeColumn("made", format="D MMM YYYY, HH:mm"),
-            **_shares("accuracy", "macro_recall"),
-        },
-        alt="All model versions with their figures",
-    )
+    if models.champion and chosen == in_use:
+        st.caption(plain(f"In use since {moment(models.champion.since)}. {models.champion.reason}"))
+    _show_card(models.cards[chosen])
+    _show_evaluation(browsing.read_evaluation(now.layout, chosen))
+    _show_versions(browsing.version_rows(now.layout, models))
 
 
-def _shares(*columns: str) -> dict[str, Any]:
-    return {name: st.column_config.NumberColumn(name.replace("_", " "), format="percent") for name in columns}
-
-
-def _show_card(card: dict[str, Any]) -> None:
-    counts = card.get("counts", {})
-    guard = card.get("guard", {})
-    threshold = guard.get("threshold")
+def _show_card(card: ModelCard) -> None:
     facts = {
-        "Backbone": card.get("backbone"),
-        "Pretrained weights": card.get("weights_source"),
-        "Classes": len(card.get("classes", [])),
-        "Photos": ", ".join(f"{counts[name]} {name}" for name in ("train", "val", "test") if name in counts),
-        "Made": card.get("created_at"),
-        "Temperature": f"{card['temperature']:.3f}" if "temperature" in card else None,
-        "Guard threshold": "off: too few photos" if threshold is None else f"{threshold:.3f}",
-        "Classes with a higher one": ", ".join(guard.get("class_thresholds", {})) or "none",
-        "Names are sure from": f"{guard['sure_from']:.3f}" if guard.get("sure_from") is not None else None,
-        "Data version": card.get("data_version"),
+        "Backbone": card.backbone,
+        "Pretrained weights": card.weights_source,
+        "Photos": ", ".join(f"{card.counts[name]} {name}" for name in ("train", "val", "test") if name in card.counts),
+        "Trained": moment(card.created_at),
+        "Temperature of the calibrated confidence": f"{card.temperature:.3f}",
+        **_guard_facts(card.guard),
+        "Version of the data set (hash of the split)": card.data_version,
     }
     left, right = st.columns([3, 2])
-    left.dataframe(
-        [{"": name, "value": str(value)} for name, value in facts.items() if value is not None],
-        hide_index=True,
-        alt="The model's card",
-    )
-    with right.expander(f"Its {counted(len(card.get('classes', [])), 'class', 'classes')}"):
-        st.dataframe({"class": card.get("classes", [])}, hide_index=True, alt="The classes of the model")
+    with left:
+        st.table(
+            [{"fact": name, "value": plain(value)} for name, value in facts.items()],
+            border="horizontal",
+            hide_index=True,
+            hide_header=True,
+            alt="The model's card",
+        )
+        st.caption(plain(f"{GUARD} {card.guard.get('summary', '')}"))
+    with right.expander(counted(len(card.classes), "class", "classes")):
+        st.dataframe({"class": card.classes}, hide_index=True, alt="The classes of the model")
+
+
+def _guard_facts(guard: dict[str, Any]) -> dict[str, str]:
+    threshold, sure_from = guard.get("threshold"), guard.get("sure_from")
+    if threshold is None:
+        return {"Guard score below which a photo is UNKNOWN": "off: too few photos to choose one"}
+    facts = {
+        "Guard score below which a photo is UNKNOWN": f"{threshold:.3f}",
+        "Classes with their own, higher threshold": ", ".join(guard.get("class_thresholds", {})) or "none",
+    }
+    if sure_from is not None:
+        facts["Guard score below which the calibrated confidence is capped"] = f"{sure_from:.3f}"
+    return facts
 
 
 def _show_evaluation(evaluation: browsing.EvaluationFiles) -> None:
-    metrics, tables = evaluation.metrics, evaluation.tables
+    metrics = evaluation.metrics
     st.subheader("Evaluation")
     if not metrics:
-        st.info("This model was not evaluated yet.")
+        st.info("This model has not been evaluated yet.")
         return
-    photos = metrics.get("photos") or 0
-    if not photos:
+    if not metrics.get("photos"):
         st.info("There are no test photos: a class needs more photos before some are held out.")
         return
-    with st.container(horizontal=True):
-        for name, word in FIGURES.items():
-            value = (
-                f"{metrics[name]:.3f}" if name == "ece" and metrics[name] is not None else percent(metrics.get(name))
-            )
-            st.metric(word, value, border=True, width=190)
-    low, high = metrics.get("accuracy_low"), metrics.get("accuracy_high")
-    st.caption(f"On {counted(photos, 'test photo')}; 95 % interval of the accuracy: {percent(low)} to {percent(high)}.")
+    _show_figures(metrics)
     if evaluation.page is not None:
         st.download_button(
             "Evaluation page (HTML)",
@@ -112,45 +140,113 @@ def _show_evaluation(evaluation: browsing.EvaluationFiles) -> None:
             on_click="ignore",
             icon=":material/download:",
         )
+    _show_charts(evaluation.tables)
+    caught = browsing.caught_shares(metrics)
+    if caught:
+        _show_caught(caught)
+    _show_tables(evaluation.tables)
+
+
+def _show_figures(metrics: dict[str, Any]) -> None:
+    with st.container(horizontal=True):
+        for figure in FIGURES:
+            value = metrics.get(figure.name)
+            shown = f"{value:.3f}" if figure.name == "ece" and value is not None else percent(value)
+            st.metric(figure.title, shown, border=True, width=FIGURE_WIDTH, help=figure.meaning)
+    low, high = percent(metrics.get("accuracy_low")), percent(metrics.get("accuracy_high"))
+    st.caption(
+        f"Measured on {counted(metrics['photos'], 'test photo')}. 95% confidence interval of the accuracy: {low} to "
+        f"{high}. UNKNOWN here: a confidence below the threshold of {percent(metrics.get('unknown_threshold'), 0)}; "
+        "the guard is measured separately, below."
+    )
+
+
+def _show_charts(tables: dict[str, pd.DataFrame]) -> None:
     if "confusion_matrix" in tables:
-        st.markdown("**Confusion matrix**: true class a row, predicted class a column; orange is wrong")
+        st.markdown("**Confusion matrix**: rows are true classes, columns predicted ones; blue is right, orange wrong")
         charts.show_confusion(tables["confusion_matrix"])
     left, right = st.columns(2)
     with left:
         if "reliability" in tables:
-            st.markdown(
-                "**Calibration**: how often it was right against how sure it was; on the dashed line is perfect"
-            )
+            st.markdown("**Calibration**: accuracy by confidence; a perfectly calibrated model is on the dashed line")
             charts.show_reliability(tables["reliability"])
     with right:
         if "coverage" in tables:
-            st.markdown("**UNKNOWN**: the fewer photos it answers, the surest first, the more are right")
+            st.markdown("**UNKNOWN**: the higher the threshold, the fewer photos are answered, and the more are right")
             charts.show_coverage(tables["coverage"])
-    if metrics.get("unknown_curves"):
-        _show_unknown_curves(metrics["unknown_curves"])
+
+
+def _show_caught(caught: list[browsing.CaughtShare]) -> None:
+    st.markdown("**Photos of unknown types**: how many of them the guard catches")
+    st.dataframe(
+        [
+            {
+                "photos of": row.photos_of,
+                "photos": row.photos,
+                "AUROC": row.auroc,
+                "known photos sent to UNKNOWN, at most": row.known_limit,
+                "guard score below": row.threshold,
+                "caught": row.caught,
+            }
+            for row in caught
+        ],
+        hide_index=True,
+        column_config={
+            "AUROC": st.column_config.NumberColumn(format="%.3f"),
+            "guard score below": st.column_config.NumberColumn(format="%.2f"),
+            **_shares("known photos sent to UNKNOWN, at most", "caught"),
+        },
+        alt="How many photos of unknown types the guard catches",
+    )
+    st.caption(
+        "Hidden classes: trainings like this one were repeated with some of the classes left out, in turn; the photos "
+        "of these classes stand for unknown types. AUROC: how often a known photo scores above one of them (0.5 is "
+        "chance)."
+    )
+
+
+def _show_tables(tables: dict[str, pd.DataFrame]) -> None:
     if "classification_report" in tables:
         st.markdown("**By class**")
+        names = {"f1": "F1", "support": "test photos", "predicted": "predictions", "train": "train photos"}
         st.dataframe(
-            tables["classification_report"],
+            tables["classification_report"].rename(columns=names),
             hide_index=True,
-            column_config=_shares("precision", "recall", "f1"),
+            column_config=_shares("precision", "recall", "F1"),
             alt="Precision, recall and F1 of each class",
         )
+        if tables["classification_report"].isna().any(axis=None):
+            st.caption("None: not defined, as the class has no test photos or was never predicted.")
     if len(tables.get("confused_pairs", ())):
-        st.markdown("**Most confused**")
+        st.markdown("**Most confused pairs**")
+        names = {"true_class": "true class", "predicted_class": "predicted class", "count": "photos"}
         st.dataframe(
-            tables["confused_pairs"],
+            tables["confused_pairs"].rename(columns=names | {"share": "share of the class"}),
             hide_index=True,
-            column_config=_shares("share"),
+            column_config=_shares("share of the class"),
             alt="Pairs of classes that were confused",
         )
 
 
-def _show_unknown_curves(curves: dict[str, Any]) -> None:
-    st.markdown("**Photos of no known class**: how well they are told from known ones, and how many are caught")
-    rows = [
-        {"photos of": name, "AUROC": curve["auroc"], "photos": curve["photos"], **row}
-        for name, curve in curves.items()
-        for row in curve["caught"]
-    ]
-    st.dataframe(rows, hide_index=True, alt="How many photos of no known class are caught")
+def _show_versions(rows: list[browsing.VersionRow]) -> None:
+    st.subheader("All versions")
+    st.dataframe(
+        [asdict(row) for row in rows],
+        hide_index=True,
+        column_config={
+            "in_use": st.column_config.CheckboxColumn("in use"),
+            "trained": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
+            "photos": "train photos",
+            "accuracy": st.column_config.NumberColumn(format="percent"),
+            "macro_recall": st.column_config.NumberColumn("macro recall", format="percent"),
+        },
+        alt="All model versions with their figures",
+    )
+    st.caption(
+        "Accuracy and macro recall are those on the test photos of each version's own evaluation. Before a new version "
+        "comes into use, both are compared on the same photos."
+    )
+
+
+def _shares(*columns: str) -> dict[str, Any]:
+    return {name: st.column_config.NumberColumn(format="percent") for name in columns}

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from meter_pipeline.dashboard import charts
 from meter_pipeline.dashboard.browsing import photo as asking
-from meter_pipeline.dashboard.browsing.models import champion
 from meter_pipeline.dashboard.context import Now
 from meter_pipeline.dashboard.pictures import card, show_thumbnail
-from meter_pipeline.dashboard.text import DECIDED_BY, MEASURES, percent, plain
+from meter_pipeline.dashboard.text import (
+    CALIBRATED_CONFIDENCE,
+    DECIDED_BY,
+    GUARD,
+    MEASURES,
+    RAW_CONFIDENCE,
+    percent,
+    plain,
+)
 from meter_pipeline.errors import MeterError
 from meter_pipeline.ingest.url_images import fetch_photo
 from meter_pipeline.photos.decoding import PhotoError
 from meter_pipeline.photos.store import image_id_of
 from meter_pipeline.photos.thumbnails import PREVIEW_SIDE, small_jpeg
+from meter_pipeline.recognition.model_card import champion_version
 from meter_pipeline.settings import DecisionSettings
 
 if TYPE_CHECKING:
+    from meter_pipeline.recognition.decision import Decision
     from meter_pipeline.recognition.model_store import MeterModel
 
 FILE, CAMERA, URL = "File", "Camera", "URL"
@@ -29,7 +39,7 @@ MEGABYTE = 1_000_000
 def show(now: Now) -> None:
     """Draw the page."""
     st.title("One photo")
-    version = champion(now.layout).version
+    version = champion_version(now.layout)
     if version is None:
         now.show_no_model()
         return
@@ -39,7 +49,7 @@ def show(now: Now) -> None:
     content, name = given
     largest = now.settings.download_max_bytes
     if len(content) > largest:
-        st.error(f"The photo has {len(content) / MEGABYTE:.1f} MB; at most {largest / MEGABYTE:.0f} MB are taken.")
+        st.error(f"The photo has {len(content) / MEGABYTE:.1f} MB; at most {largest / MEGABYTE:.0f} MB are accepted.")
         return
     try:
         small_jpeg(content, side=PREVIEW_SIDE)
@@ -47,7 +57,7 @@ def show(now: Now) -> None:
         st.error(plain(f"{name}: {error.reason}"))
         return
     key = (image_id_of(content), version, now.settings.digest(*DecisionSettings.model_fields))
-    with st.spinner("Asking the model; the first photo takes longer, as the model is loaded."):
+    with st.spinner("The model looks at the photo. The first photo takes longer, as the model is loaded."):
         answer = _answer(now, content, name, key)
     _show_answer(now, content, answer, key)
 
@@ -86,9 +96,9 @@ def _show_answer(now: Now, content: bytes, answer: asking.Answer, key: tuple[str
     with right:
         st.header(plain(prediction.final_prediction))
         st.markdown(plain(prediction.reason))
-        if prediction.top3:
-            _show_confidence(answer)
-            charts.show_scores(prediction.top3)
+        if prediction.decision:
+            _show_confidence(prediction.decision, prediction.model_version)
+            charts.show_scores([(guess.class_name, guess.confidence) for guess in prediction.decision.top3])
         for flag in answer.flags:
             st.markdown(f":material/warning: {plain(flag)}")
     with left:
@@ -97,28 +107,20 @@ def _show_answer(now: Now, content: bytes, answer: asking.Answer, key: tuple[str
         _show_nearest(now, answer)
 
 
-def _show_confidence(answer: asking.Answer) -> None:
-    prediction = answer.prediction
+def _show_confidence(decision: Decision, model_version: str) -> None:
+    calibrated = percent(decision.calibrated_confidence)
     with st.container(horizontal=True):
-        st.metric("Raw confidence", percent(prediction.confidence), border=True, width=170)
-        if answer.prediction.calibrated_confidence is not None:
-            st.metric("Calibrated confidence", percent(answer.prediction.calibrated_confidence), border=True, width=190)
-        if prediction.guard_score is not None:
-            st.metric(
-                "Likeness to known",
-                f"{prediction.guard_score:.2f}",
-                border=True,
-                width=170,
-                help="The guard's score: 0 is a typical known photo, far below 0 is unlike them.",
-            )
-    st.caption(f"{DECIDED_BY[prediction.rule]} Model {plain(prediction.model_version)}.")
+        st.metric("Raw confidence", percent(decision.best.confidence), border=True, width=165, help=RAW_CONFIDENCE)
+        st.metric("Calibrated confidence", calibrated, border=True, width=205, help=CALIBRATED_CONFIDENCE)
+        st.metric("Likeness", f"{decision.guard_score:.2f}", border=True, width=140, help=GUARD)
+    st.caption(f"{DECIDED_BY[decision.rule]} Model {plain(model_version)}.")
 
 
 def _show_photo(now: Now, content: bytes, answer: asking.Answer, key: tuple[str, str, str]) -> None:
     prediction = answer.prediction
-    looked = prediction.top3 and st.toggle("Where the model looked", value=True)
-    if looked:
-        name = st.selectbox("For", [label for label, _ in prediction.top3], label_visibility="collapsed")
+    decision = prediction.decision
+    if decision and st.toggle("Where the model looked", value=True):
+        name = st.selectbox("For", [guess.class_name for guess in decision.top3], label_visibility="collapsed")
         try:
             with st.spinner("Finding where the model looked"):
                 picture = _looked(now, content, name, key)
@@ -128,14 +130,14 @@ def _show_photo(now: Now, content: bytes, answer: asking.Answer, key: tuple[str,
         if picture:
             st.image(picture, alt=f"The photo; orange where it spoke for {name}", width="stretch")
             st.caption(
-                f"Orange: what spoke for {plain(name)} and against the other classes (Grad\\-CAM, whole photo). "
-                "White frames: what the model looked at closer."
+                f"Orange: what spoke for {plain(name)} and against the other classes (Grad\\-CAM on the whole photo). "
+                "White frames: the parts that the model also looked at enlarged."
             )
             return
         st.caption(f"No part of the photo spoke for {plain(name)} more than for the other classes.")
     st.image(small_jpeg(content, side=PREVIEW_SIDE), alt=f"The photo: {prediction.final_prediction}", width="stretch")
-    measures = [f"{MEASURES[key].split(' (')[0]} {value:.2f}" for key, value in (prediction.quality or {}).items()]
-    st.caption(" · ".join(measures))
+    quality = asdict(prediction.quality) if prediction.quality else {}
+    st.caption(" · ".join(f"{MEASURES[name].split(' (')[0]} {value:.2f}" for name, value in quality.items()))
 
 
 def _show_nearest(now: Now, answer: asking.Answer) -> None:
@@ -145,7 +147,7 @@ def _show_nearest(now: Now, answer: asking.Answer) -> None:
             with card():
                 show_thumbnail(now.layout, photo.image_id, photo.path, f"Known photo of {photo.label}")
                 st.markdown(f"**{plain(photo.label)}**")
-                st.caption(f"similarity {photo.similarity:.2f}")
+                st.caption(f"cosine similarity {photo.similarity:.2f}")
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)

@@ -1,4 +1,4 @@
-"""The page Unknowns: the clusters as cards, noise apart, the map, and all photos of one cluster."""
+"""The page Unknowns: a card for each cluster, noise apart, the map, and all photos of one cluster."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from meter_pipeline.dashboard import charts
 from meter_pipeline.dashboard.browsing import clusters as browsing
 from meter_pipeline.dashboard.browsing.clusters import ClusterCard, ClusterMember, MapPoint
 from meter_pipeline.dashboard.context import Fingerprint, Now
+from meter_pipeline.dashboard.paging import choose_page
 from meter_pipeline.dashboard.pictures import card, show_strip, show_thumbnail
-from meter_pipeline.dashboard.text import counted, percent, plain
-from meter_pipeline.labels import NOISE
+from meter_pipeline.dashboard.text import NOISE_PHOTOS, counted, percent, plain
 
-CARDS_A_PAGE = 24
+CARDS_PER_PAGE = 24
 PAGE_SIZE = 40
 EXAMPLE_WIDTH = 92
-CLUSTER_WIDTH = 350
+CLUSTER_WIDTH = 314
+"""Pixels of a cluster's card: three examples side by side, three cards beside the menu on a laptop."""
 ALL = "All clusters"
 
 
@@ -31,7 +32,7 @@ def show(now: Now) -> None:
             icon=":material/folder_open:",
         )
         return
-    names = {_name(cluster): cluster for cluster in cards}
+    names = {cluster.name: cluster for cluster in cards}
     chosen = st.selectbox("Cluster", [ALL, *names], key="cluster", bind="query-params", width=420)
     if chosen == ALL:
         _show_all(now, cards)
@@ -39,26 +40,22 @@ def show(now: Now) -> None:
         show_cluster(now, names[chosen])
 
 
-def _name(cluster: ClusterCard) -> str:
-    return "noise" if cluster.cluster_id == NOISE else f"cluster {cluster.cluster_id}"
-
-
 def _show_all(now: Now, cards: list[ClusterCard]) -> None:
-    clusters = [cluster for cluster in cards if cluster.cluster_id != NOISE]
-    noise = [cluster for cluster in cards if cluster.cluster_id == NOISE]
+    clusters = [cluster for cluster in cards if not cluster.is_noise]
     inside = sum(cluster.photos for cluster in clusters)
-    st.markdown(
-        f"**{counted(inside, 'photo')}** in **{counted(len(clusters), 'cluster')}**, those to look at first on top."
+    st.markdown(f"**{counted(inside, 'photo')}** in **{counted(len(clusters), 'cluster')}**")
+    st.caption(
+        "A cluster is a group of UNKNOWN photos that look alike, perhaps a meter type that the model does not know. "
+        "Those that are probably not meters come last."
     )
-    pages = -(-len(clusters) // CARDS_A_PAGE)
-    page = st.pagination(pages, key="clusters_page") if pages > 1 else 1
+    page = choose_page(len(clusters), CARDS_PER_PAGE, "clusters_page")
     with st.container(horizontal=True):
-        for cluster in clusters[(page - 1) * CARDS_A_PAGE : page * CARDS_A_PAGE]:
+        for cluster in clusters[page * CARDS_PER_PAGE : (page + 1) * CARDS_PER_PAGE]:
             show_card(now, cluster)
-    if noise:
+    for noise in (cluster for cluster in cards if cluster.is_noise):
         st.subheader("Noise")
-        st.caption("Photos that are like no others: junk, spoiled photos, single meters of a rare type.")
-        show_card(now, noise[0])
+        st.caption(NOISE_PHOTOS)
+        show_card(now, noise)
     st.subheader("Map")
     _show_map(now)
 
@@ -66,23 +63,17 @@ def _show_all(now: Now, cards: list[ClusterCard]) -> None:
 def show_card(now: Now, cluster: ClusterCard) -> None:
     """Draw a cluster's card; actions on the cluster have their place beside the button that opens it."""
     with card(CLUSTER_WIDTH):
-        st.markdown(f"**{_name(cluster).capitalize()}**: {_size(cluster)}")
-        photos = [(image_id, now.layout.image(image_id), f"Photo of {_name(cluster)}") for image_id in cluster.examples]
+        st.markdown(f"**{cluster.name.capitalize()}**: {_size(cluster)}")
+        photos = [(image_id, now.layout.image(image_id), f"Photo of {cluster.name}") for image_id in cluster.examples]
         show_strip(now.layout, photos, width=EXAMPLE_WIDTH)
         st.caption(_likeness(cluster))
         with st.container(horizontal=True):
-            st.button(
-                f"Open {_name(cluster)}", key=f"open_{cluster.cluster_id}", on_click=_choose, args=(_name(cluster),)
-            )
+            st.button(f"Open {cluster.name}", key=f"open_{cluster.cluster_id}", on_click=_choose, args=(cluster.name,))
 
 
 def _size(cluster: ClusterCard) -> str:
-    meters = (
-        f" of {counted(cluster.meters, 'meter')}"
-        if cluster.meters is not None and cluster.meters < cluster.photos
-        else ""
-    )
-    junk = ", probably not meters" if cluster.meter_share is not None and cluster.meter_share < 0.5 else ""
+    meters = f" of {counted(cluster.meters, 'meter')}" if cluster.meters < cluster.photos else ""
+    junk = ", probably not meters" if cluster.hardly_meters else ""
     return f"{counted(cluster.photos, 'photo')}{meters}{junk}"
 
 
@@ -90,9 +81,11 @@ def _likeness(cluster: ClusterCard) -> str:
     if not cluster.likenesses:
         return "The model has no guess."
     first, *others = cluster.likenesses
-    shares = f"best guess of {percent(first.first, 0)}, among the three of {percent(first.among_three, 0)}"
-    words = f"Mostly looks like {first.label} ({shares})"
-    return plain(words + "".join(f", then {other.label} ({percent(other.among_three, 0)})" for other in others[:1]))
+    words = (
+        f"Mostly looks like {first.label}: the best guess for {percent(first.first, 0)} of the photos, among the three "
+        f"best for {percent(first.among_three, 0)}"
+    )
+    return plain(words + "".join(f"; then {other.label}, {percent(other.among_three, 0)}" for other in others[:1]))
 
 
 def _choose(name: str) -> None:
@@ -106,12 +99,15 @@ def show_cluster(now: Now, cluster: ClusterCard) -> None:
     with st.container(horizontal=True):
         st.button("Back to all clusters", on_click=_choose, args=(ALL,), icon=":material/arrow_back:")
     folded = sum(len(member.others) for member in members)
+    words = "Below each photo: the model's best guess and its confidence."
     if folded:
-        st.caption(f"{counted(folded, 'further photo')} of the same meters folded under the first of each.")
-    pages = -(-len(members) // PAGE_SIZE)
-    page = st.pagination(pages, key=f"cluster_page_{cluster.cluster_id}") if pages > 1 else 1
+        words = (
+            f"Each meter is shown once; the buttons open {counted(folded, 'more photo')} of the same meters. {words}"
+        )
+    st.caption(words)
+    page = choose_page(len(members), PAGE_SIZE, f"cluster_page_{cluster.cluster_id}")
     with st.container(horizontal=True):
-        for member in members[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]:
+        for member in members[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]:
             _member_card(now, member)
 
 
@@ -130,13 +126,15 @@ def _member_card(now: Now, member: ClusterMember) -> None:
 def _show_map(now: Now) -> None:
     points = _points(now, now.fingerprint(*browsing.TABLES))
     if not points:
-        st.caption("There is no map of these photos yet; the next clustering makes one.")
+        st.caption("There is no map of these photos yet; the next update makes one.")
         return
     marked = charts.show_map(points)
     if marked:
         show_strip(now.layout, [(i, now.layout.image(i), "Photo marked on the map") for i in marked[:PAGE_SIZE]])
     else:
-        st.caption("Near each other: photos that look alike. Click on a point to see its photo; with Shift, several.")
+        st.caption(
+            "Photos that look alike lie near each other. Click a point to see its photo; hold Shift for several."
+        )
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

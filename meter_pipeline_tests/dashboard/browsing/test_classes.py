@@ -9,12 +9,14 @@ import pandas as pd
 import pytest
 
 from meter_pipeline.dashboard.browsing.classes import (
+    ClassCounts,
     contradicted,
     count_classes,
     count_predicted_photos,
     labelled_files,
     labelled_photos,
     predicted_photos,
+    suspicious_first,
     suspicious_labels,
 )
 from meter_pipeline.storage.lake import vector_column
@@ -28,7 +30,12 @@ def layout(tmp_path: Path) -> Layout:
     lake = Layout(tmp_path).lake
     files = [("A/1.jpg", "A", "a1"), ("A/2.jpg", "A", "a2"), ("A/3.jpg", "A", "a3"), ("B/1.jpg", "B", "b1")]
     inventory = pd.DataFrame(files, columns=["path", "label", "image_id"])
-    refused = pd.DataFrame([{"path": "A/x.jpg", "label": "A", "reason": "damaged"}])
+    refused = pd.DataFrame(
+        [
+            {"path": "A/x.jpg", "label": "A", "reason": "damaged"},
+            {"path": "y.jpg", "label": None, "reason": "no folder"},
+        ]
+    )
     rows = pd.concat([inventory, refused]).reindex(columns=list(IMAGE_INVENTORY.columns))
     lake.replace(IMAGE_INVENTORY, rows)
     split = inventory.assign(group_id="g", split=["train", "train", "test", "train"], rule="r")
@@ -46,20 +53,32 @@ def layout(tmp_path: Path) -> Layout:
 
 def test_classes_are_counted_by_split_and_predicted(layout: Layout) -> None:
     a, b, c = count_classes(layout)
-    assert {name: a[name] for name in ("label", "labelled", "train", "val", "test", "refused", "predicted")} == {
-        **{"label": "A", "labelled": 3, "train": 2, "val": 0, "test": 1, "refused": 1, "predicted": 3}
-    }
-    assert a["example_path"] == "A/1.jpg"
-    assert (b["labelled"], b["predicted"], c["labelled"], c["predicted"]) == (1, 0, 0, 1)
+    assert a == ClassCounts(
+        label="A",
+        labelled=3,
+        train=2,
+        val=0,
+        test=1,
+        refused=1,
+        predicted=3,
+        example_id="a1",
+        example_path="A/1.jpg",
+    )
+    assert (b.labelled, b.predicted, c.labelled, c.predicted) == (1, 0, 0, 1)
 
 
 def test_the_photos_of_a_class_by_split_and_from_drops_each_once(layout: Layout) -> None:
-    assert [photo["path"] for photo in labelled_photos(layout, "A")] == ["A/1.jpg", "A/2.jpg", "A/3.jpg"]
-    assert [photo["path"] for photo in labelled_photos(layout, "A", "test")] == ["A/3.jpg"]
+    assert [photo.path for photo in labelled_photos(layout, "A")] == ["A/1.jpg", "A/2.jpg", "A/3.jpg"]
+    assert [photo.path for photo in labelled_photos(layout, "A", "test")] == ["A/3.jpg"]
     assert count_predicted_photos(layout, "A") == 2
     found = [photo for page in range(2) for photo in predicted_photos(layout, "A", page=page, size=1)]
-    assert [(photo["image_id"], photo["drop"]) for photo in found] == [("x2", "june"), ("x1", "june")]
+    assert [(photo.image_id, photo.drop) for photo in found] == [("x2", "june"), ("x1", "june")]
     assert labelled_files(layout, ["b1", "gone"]) == {"b1": ("B", layout.raw / "B" / "1.jpg")}
+
+
+def test_doubted_labels_come_first(layout: Layout) -> None:
+    photos = suspicious_first(labelled_photos(layout, "A"), {"a3"})
+    assert [photo.image_id for photo in photos] == ["a3", "a1", "a2"]
 
 
 def points(*groups: tuple[str, float, int]) -> tuple[np.ndarray, list[str], list[str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from meter_pipeline.dashboard.browsing.foreign_results import open_results, with_label
@@ -14,7 +16,7 @@ ROW = ["https://a/1.jpg", "UNKNOWN", "X", 40.0, "Y", 30.0, "Z", 20.0, 99.5, 30.0
 
 
 @pytest.mark.parametrize(("ending", "write"), [("csv", csv_bytes), ("xlsx", workbook_bytes)])
-def test_our_own_reports_have_every_column(ending: str, write) -> None:  # type: ignore[no-untyped-def]
+def test_our_own_reports_have_every_column(ending: str, write: Callable[..., bytes]) -> None:
     results = open_results(f"june.{ending}", write([*EXPORT_COLUMNS, "Account"], [[*ROW, "007"], [*ROW, "008"]]))
     assert (results.missing, results.further) == ([], ["Account"])
     assert results.labels == {"UNKNOWN": 2}

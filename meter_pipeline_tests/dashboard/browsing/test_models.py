@@ -1,0 +1,77 @@
+"""Models as the dashboard shows them: from their files alone, with what was measured of them and what is damaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from meter_pipeline.dashboard.browsing.models import (
+    CaughtShare,
+    caught_shares,
+    list_models,
+    read_evaluation,
+    version_rows,
+)
+from meter_pipeline.recognition.model_card import set_champion
+from meter_pipeline.storage.csv_cells import csv_bytes
+from meter_pipeline.storage.files import write_bytes, write_json
+from meter_pipeline.storage.layout import Layout
+from meter_pipeline_tests.support.model_cards import write_card
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """Two models; the first one is in use and was evaluated."""
+    layout = Layout(tmp_path)
+    write_card(layout, "0001-a", ["GREY", "BLUE"])
+    write_card(layout, "0002-b", ["GREY", "BLUE", "WHITE"])
+    set_champion(layout, "0001-a", reason="0001-a is the first model.")
+    write_json(layout.evaluation("0001-a") / "metrics.json", {"photos": 4, "accuracy": 0.75, "macro_recall": 0.5})
+    return layout
+
+
+def test_versions_are_listed_newest_first_with_what_was_measured(layout: Layout) -> None:
+    models = list_models(layout)
+    assert models.champion is not None
+    assert (models.champion.version, models.champion.reason) == ("0001-a", "0001-a is the first model.")
+    second, first = version_rows(layout, models)
+    assert (second.version, second.in_use, second.classes, second.accuracy) == ("0002-b", False, 3, None)
+    assert (first.version, first.in_use, first.photos, first.macro_recall) == ("0001-a", True, 7, 0.5)
+
+
+def test_a_damaged_card_is_said_and_the_others_are_shown(layout: Layout) -> None:
+    damaged = layout.models / "0003-c" / "model.json"
+    damaged.parent.mkdir()
+    damaged.write_text("{", encoding="utf-8")
+    models = list_models(layout)
+    assert list(models.cards) == ["0002-b", "0001-a"]
+    (problem,) = models.problems
+    assert str(damaged) in problem
+
+
+def test_without_models_there_is_nothing_to_show(tmp_path: Path) -> None:
+    models = list_models(Layout(tmp_path))
+    assert (models.champion, models.cards, models.problems) == (None, {}, [])
+    assert version_rows(Layout(tmp_path), models) == []
+
+
+def test_an_evaluation_is_read_as_it_was_written(layout: Layout) -> None:
+    folder = layout.evaluation("0001-a")
+    write_bytes(folder / "confused_pairs.csv", csv_bytes(["true_class", "count"], [["=GREY", 2], ["NA", 1]]))
+    evaluation = read_evaluation(layout, "0001-a")
+    assert evaluation.metrics["accuracy"] == 0.75
+    assert list(evaluation.tables) == ["confused_pairs"]
+    assert evaluation.tables["confused_pairs"].to_dict("list") == {"true_class": ["=GREY", "NA"], "count": [2, 1]}
+    assert evaluation.page is None
+    (folder / "index.html").touch()
+    assert evaluation.page == folder / "index.html"
+    assert read_evaluation(layout, "0002-b").metrics == {}
+
+
+def test_what_the_guard_catches_is_one_row_per_limit() -> None:
+    row = {"known_limit": 0.05, "known_flagged": 0.04, "threshold": -5.5, "caught": 0.8}
+    curve = {"auroc": 0.9, "oscr": 0.8, "photos": 30, "caught": [row]}
+    expected = CaughtShare("hidden classes", photos=30, auroc=0.9, known_limit=0.05, threshold=-5.5, caught=0.8)
+    assert caught_shares({"unknown_curves": {"hidden classes": curve}}) == [expected]
+    assert caught_shares({}) == []

@@ -1,0 +1,50 @@
+"""The command `meter` run as people run it, in a process of its own, and the workbooks they drop."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from openpyxl import Workbook
+
+NEW_PHOTOS = 80
+"""Photos that the end-to-end tests serve."""
+METER = [sys.executable, "-m", "meter_pipeline.cli"]
+
+
+def environment(data_dir: Path) -> dict[str, str]:
+    """Return the environment of a command on a data directory; no setting of the caller's gets in."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("METER_", "DAGSTER_"))}
+    return {**own, "METER_DATA_DIR": str(data_dir), "COLUMNS": "160", "PYTHONUNBUFFERED": "1"}
+
+
+def meter(data_dir: Path, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    done = subprocess.run(
+        [*METER, *arguments], env=environment(data_dir), capture_output=True, text=True, timeout=400, check=False
+    )
+    assert not ok or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def write_workbook(path: Path, urls: Sequence[str]) -> None:
+    """Write a workbook of URLs, whole or not at all."""
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.append(["Account", "Photo"])
+    for number, url in enumerate(urls):
+        sheet.append([f"{number:06d}", url])
+    book.save(path.with_name(f".{path.name}"))
+    path.with_name(f".{path.name}").rename(path)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,4 +1,4 @@
-"""The whole graph put together; importing it takes no torch, pandas or scikit-learn."""
+"""The whole graph put together; importing it loads no torch, pandas or scikit-learn."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def build_definitions(pipeline: Pipeline | None = None) -> dg.Definitions:
         sensors=SENSORS,
         schedules=SCHEDULES,
         resources={"pipeline": pipeline},
-        # One process a run: a process a step would load torch anew for each.
+        # One process per run: with one per step, each would load torch again.
         executor=dg.in_process_executor,
     ).map_asset_specs(func=lambda spec: _completed(spec, settings))
 
 
 def _completed(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
-    """Give an asset its owner, and a code version that changes with the settings its result follows from."""
+    """Give an asset its owner, and a code version that changes with the settings that its result depends on."""
     name, group = spec.key.to_user_string(), spec.group_name or ""
     version = spec.code_version
     behind = settings_behind(name)

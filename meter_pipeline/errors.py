@@ -1,4 +1,4 @@
-"""The one exception family for what users can cause: what was wrong, where, and what to do.
+"""The one exception family for problems that users can cause: what is wrong, where, and what to do.
 
 Bad rows and bad photos are data (a `reason` column), not exceptions. Bugs raise whatever Python raises.
 """
@@ -12,12 +12,12 @@ from pathlib import Path
 
 
 class MeterError(Exception):
-    """Something a person can mend.
+    """A problem that a person can do something about.
 
     Args:
-        what: what was wrong, a sentence.
+        what: what is wrong, in a sentence.
         where: the file, sheet, row, URL or setting.
-        fix: what to do about it, a sentence.
+        fix: what to do about it, in a sentence.
     """
 
     def __init__(self, what: str, *, where: str | Path = "", fix: str = "") -> None:
@@ -31,7 +31,7 @@ class StorageError(MeterError):
 
 
 class WeightsError(MeterError):
-    """Pretrained or saved weights cannot be had or do not fit."""
+    """Pretrained or saved weights are not available, or do not fit."""
 
 
 class NoChampionError(MeterError):
@@ -39,7 +39,7 @@ class NoChampionError(MeterError):
 
 
 class DataSetError(MeterError):
-    """The labelled photos do not make a data set."""
+    """The labelled photos cannot be used as a data set."""
 
 
 class SpreadsheetError(MeterError):
@@ -58,7 +58,7 @@ _STORAGE_PROBLEMS = {
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's storage errors below into a `StorageError` that names `path`."""
+    """Turn storage errors of the operating system inside the block into a `StorageError` that names `path`."""
     try:
         yield
     except OSError as error:

@@ -1,11 +1,11 @@
-"""Where things are and every threshold, in one typed place.
+"""Every path, threshold and other setting, typed and in one place.
 
-A value comes from, first to last: an override in code or in a run's config, an environment variable `METER_*`, the file
-`meter.env` in the data directory, the default below. Nothing is read on import.
+A value is taken from the first of these that has it: an override in code or in a run's config, an environment variable
+`METER_*`, the file `meter.env` in the data directory, the default below. Nothing is read on import.
 
-Settings lie in groups, one for each part of the system that reads them. A group says which assets' results follow from
-it (`reaches`), or why none does (`changes_no_result`). The run config of an asset, its code version and what its code
-is handed are all derived from its groups, so that a setting's reach is written once.
+Settings are in groups, one for each part of the system that reads them. A group says which assets' results depend on it
+(`reaches`), or why no result does (`changes_no_result`). The run config of an asset, its code version and the settings
+that its code gets are all derived from its groups, so that a setting's reach is written once.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class SettingsGroup(BaseModel):
     """Settings that one part of the system reads together.
 
     Attributes:
-        reaches: the assets whose results follow from these settings; they run again where one changes.
-        changes_no_result: why no asset's result follows from them; exactly one of the two is given.
+        reaches: the assets whose results depend on these settings; they run again if one changes.
+        changes_no_result: why no asset's result depends on them; exactly one of the two is given.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,7 +59,7 @@ class PathSettings(SettingsGroup):
 
 
 class SeedSettings(SettingsGroup):
-    """What every random choice is seeded with; part of the groups that make such choices."""
+    """The seed of every random choice; part of the groups whose assets make such choices."""
 
     seed: int = Field(default=0, ge=0, description="Seeds every random choice.")
 
@@ -74,7 +74,7 @@ class SplitSettings(SeedSettings):
 
 
 class TrainingSettings(SeedSettings):
-    """What a model follows from, beside the photos."""
+    """What a trained model depends on, besides the photos."""
 
     reaches: ClassVar[tuple[str, ...]] = ("trained_model",)
 
@@ -84,14 +84,14 @@ class TrainingSettings(SeedSettings):
     epochs_tune: int = Field(default=8, ge=0, description="Epochs of phase 2, last block and head.")
     patience: int = Field(default=4, ge=1, description="Epochs of phase 2 without a better val score before it stops.")
     train_views: int = Field(
-        default=12, ge=1, description="Samples kept of each training photo: 3 views, the rest augmented."
+        default=12, ge=1, description="Samples of each training photo: 3 views, the rest augmented."
     )
     batch_size: int = Field(default=32, ge=2, description="Photos per training step.")
     guard_folds: int = Field(
         default=3,
         ge=0,
         le=10,
-        description="Trainings that hide some classes, to choose and measure the guard; 0: none.",
+        description="Trainings that hide some classes, to choose and measure the guard; 0: no such trainings.",
     )
     guard_known_flagged: float = Field(
         default=0.05, gt=0, lt=1, description="Share of known photos the guard may send to UNKNOWN."
@@ -103,7 +103,7 @@ class TrainingSettings(SeedSettings):
 
 
 class UnknownSettings(SettingsGroup):
-    """What makes a photo UNKNOWN."""
+    """When a photo is UNKNOWN."""
 
     reaches: ClassVar[tuple[str, ...]] = ("evaluation_report", "batch_predictions")
 
@@ -117,7 +117,7 @@ class UnknownSettings(SettingsGroup):
 
 
 class DecisionSettings(UnknownSettings):
-    """What makes a photo UNKNOWN or DARK."""
+    """When a photo is UNKNOWN or DARK."""
 
     reaches: ClassVar[tuple[str, ...]] = ("batch_predictions",)
 
@@ -125,7 +125,7 @@ class DecisionSettings(UnknownSettings):
 
 
 class GateSettings(SettingsGroup):
-    """What a new model needs to come into use."""
+    """What a new model needs to be taken into use."""
 
     reaches: ClassVar[tuple[str, ...]] = ("champion_model",)
 
@@ -138,18 +138,20 @@ class GateSettings(SettingsGroup):
 
 
 class SheetSettings(SettingsGroup):
-    """What a person knows better about the spreadsheets, and how much of one is taken."""
+    """Which sheet and column of a spreadsheet are read, if a person chooses them, and how many rows."""
 
     reaches: ClassVar[tuple[str, ...]] = ("drop_rows",)
 
     url_column: str | None = Field(
-        default=None, description="Header or letter of the URL column; found by its content where unset."
+        default=None, description="Header or letter of the URL column; if unset, it is found by its content."
     )
     sheet: str | None = Field(
         default=None,
-        description="The only sheet to read, even if hidden; all visible sheets that hold URLs where unset.",
+        description="The only sheet to read, even if it is hidden; if unset, all visible sheets with URLs.",
     )
-    max_rows: int = Field(default=1_000_000, ge=1, description="Rows of one spreadsheet; further ones are refused.")
+    max_rows: int = Field(
+        default=1_000_000, ge=1, description="Most rows of one spreadsheet; further rows are refused."
+    )
 
 
 class DownloadSettings(SettingsGroup):
@@ -157,7 +159,7 @@ class DownloadSettings(SettingsGroup):
 
     changes_no_result: ClassVar[str] = "What was fetched stays; `retry_failed` and `refresh` ask the servers again."
 
-    download_threads: int = Field(default=16, ge=1, le=64, description="Downloads at a time, of all hosts together.")
+    download_threads: int = Field(default=16, ge=1, le=64, description="Downloads at a time, from all hosts together.")
     download_per_host: int = Field(default=8, ge=1, le=64, description="Downloads at a time from one host.")
     download_timeout: float = Field(default=20.0, gt=0, description="Seconds to connect, and between two reads.")
     download_attempts: int = Field(default=3, ge=1, le=10, description="Tries per URL, the first included.")
@@ -180,7 +182,9 @@ class ClusterSettings(SeedSettings):
 
     reaches: ClassVar[tuple[str, ...]] = ("unknown_clusters",)
 
-    min_cluster_size: int | None = Field(default=None, ge=2, description="Smallest cluster; unset: chosen by set size.")
+    min_cluster_size: int | None = Field(
+        default=None, ge=2, description="Photos of the smallest cluster; if unset, chosen by the number of photos."
+    )
 
 
 class DashboardSettings(SettingsGroup):
@@ -188,7 +192,7 @@ class DashboardSettings(SettingsGroup):
 
     changes_no_result: ClassVar[str] = "The dashboard reads results and makes none."
 
-    dashboard_password: SecretStr | None = Field(default=None, description="Asked for by the dashboard where set.")
+    dashboard_password: SecretStr | None = Field(default=None, description="If set, the dashboard asks for it.")
 
 
 GROUPS: tuple[type[SettingsGroup], ...] = (
@@ -228,7 +232,7 @@ class Settings(
 
 
 def settings_behind(asset: str) -> tuple[str, ...]:
-    """Return the names of the settings that an asset's result follows from, sorted; none where it follows from none."""
+    """Return the names of the settings that an asset's result depends on, sorted; empty if it depends on no setting."""
     return tuple(sorted({name for group in _groups_of(asset) for name in group.model_fields}))
 
 
@@ -237,7 +241,7 @@ def _groups_of(asset: str) -> Iterator[type[SettingsGroup]]:
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the settings; `overrides` that are None are left out.
+    """Read the settings; `overrides` that are None are ignored.
 
     Raises:
         MeterError: a value is not allowed; the message names the setting and what it takes.

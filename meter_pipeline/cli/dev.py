@@ -1,4 +1,4 @@
-"""Starts the Dagster UI and its daemon for a data directory, and leaves nothing running when it stops."""
+"""Starts the Dagster UI and its daemon for a data directory; nothing is left running when it stops."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from meter_pipeline.defs.instance import fail_abandoned_runs, prepare_home, set_
 from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import PROJECT_DIR, Settings
 from meter_pipeline.storage.layout import Layout
+
+EXPECTED_WARNING = "ignore:Function `dev_command` is superseded"
+"""In the form of `PYTHONWARNINGS`: Dagster prefers the command `dg`, which needs a package and a layout of its own."""
 
 
 def serve(settings: Settings, *, host: str, port: int) -> int:
@@ -37,12 +40,19 @@ def serve(settings: Settings, *, host: str, port: int) -> int:
             fail_abandoned_runs(instance, launched_too=True)
         return run_until_told(
             [
-                *(sys.executable, "-m", "dagster", "dev", "-w", str(PROJECT_DIR / "workspace.yaml")),
-                *("-h", host, "-p", str(port), "--log-level", "warning"),
+                sys.executable,
+                "-m",
+                "dagster",
+                "dev",
+                f"--workspace={PROJECT_DIR / 'workspace.yaml'}",
+                f"--host={host}",
+                f"--port={port}",
+                "--log-level=warning",
             ],
             {
                 **os.environ,
                 "METER_DATA_DIR": str(settings.data_dir),
                 "PYTHONUNBUFFERED": "1",
+                "PYTHONWARNINGS": ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), EXPECTED_WARNING])),
             },
         )

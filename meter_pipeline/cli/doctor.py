@@ -1,4 +1,4 @@
-"""Checks a set-up from Python to disk space and says, for what is wrong, what to do."""
+"""Checks a set-up from Python to disk space, and says what to do about each problem."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PACKAGES = ("dagster", "torch", "torchvision", "pandas", "pyarrow", "duckdb", "h
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at."""
+    """What a check found."""
 
     name: str
     state: State
@@ -32,7 +32,7 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at everything; a check that fails keeps none of the others from running."""
+    """Run every check; one that fails does not keep the others from running."""
     findings = [_python(), *_packages()]
     try:
         settings = load_settings()
@@ -59,7 +59,9 @@ def _guarded(check: Callable[[Settings], Finding], settings: Settings) -> Findin
     except MeterError as error:
         return Finding(name, "fail", error.what, error.fix)
     except OSError as error:
-        return Finding(name, "fail", f"{error.strerror}: {error.filename}", "Mend what is said of the data directory.")
+        return Finding(
+            name, "fail", f"{error.strerror}: {error.filename}", "See what is said about the data directory."
+        )
 
 
 def _python() -> Finding:

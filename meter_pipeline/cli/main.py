@@ -32,7 +32,7 @@ def dev(
     port: Annotated[int, typer.Option(help="Port of the web UI.")] = 3000,
     host: Annotated[str, typer.Option(help="Address to listen on; the UI has no password.")] = "127.0.0.1",
 ) -> None:
-    """Open the Dagster UI, with its daemon: drops are taken in by themselves. Ctrl-C stops everything."""
+    """Open the Dagster UI and start its daemon, which takes in new drops by itself. Ctrl-C stops everything."""
     from meter_pipeline.cli.dev import serve
 
     settings = load_settings()
@@ -44,7 +44,7 @@ def dev(
 def dashboard(
     port: Annotated[int, typer.Option(help="Port of the dashboard.")] = 8501,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; set METER_DASHBOARD_PASSWORD where it is not this machine alone.")
+        str, typer.Option(help="Address to listen on; set METER_DASHBOARD_PASSWORD if others can reach it.")
     ] = "127.0.0.1",
 ) -> None:
     """Open the dashboard: single photos, batches, classes, UNKNOWN clusters, the model. Ctrl-C stops it."""
@@ -63,10 +63,10 @@ def train() -> None:
 
 @app.command()
 def update(
-    retry_failed: Annotated[bool, typer.Option(help="Fetch the URLs again that failed before.")] = False,
-    refresh: Annotated[bool, typer.Option(help="Ask for every photo again, and take those that changed.")] = False,
+    retry_failed: Annotated[bool, typer.Option(help="Fetch again the URLs that failed before.")] = False,
+    refresh: Annotated[bool, typer.Option(help="Ask for every photo again, and take those that have changed.")] = False,
 ) -> None:
-    """One pass over the drops: fetch, name, export, cluster, write folders. For cron and for people without the UI."""
+    """Work through the drops once: fetch, name, export, cluster, write folders. For cron, or without the UI."""
     asked: dict[str, object] = {
         name: True for name, given in (("retry_failed", retry_failed), ("refresh", refresh)) if given
     }
@@ -78,7 +78,7 @@ def predict(
     images: Annotated[list[Path], typer.Argument(help="Photos to name.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
 ) -> None:
-    """Name one photo or several: prediction, confidence, top 3, and why it is UNKNOWN if it is."""
+    """Name one photo or several: prediction, confidence, top 3, and the reason if it is UNKNOWN."""
     from meter_pipeline.cli.printing import print_predictions
     from meter_pipeline.recognition.single_photo import predict_photos
     from meter_pipeline.storage.layout import Layout
@@ -91,7 +91,7 @@ def predict(
 
 @app.command()
 def doctor() -> None:
-    """Check the set-up, weights, paths, disk and GPU, and say what to mend."""
+    """Check the set-up, weights, paths, disk and GPU, and say what to do about problems."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -110,8 +110,8 @@ def doctor() -> None:
 @app.command()
 def demo(
     full: Annotated[bool, typer.Option(help="All 38 designs and 8 unseen ones; takes much longer.")] = False,
-    small: Annotated[bool, typer.Option(help="A few designs, as the tests take them.")] = False,
-    serve: Annotated[bool, typer.Option(help="Keep the image server up afterwards, until Ctrl-C.")] = False,
+    small: Annotated[bool, typer.Option(help="Few designs, as the tests use.")] = False,
+    serve: Annotated[bool, typer.Option(help="Keep the image server running afterwards, until Ctrl-C.")] = False,
 ) -> None:
     """Draw sample photos and run the whole system on them, without internet and without GPU."""
     from meter_pipeline.cli.demo import run_demo
@@ -131,13 +131,13 @@ def _run(job: str, config: dict[str, dict[str, object]] | None = None) -> None:
 
 
 def _without_run_id(record: logging.LogRecord) -> bool:
-    """Shorten what Dagster puts before a line (`job - run id - asset - `) to the asset's name."""
+    """Shorten the prefix that Dagster puts before a line (`job - run id - asset - `) to the asset's name."""
     record.msg, record.args = re.sub(r"^\S+ - [0-9a-f-]{36} - (\S+) - ", r"\1: ", record.getMessage()), None
     return True
 
 
 def main() -> None:
-    """Run the command; what a person can mend is said in a sentence, without a traceback."""
+    """Run the command; an error that a person can act on is printed as a sentence, without a traceback."""
     handler = RichHandler(console=error_console, show_path=False, show_level=False, log_time_format="%H:%M:%S")
     handler.addFilter(_without_run_id)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
@@ -148,7 +148,7 @@ def main() -> None:
         error_console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
-        error_console.print("Stopped. What was finished is kept; run the same command again to go on.")
+        error_console.print("Stopped. Finished work is kept; run the same command again to continue.")
         sys.exit(130)
 
 

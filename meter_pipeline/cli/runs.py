@@ -1,4 +1,4 @@
-"""Runs a job of the graph in this process, for the command line: same instance, same history."""
+"""Runs a job of the graph in this process, for the command line, with the same instance and history as the UI."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ QUIET_DAGSTER_LOG = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}
 
 @dataclass(frozen=True)
 class LocalRun:
-    """What came of a run in this process."""
+    """The result of a run in this process."""
 
     run_id: str
     success: bool
@@ -66,7 +66,7 @@ def run_job(
 
 
 def _problem(event: dg.DagsterEvent) -> str:
-    """Say what failed a step in one line: what we raised, not how Dagster wrapped it."""
+    """Return in one line why a step failed: the error that we raised, not how Dagster wrapped it."""
     data = event.step_failure_data
     if data.user_failure_data and data.user_failure_data.description:
         return f"{event.step_key}: {data.user_failure_data.description}"

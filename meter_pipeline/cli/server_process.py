@@ -1,4 +1,4 @@
-"""A server run for a person: the port is free, Ctrl-C or a signal ends it, and nothing it started is left running."""
+"""Runs a server for a person: on a free port, ended by Ctrl-C or a signal, with nothing it started left running."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import PROJECT_DIR
 
 STOP_TIMEOUT_S = 20.0
-"""Time the server gets to end what it runs before it is killed."""
+"""Time that the server gets to finish its work before it is killed."""
 
 
 def check_port(host: str, port: int, *, command: str) -> None:
@@ -30,12 +30,12 @@ def check_port(host: str, port: int, *, command: str) -> None:
             raise MeterError(
                 f"Port {port} is taken or not allowed ({error.strerror or error}).",
                 where=f"{host}:{port}",
-                fix=f"Stop what uses it, or choose another: {command} --port {port + 1}",
+                fix=f"Stop the program that uses it, or choose another port: {command} --port {port + 1}",
             ) from error
 
 
 def run_until_told(command: list[str], environment: dict[str, str]) -> int:
-    """Run a server until it ends or this process is told to stop; return its exit code, 0 where it was told."""
+    """Run a server until it ends or this process is told to stop; return its exit code, or 0 if it was told."""
     told = threading.Event()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -52,7 +52,7 @@ def run_until_told(command: list[str], environment: dict[str, str]) -> int:
 
 
 def _stop_tree(process: psutil.Popen) -> None:
-    """End a process and everything it started: first asked, then made to."""
+    """End a process and everything it started: by a signal first, by force if that is not enough."""
     try:
         children = process.children(recursive=True)
     except psutil.NoSuchProcess:

@@ -3,12 +3,12 @@
 Whole groups (near-duplicates, photos of one meter) are placed, class by class:
 
 - A group's own number, a hash of its id between 0 and 1, places it: below `test_share` in test, below that plus
-  `val_share` in val, else in train. No other photo and no order has a say.
-- In a class too small for a test or val set there is none. One large enough gets at least half its share and at most
-  one and a half (never nothing); the groups with the nearest numbers make up for what lacks.
-- What is placed stays. Only where a class comes to need a test or val set that it has not (it grew past the threshold,
-  or the set was deleted) do placed photos move, and only towards being held out: from train, never from test. Where
-  groups come to be one (a person said so), the whole is held out if a part was.
+  `val_share` in val, otherwise in train. It depends on no other photo and on no order.
+- A class too small for a test or val set has none. One that is large enough gets at least half of its share and at most
+  one and a half times its share (never nothing); if groups are missing, those with the nearest numbers are added.
+- What is placed stays. Placed photos move only if a class comes to need a test or val set that it does not have (it
+  grew past the threshold, or the set was deleted), and only towards being held out: from train, never from test. If
+  groups become one (a person said so), the whole group is held out if a part was.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ VAL_SHARE = 0.15
 LEAST_OF_SHARE = 0.5
 MOST_OF_SHARE = 1.5
 
-log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def split_dataset(
     """Place every used photo and return the rows of `tables.DATASET_SPLIT`, sorted by path.
 
     Args:
-        inventory: rows of `tables.IMAGE_INVENTORY`; refused ones are passed over.
+        inventory: rows of `tables.IMAGE_INVENTORY`; refused ones are left out.
         previous: the last split; empty the first time. A photo that changed its class counts as new.
         test_from: groups a class needs before some are held out as test.
         val_from: groups a class needs before some are held out as val too.
@@ -72,7 +72,7 @@ def split_dataset(
         seed: gives other numbers to groups that were not placed before.
 
     Raises:
-        DataSetError: no photo can be used. (The last split is then best kept: the photos may only be out of reach.)
+        DataSetError: no photo can be used. (Keep the last split then: the photos may only be out of reach.)
     """
     used = inventory[inventory["reason"].isna()].sort_values("path", ignore_index=True)
     if used.empty:
@@ -107,7 +107,7 @@ def tier_of(groups: int, test_from: int, val_from: int) -> Tier:
 
 
 def split_problems(split: pd.DataFrame) -> list[str]:
-    """Return what would make the evaluation dishonest, a sentence each; none where the split is sound."""
+    """Return what would make the evaluation dishonest, one sentence per problem; empty if the split is sound."""
     problems = []
     for value in sorted(set(split["split"]) - set(SPLITS)):
         problems.append(f"There is a split called {value!r}.")
@@ -124,10 +124,10 @@ def split_problems(split: pd.DataFrame) -> list[str]:
 
 
 def data_set_problems(split: pd.DataFrame) -> list[str]:
-    """Return notes on what training can live with, a sentence each.
+    """Return notes on what does not prevent training, one sentence per note.
 
     Raises:
-        DataSetError: training cannot start: there is no photo, or a single class.
+        DataSetError: training cannot start: there is no photo, or only one class.
     """
     photos = split.groupby("label", sort=True).size()
     if photos.empty:
@@ -136,7 +136,7 @@ def data_set_problems(split: pd.DataFrame) -> list[str]:
         )
     if len(photos) == 1:
         raise DataSetError(
-            f"There is a single class, {photos.index[0]}: there is nothing to tell it from.",
+            f"There is only one class, {photos.index[0]}: there is nothing to tell it apart from.",
             where="data/raw",
             fix="Put photos of at least one other meter type into a folder of its own there.",
         )
@@ -191,16 +191,16 @@ def _place(
         places.update(dict.fromkeys(chosen, held_out))
     if TRAIN not in places.values():
         given_up = max(by_number, key=lambda group: (places[group] == VAL, numbers[group], group))
-        log.warning("Class %s has no photos left to train on: one %s group moves to train", label, places[given_up])
+        _logger.warning("Class %s has no photos left to train on: one %s group moves to train", label, places[given_up])
         places[given_up] = TRAIN
     moved = sum(place not in (None, places[group]) for group, place in sticky.items())
     if moved:
-        log.info("Class %s: %d placed groups moved (%d groups: %s)", label, moved, len(sticky), tier.sets)
+        _logger.info("Class %s: %d placed groups moved (%d groups: %s)", label, moved, len(sticky), tier.sets)
     return places
 
 
 def _number(group: str, seed: int) -> float:
-    """A group's own number, uniform in 0 to 1, the same on every machine."""
+    """Return a group's own number, uniform in 0 to 1, the same on every machine."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{group}".encode()).digest()[:8], "big") / 2**64
 
 

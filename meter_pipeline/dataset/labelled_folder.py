@@ -1,6 +1,6 @@
-"""What files lie in `data/raw/<CLASS>/`: their listing, in order, and its digest. Imports nothing heavy.
+"""Which files are in `data/raw/<CLASS>/`: their listing, in order, and its digest. Imports nothing heavy.
 
-Looking into the files is in `inventory`.
+What the files hold is examined in `image_inventory`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 GROUPS_FILE = "groups.csv"
-"""Directly in data/raw: which photos show one physical meter."""
+"""Directly in data/raw: which photos show one physical meter (`declared_groups`)."""
 _SYSTEM_NAMES = frozenset(
     {"thumbs.db", "desktop.ini", "@eadir", "__macosx", "$recycle.bin", "system volume information"}
 )
@@ -35,7 +35,7 @@ class ListedFile(NamedTuple):
 
 
 def list_files(folder: Path) -> list[ListedFile]:
-    """List the files below a folder, sorted by path; a folder that is not there has none.
+    """List the files below a folder, sorted by path; none if the folder does not exist.
 
     Hidden names (with a dot in front, half-written files of ours among them) and what file managers leave behind
     (Thumbs.db, desktop.ini, @eaDir) are left out.
@@ -68,7 +68,7 @@ def _walk(folder: Path | str, prefix: str) -> Iterator[ListedFile]:
                 if entry.is_dir(follow_symlinks=False):
                     yield from _walk(entry.path, path + "/")
                     continue
-                # Windows leaves size and time out of the listing of a file that is open; stat asks anew.
+                # Windows leaves size and time out of the listing of a file that is open; stat asks for them again.
                 found = os.lstat(entry.path)
             except FileNotFoundError:
                 continue

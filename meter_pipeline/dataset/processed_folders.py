@@ -1,8 +1,8 @@
 """`data/processed/{train,val,test}/<CLASS>/`: the split as folders that people can browse.
 
 The files are hard links to those in `data/raw` (no space, no time), or copies where the disk has no links. A link is
-the same file: whoever edits one in place edits the photo in raw. Nothing reads these folders; what was put into them
-by hand is left alone, and said in the log.
+the same file: editing one in place edits the photo in raw. Nothing reads these folders; files that were put into them
+by hand are left alone, with a warning in the log.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from meter_pipeline.storage.files import TEMPORARY_PREFIX, replacing, safe_name
 _ID_DIGITS = 12
 _OUR_NAME = re.compile(rf".+-[0-9a-f]{{{_ID_DIGITS}}}(\.\w+)?")
 
-log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 def write_processed(split: pd.DataFrame, raw: Path, processed: Path) -> None:
-    """Make the folders say what `split` says; only what changed is touched.
+    """Make the folders agree with `split`; only what changed is touched.
 
     A file is called `<its name>-<start of its image_id>`, so that photos of one name in two sub-folders stay apart and
     a photo that was replaced is seen to be another.
@@ -45,7 +45,7 @@ def write_processed(split: pd.DataFrame, raw: Path, processed: Path) -> None:
     wanted = _wanted(split, raw)
     for name in SPLITS:
         if (processed / name).is_symlink():
-            raise MeterError("This folder is a link.", where=processed / name, fix="Remove it; it is made anew.")
+            raise MeterError("This folder is a link.", where=processed / name, fix="Remove it; it is made again.")
     linked = copied = removed = foreign = 0
     present = set()
     for path in sorted(_files(processed)):
@@ -65,15 +65,15 @@ def write_processed(split: pd.DataFrame, raw: Path, processed: Path) -> None:
         else:
             copied += 1
     _remove_empty_folders(processed)
-    log.info("Processed folders: %d linked, %d copied, %d removed, %d kept", linked, copied, removed, len(present))
+    _logger.info("Processed folders: %d linked, %d copied, %d removed, %d kept", linked, copied, removed, len(present))
     if foreign:
-        log.warning(
+        _logger.warning(
             "%d files in %s are not the pipeline's; photos to learn from belong into %s", foreign, processed, raw
         )
 
 
 def _wanted(split: pd.DataFrame, raw: Path) -> dict[str, Path]:
-    """Path below `processed` to the file in `raw`."""
+    """Return the files that there should be: path below `processed` to the file in `raw`."""
     wanted = {}
     for image_id, path, label, name in zip(
         split["image_id"], split["path"], split["label"], split["split"], strict=True
@@ -87,7 +87,7 @@ def _wanted(split: pd.DataFrame, raw: Path) -> dict[str, Path]:
 
 
 def _files(processed: Path) -> Iterator[Path]:
-    """Everything in the split folders that is no folder; links are not followed."""
+    """Yield everything in the split folders that is not a folder; links are not followed."""
     for name in SPLITS:
         for folder, folders, files in os.walk(processed / name, followlinks=False):
             links = [entry for entry in folders if (Path(folder) / entry).is_symlink()]
@@ -102,7 +102,7 @@ def _same_size(source: Path, path: Path) -> bool:
 
 
 def _link_or_copy(source: Path, target: Path) -> bool:
-    """Return whether a link could be made; a copy was, otherwise.
+    """Return whether a link could be made; otherwise a copy was made.
 
     Raises:
         DataSetError: the source is gone.
@@ -113,9 +113,11 @@ def _link_or_copy(source: Path, target: Path) -> bool:
         os.link(source, target)
     except FileNotFoundError as error:
         raise DataSetError(
-            "A labelled photo is gone since the inventory.", where=source, fix="Materialize image_inventory again."
+            "A labelled photo was removed after the inventory.",
+            where=source,
+            fix="Materialize image_inventory again.",
         ) from error
-    except OSError:  # another disk, a file system without links, too many links: a copy does as well
+    except OSError:  # another disk, a file system without links, too many links: a copy will do
         with replacing(target) as temporary:
             shutil.copyfile(source, temporary)
         return False

@@ -1,9 +1,9 @@
-"""When an asset runs by itself: while what it was made from is not what is there now.
+"""When an asset runs by itself: while it was made from something else than what is there now.
 
 Dagster's own conditions look at events (something was updated since I last looked), and an event that falls between a
 request and the run's start is lost or makes a second run. This one looks at state: the input data versions and the code
 version that Dagster wrote on the asset's last materialization, against the current ones. State cannot be missed, and an
-asset that ran on what is there now is not asked for again.
+asset that ran on what is there now is not requested again.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
 REQUESTS_PER_CHANGE = 2
-"""The first try and one retry; then the asset stays red until its inputs or code change, or a person runs it."""
+"""The first try and one retry; then the asset stays failed until its inputs or code change, or a person runs it."""
 
 TRAINING_GROUPS = dg.AssetSelection.groups("dataset", "model")
-"""May be under way for an hour; no batch waits for it."""
+"""A training may take an hour; no batch waits for it."""
 
 _DATA_VERSION = "dagster/data_version"
 _CODE_VERSION = "dagster/code_version"
@@ -33,7 +33,7 @@ _INPUT_DATA_VERSION = "dagster/input_data_version/"
 class MadeFromOlderInputs(AutomationCondition):
     """True while the asset is missing or was made from other inputs or code than there are now.
 
-    The same change is asked for at most `REQUESTS_PER_CHANGE` times, the second time only if the run failed: a failure
+    The same change is requested at most `REQUESTS_PER_CHANGE` times, the second time only if the run failed: a failure
     is retried once, and a run that a person cancelled does not come back by itself.
     """
 
@@ -52,7 +52,7 @@ class MadeFromOlderInputs(AutomationCondition):
         if requested_before is not None and not requested_before.is_empty:
             tries += 1
         if seen_change != change:
-            # The run that made these inputs may have been to make this asset too, and failed at it: the first try.
+            # If the run that made these inputs was also to make this asset and failed at it, that was the first try.
             tries = int(failed_run is not None and failed_run in _runs_that_made_inputs(instance, graph, context.key))
         wanted = change is not None and (tries == 0 or (tries < REQUESTS_PER_CHANGE and failed_run is not None))
         subset = context.candidate_subset if wanted else context.get_empty_subset()
@@ -60,9 +60,9 @@ class MadeFromOlderInputs(AutomationCondition):
 
 
 class ChainUnderWay(AutomationCondition):
-    """True while a run is at work on any asset of a chain, also on those whose turn is over in that run.
+    """True while a run is at work on any asset of a chain, also for those assets that the run has already made.
 
-    Without it the chain's first assets, done with, would be asked for again while its last ones are not: a drop that
+    Without it the chain's first assets would be requested again while the run is still at its last ones: a drop that
     arrives then would be taken in by two runs.
     """
 
@@ -85,9 +85,9 @@ class ChainUnderWay(AutomationCondition):
 
 
 def pending_change(instance: DagsterInstance, graph: BaseAssetGraph, key: AssetKey) -> str | None:
-    """Return what an asset has not taken in yet, as a short hash; None where it is up to date.
+    """Return the change that an asset has not taken in yet, as a short hash; None if it is up to date.
 
-    The hash is the same as long as the inputs and the code are, so that tries at one change can be counted.
+    The hash stays the same as long as the inputs and the code do, so that the tries at one change can be counted.
     """
     node = graph.get(key)
     current = {parent.to_user_string(): data_version(instance, graph, parent) for parent in sorted(node.parent_keys)}
@@ -113,7 +113,7 @@ def data_version(instance: DagsterInstance, graph: BaseAssetGraph, key: AssetKey
 
 
 def last_failed_run(instance: DagsterInstance, key: AssetKey) -> str | None:
-    """Return the id of the last run that was to make the asset, if it failed before it did."""
+    """Return the id of the last run that was to make the asset, if it failed before it made it."""
     planned = instance.event_log_storage.get_latest_planned_materialization_info(key)
     run = instance.get_run_by_id(planned.run_id) if planned else None
     if run is None or run.status != dg.DagsterRunStatus.FAILURE:
@@ -133,8 +133,8 @@ def when_inputs_change(
     """Run once for each change of the inputs' content, after what makes them is done.
 
     Args:
-        not_waiting_for: inputs that may be under way: a training of an hour holds up no batch.
-        together_with: inputs that this asset is made with in one run, when they are made anew.
+        not_waiting_for: inputs whose runs are not waited for: a training of an hour must not hold up a batch.
+        together_with: inputs that are made in the same run as this asset, when they are made again.
     """
     requested = AutomationCondition.any_deps_match(AutomationCondition.will_be_requested())
     if together_with is None:
@@ -145,9 +145,9 @@ def when_inputs_change(
 
 
 def with_the_batch(chain: Sequence[str], *, not_waiting_for: dg.AssetSelection | None = None) -> AutomationCondition:
-    """Run once for each change of the inputs' content, in the same run as the inputs that are being made anew.
+    """Run once for each change of the inputs' content, in the same run as the inputs that are being made again.
 
-    For the chain that somebody is waiting for: a run a stage would cost a tick and a process start each.
+    For the chain that somebody is waiting for: one run per stage would cost a tick and a process start each.
 
     Args:
         chain: the assets that are made in one run.

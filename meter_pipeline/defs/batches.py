@@ -3,20 +3,24 @@
 import dagster as dg
 
 from meter_pipeline.defs.automation import TRAINING_GROUPS, with_the_batch
+from meter_pipeline.defs.metadata import check_result, column_schema, counts_table, frame_table, table_result
 from meter_pipeline.defs.model import champion_model
 from meter_pipeline.defs.observations import excel_drops
-from meter_pipeline.defs.presentation import check_result, column_schema, counts_table, frame_table, table_result
 from meter_pipeline.defs.resources import Pipeline
 from meter_pipeline.defs.run_config import overrides_of
 from meter_pipeline.settings import DecisionSettings, DownloadSettings, SheetSettings
-from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, IMAGE_FEATURES, URL_IMAGES
+from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, DROPS, IMAGE_FEATURES, URL_IMAGES
 
 GROUP = "batches"
 CHAIN = (
-    *("drop_rows", "url_images", "image_features", "batch_predictions", "prediction_exports"),
+    "drop_rows",
+    "url_images",
+    "image_features",
+    "batch_predictions",
+    "prediction_exports",
     "unknown_embeddings",
 )
-"""What is made of a new drop in one run."""
+"""What is made from a new drop in one run."""
 IN_THE_BATCH = with_the_batch(CHAIN, not_waiting_for=TRAINING_GROUPS)
 
 
@@ -41,11 +45,11 @@ class DecisionConfig(overrides_of(DecisionSettings)):  # type: ignore[misc]
     code_version="1",
     pool="batches",
     kinds={"excel", "parquet"},
-    metadata=column_schema(DROP_ROWS),
+    metadata=column_schema(DROP_ROWS, DROPS),
     automation_condition=IN_THE_BATCH,
 )
 def drop_rows(config: DropConfig, pipeline: Pipeline) -> dg.MaterializeResult:
-    """A row a URL of every spreadsheet ever dropped, refused rows with the reason."""
+    """One row per URL of every spreadsheet ever dropped; refused rows with the reason. Also writes the table drops."""
     from meter_pipeline.ingest.drop_rows import take_in_drops
 
     settings = pipeline.settings(config)
@@ -74,7 +78,7 @@ def drops_are_readable(pipeline: Pipeline) -> dg.AssetCheckResult:
     automation_condition=IN_THE_BATCH,
 )
 def url_images(config: DownloadConfig, pipeline: Pipeline) -> dg.MaterializeResult:
-    """A row a URL: what came of fetching it. Each URL is fetched once; failed ones again only when asked."""
+    """One row per URL: the outcome of fetching it. Each URL is fetched once; failed ones again only on request."""
     from meter_pipeline.ingest.url_images import DownloadLimits, download_drops
 
     settings = pipeline.settings(config)
@@ -95,12 +99,12 @@ def url_images(config: DownloadConfig, pipeline: Pipeline) -> dg.MaterializeResu
     automation_condition=IN_THE_BATCH,
 )
 def image_features(pipeline: Pipeline) -> dg.MaterializeResult:
-    """A row a photo and model: embeddings and logits from one forward pass; a photo done is not done again."""
+    """One row per photo and model: embeddings and logits from one forward pass; each is computed only once."""
     from meter_pipeline.recognition.image_features import compute_features
 
     with pipeline.working("batches") as layout:
         computed = compute_features(layout)
-        return table_result(layout.lake, IMAGE_FEATURES, metadata={"through the network now": computed}, preview=False)
+        return table_result(layout.lake, IMAGE_FEATURES, metadata={"computed now": computed}, preview=False)
 
 
 @dg.asset(
@@ -113,7 +117,7 @@ def image_features(pipeline: Pipeline) -> dg.MaterializeResult:
     automation_condition=IN_THE_BATCH,
 )
 def batch_predictions(config: DecisionConfig, pipeline: Pipeline) -> dg.MaterializeResult:
-    """A row a drop row: top 3, final label, and which rule decided. A changed threshold reruns only this."""
+    """One row per drop row: top 3, final label, and which rule decided. A changed threshold reruns only this."""
     from meter_pipeline.batches.batch_predictions import name_rows
 
     rules = DecisionSettings.from_settings(pipeline.settings(config))
@@ -142,7 +146,7 @@ def every_row_has_one_prediction(pipeline: Pipeline) -> dg.AssetCheckResult:
     automation_condition=IN_THE_BATCH,
 )
 def prediction_exports(pipeline: Pipeline) -> dg.MaterializeResult:
-    """CSV and XLSX a drop under data/reports/batches, for people; only drops whose rows changed are written."""
+    """One CSV and one XLSX per drop under data/reports/batches, for people; only changed drops are written."""
     from meter_pipeline.batches.prediction_exports import export_drops
 
     with pipeline.working("batches") as layout:

@@ -2,8 +2,8 @@
 
 import dagster as dg
 
+from meter_pipeline.defs.metadata import check_result, column_schema, frame_table, table_result
 from meter_pipeline.defs.observations import labelled_images
-from meter_pipeline.defs.presentation import check_result, column_schema, frame_table, table_result
 from meter_pipeline.defs.resources import Pipeline
 from meter_pipeline.defs.run_config import overrides_of
 from meter_pipeline.settings import SplitSettings
@@ -25,7 +25,7 @@ class SplitConfig(overrides_of(SplitSettings)):  # type: ignore[misc]
     metadata=column_schema(IMAGE_INVENTORY),
 )
 def image_inventory(pipeline: Pipeline) -> dg.MaterializeResult:
-    """A row a labelled file: size, quality, near-duplicate group, or why it was refused."""
+    """One row per labelled file: size, quality, near-duplicate group, or why it was refused."""
     from meter_pipeline.dataset.image_inventory import take_inventory
 
     with pipeline.working("training") as layout:
@@ -54,7 +54,7 @@ def image_inventory(pipeline: Pipeline) -> dg.MaterializeResult:
     metadata=column_schema(DATASET_SPLIT),
 )
 def dataset_split(config: SplitConfig, pipeline: Pipeline) -> dg.MaterializeResult:
-    """A row a photo: train, val or test, and the rule that put it there; browsable under data/processed."""
+    """One row per photo: train, val or test, and the rule that put it there; to browse under data/processed."""
     from meter_pipeline.dataset.dataset_split import split_dataset
     from meter_pipeline.dataset.processed_folders import write_processed
 
@@ -72,7 +72,7 @@ def dataset_split(config: SplitConfig, pipeline: Pipeline) -> dg.MaterializeResu
         write_processed(split, layout.raw, layout.processed)
         counts = split.pivot_table(index="label", columns="split", values="image_id", aggfunc="count", fill_value=0)
         return table_result(
-            lake, DATASET_SPLIT, metadata={"photos a class and split": frame_table(counts.reset_index(), rows=200)}
+            lake, DATASET_SPLIT, metadata={"photos per class and split": frame_table(counts.reset_index(), rows=200)}
         )
 
 

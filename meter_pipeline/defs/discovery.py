@@ -4,11 +4,18 @@ import dagster as dg
 
 from meter_pipeline.defs.automation import TRAINING_GROUPS, when_inputs_change
 from meter_pipeline.defs.batches import IN_THE_BATCH, batch_predictions, image_features
-from meter_pipeline.defs.presentation import check_result, column_schema, frame_table, table_result
+from meter_pipeline.defs.metadata import check_result, column_schema, frame_table, table_result
 from meter_pipeline.defs.resources import Pipeline
 from meter_pipeline.defs.run_config import overrides_of
 from meter_pipeline.settings import ClusterSettings
-from meter_pipeline.storage.tables import CLUSTER_SUMMARY, UNKNOWN_CLUSTERS, UNKNOWN_EMBEDDINGS, UNKNOWN_METADATA
+from meter_pipeline.storage.tables import (
+    CLUSTER_EVENTS,
+    CLUSTER_SUMMARY,
+    UNKNOWN_CLUSTERS,
+    UNKNOWN_EMBEDDINGS,
+    UNKNOWN_MAP,
+    UNKNOWN_METADATA,
+)
 
 GROUP = "discovery"
 AFTER_THE_BATCH = when_inputs_change(not_waiting_for=TRAINING_GROUPS)
@@ -26,11 +33,11 @@ class ClusterConfig(overrides_of(ClusterSettings)):  # type: ignore[misc]
     code_version="2",
     pool="batches",
     kinds={"python", "parquet"},
-    metadata=column_schema(UNKNOWN_EMBEDDINGS),
+    metadata=column_schema(UNKNOWN_EMBEDDINGS, UNKNOWN_METADATA),
     automation_condition=IN_THE_BATCH,
 )
 def unknown_embeddings(pipeline: Pipeline) -> dg.MaterializeResult:
-    """Embedding vectors of the UNKNOWN photos; what is known of each stands apart, in unknown_metadata."""
+    """One row per UNKNOWN photo: its embeddings. Also writes the table unknown_metadata: its URL and top 3."""
     from meter_pipeline.discovery.unknown_embeddings import collect_unknown
 
     with pipeline.working("batches") as layout:
@@ -51,11 +58,14 @@ def unknown_embeddings(pipeline: Pipeline) -> dg.MaterializeResult:
     code_version="5",
     pool="batches",
     kinds={"scikitlearn", "parquet"},
-    metadata=column_schema(UNKNOWN_CLUSTERS),
+    metadata=column_schema(UNKNOWN_CLUSTERS, CLUSTER_SUMMARY, CLUSTER_EVENTS, UNKNOWN_MAP),
     automation_condition=AFTER_THE_BATCH,
 )
 def unknown_clusters(config: ClusterConfig, pipeline: Pipeline) -> dg.MaterializeResult:
-    """Cluster of each UNKNOWN photo (-1 is noise); a cluster that is still there keeps its id."""
+    """One row per UNKNOWN photo: its cluster (-1 is noise); a cluster that is still there keeps its id.
+
+    Also writes the tables cluster_summary, cluster_events and unknown_map.
+    """
     from meter_pipeline.discovery.unknown_clusters import cluster_unknowns
 
     settings = pipeline.settings(config)

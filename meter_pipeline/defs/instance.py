@@ -1,4 +1,4 @@
-"""The Dagster instance made ready: its folder, its data directory, its pool limits, and no runs of dead processes."""
+"""Prepares the Dagster instance: its folder, its data directory, its pool limits, and no runs of dead processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from meter_pipeline.storage.files import write_text
 _logger = logging.getLogger(__name__)
 
 POOLS = {"batches": 1, "training": 1}
-"""Runs at a time in each pool: two runs never work on the same tables."""
+"""Number of runs at a time in each pool: two runs never work on the same tables."""
 PROCESS_TAG = "meter/process"
 """`<pid>:<start time>` of a process that runs a job itself (`meter update`, `meter train`)."""
 CONFIG_TEMPLATE = PROJECT_DIR / "dagster_home" / "dagster.yaml"
@@ -59,7 +59,7 @@ def prepare_home(data_dir: Path) -> Path:
 
 @contextmanager
 def ready_instance(data_dir: Path) -> Iterator[dg.DagsterInstance]:
-    """Open the data directory's instance with pool limits set and abandoned runs marked as failed."""
+    """Open the data directory's instance, its pool limits set and its abandoned runs marked as failed."""
     prepare_home(data_dir)
     with dg.DagsterInstance.get() as instance:
         set_pool_limits(instance)
@@ -68,7 +68,7 @@ def ready_instance(data_dir: Path) -> Iterator[dg.DagsterInstance]:
 
 
 def set_pool_limits(instance: dg.DagsterInstance) -> None:
-    """Set the limit of every pool; Dagster takes a pool without one as unlimited."""
+    """Set the limit of every pool; Dagster takes a pool without a limit as unlimited."""
     for pool, limit in POOLS.items():
         instance.event_log_storage.set_concurrency_slots(pool, limit)
 
@@ -84,7 +84,8 @@ def fail_abandoned_runs(instance: dg.DagsterInstance, *, launched_too: bool = Fa
 
     Args:
         instance: the instance.
-        launched_too: also those that a `meter dev` launched. Only right when none is up: its own watch sees to it else.
+        launched_too: also those that a `meter dev` launched; only while no `meter dev` is up, which otherwise monitors
+            its own runs.
     """
     failed = []
     for run in instance.get_runs(RunsFilter(statuses=list(IN_PROGRESS_RUN_STATUSES))):

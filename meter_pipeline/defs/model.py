@@ -1,14 +1,19 @@
 """The model: trained, evaluated, put into use if it is no worse, and the embeddings of what it knows."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from meter_pipeline.defs.dataset import dataset_split
-from meter_pipeline.defs.presentation import check_result, column_schema, frame_table, inline_png, table_result
+from meter_pipeline.defs.metadata import check_result, column_schema, frame_table, inline_png, table_result
 from meter_pipeline.defs.resources import Pipeline
 from meter_pipeline.defs.run_config import overrides_of
 from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import DecisionSettings, GateSettings, TrainingSettings, UnknownSettings
-from meter_pipeline.storage.tables import DATASET_SPLIT, EVALUATION_AUDIT, KNOWN_EMBEDDINGS
+from meter_pipeline.storage.tables import DATASET_SPLIT, EVALUATION_AUDIT, KNOWN_EMBEDDINGS, LABELLED_FEATURES
+
+if TYPE_CHECKING:
+    from meter_pipeline.evaluation.unknown_curves import UnknownCurve
 
 GROUP = "model"
 
@@ -27,7 +32,7 @@ class GateConfig(overrides_of(GateSettings)):  # type: ignore[misc]
 
 @dg.asset(group_name=GROUP, deps=[dataset_split], code_version="2", pool="training", kinds={"pytorch"})
 def trained_model(config: TrainConfig, pipeline: Pipeline) -> dg.MaterializeResult:
-    """Weights and their card: head first, then the last block. The same photos and settings are not trained again."""
+    """Weights and their card, trained head first, then the last block; once for the same photos and settings."""
     from meter_pipeline.evaluation.plots import history_png
     from meter_pipeline.training.trained_model import train_model
 
@@ -55,24 +60,18 @@ def trained_model(config: TrainConfig, pipeline: Pipeline) -> dg.MaterializeResu
     code_version="2",
     pool="training",
     kinds={"python", "html"},
-    metadata=column_schema(EVALUATION_AUDIT),
+    metadata=column_schema(EVALUATION_AUDIT, LABELLED_FEATURES),
 )
 def evaluation_report(config: EvaluationConfig, pipeline: Pipeline) -> dg.MaterializeResult:
-    """Accuracy, per-class report, confusion matrix, calibration, UNKNOWN curves, and one audit row a test photo."""
+    """Accuracy, per-class report, confusion matrix, calibration, UNKNOWN curves, and one audit row per test photo."""
     from meter_pipeline.evaluation import plots
     from meter_pipeline.evaluation.evaluation_report import assess
-    from meter_pipeline.evaluation.unknown_curves import curve_table
     from meter_pipeline.recognition.model_card import challenger_version
 
     rules = DecisionSettings.from_settings(pipeline.settings(config))
     with pipeline.working("training") as layout:
         found = assess(layout, challenger_version(layout), rules)
-        evaluation, unknown = found.evaluation, {}
-        if found.unknown_curves:
-            unknown = {
-                "UNKNOWN curves": inline_png(plots.unknown_curves_png(found.unknown_curves)),
-                "UNKNOWN, of types never shown": frame_table(curve_table(found.unknown_curves)),
-            }
+        evaluation = found.evaluation
         return table_result(
             layout.lake,
             EVALUATION_AUDIT,
@@ -82,11 +81,24 @@ def evaluation_report(config: EvaluationConfig, pipeline: Pipeline) -> dg.Materi
                 "confusion matrix": inline_png(plots.confusion_matrix_png(evaluation)),
                 "reliability": inline_png(plots.reliability_png(evaluation)),
                 "accuracy against coverage": inline_png(plots.coverage_png(evaluation)),
-                **unknown,
+                **_unknown_curves(found.unknown_curves),
                 "per class": frame_table(evaluation.per_class, rows=200),
                 "most confused pairs": frame_table(evaluation.confused_pairs),
             },
         )
+
+
+def _unknown_curves(curves: "dict[str, UnknownCurve]") -> dict[str, dg.MarkdownMetadataValue]:
+    """Return what the UI shows of how well types never shown are told; nothing where it was not measured."""
+    from meter_pipeline.evaluation import plots
+    from meter_pipeline.evaluation.unknown_curves import curve_table
+
+    if not curves:
+        return {}
+    return {
+        "UNKNOWN curves": inline_png(plots.unknown_curves_png(curves)),
+        "UNKNOWN, of types never shown": frame_table(curve_table(curves)),
+    }
 
 
 @dg.asset(
@@ -115,7 +127,7 @@ def champion_model(config: GateConfig, pipeline: Pipeline) -> dg.MaterializeResu
                 "challenger": challenger,
                 "accepted": verdict.accepted,
                 "reason": verdict.reason,
-                "by class": frame_table(verdict.by_class, rows=200),
+                "by class": frame_table(verdict.comparison.by_class, rows=200),
                 "card": dg.MetadataValue.json(card.as_dict()),
             },
             data_version=dg.DataVersion(f"{card.version}-{card.weights_sha256[:16]}"),
@@ -140,14 +152,12 @@ def champion_fits_its_weights(pipeline: Pipeline) -> dg.AssetCheckResult:
     code_version="1",
     pool="training",
     kinds={"pytorch", "parquet"},
-    metadata=column_schema(KNOWN_EMBEDDINGS),
+    metadata=column_schema(KNOWN_EMBEDDINGS, LABELLED_FEATURES),
 )
 def known_embeddings(pipeline: Pipeline) -> dg.MaterializeResult:
-    """Embeddings of the labelled photos under the champion, for analysis and as what UNKNOWN is measured against."""
+    """One row per labelled photo: its embeddings under the champion, for analysis and for the dashboard."""
     from meter_pipeline.recognition.known_embeddings import embed_known
 
     with pipeline.working("training") as layout:
         computed = embed_known(layout)
-        return table_result(
-            layout.lake, KNOWN_EMBEDDINGS, metadata={"through the network now": computed}, preview=False
-        )
+        return table_result(layout.lake, KNOWN_EMBEDDINGS, metadata={"computed now": computed}, preview=False)

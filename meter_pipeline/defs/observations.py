@@ -1,4 +1,4 @@
-"""The two folders that people put files into: external assets, observed; the listing's hash is the data version."""
+"""The two folders that people put files into, as observed external assets; the listing's hash is the data version."""
 
 import dagster as dg
 
@@ -12,7 +12,7 @@ DATA_VERSION_TAG = "dagster/data_version"
 
 
 LABELLED_IMAGES = dg.AssetSpec(
-    "labelled_images", group_name="dataset", description="Labelled photos: the files under data/raw/<CLASS>/."
+    "labelled_images", group_name="dataset", description="Labelled photos: the files in data/raw, one folder per class."
 )
 EXCEL_DROPS = dg.AssetSpec(
     "excel_drops", group_name="batches", description="Spreadsheets of photo URLs: the files in data/drops/."
@@ -38,7 +38,7 @@ def observe_labelled(layout: Layout) -> dg.AssetObservation:
 
 
 def observe_drops(layout: Layout, whole: list[DropFile] | None = None) -> dg.AssetObservation:
-    """Observe the drops, or those of them that are known to be whole."""
+    """Observe the drops, or only those that are known to be complete."""
     files = listing(layout.drops) if whole is None else whole
     return _observation(
         EXCEL_DROPS, listing_version(files), folder=dg.MetadataValue.path(layout.drops), files=len(files)

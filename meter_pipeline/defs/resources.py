@@ -1,4 +1,4 @@
-"""What every asset is handed: the settings in force, the data directory, and a turn at its tables."""
+"""The resource that every asset gets: the settings in force, the data directory, and a lock on its tables."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Pipeline(dg.ConfigurableResource):
     overrides: dict[str, Any] = Field(default_factory=dict)
 
     def settings(self, config: dg.Config | None = None) -> Settings:
-        """Return the settings in force, the run's config on top."""
+        """Return the settings in force; the run's config wins over all others."""
         from_run = config.model_dump(exclude_none=True) if config else {}
         return load_settings(**{**self.overrides, **from_run})
 
@@ -41,14 +41,14 @@ class Pipeline(dg.ConfigurableResource):
 
     @contextmanager
     def working(self, on: Work) -> Iterator[Layout]:
-        """Hold the only turn at the tables of `on` in this data directory, and hand out the layout.
+        """Hold the lock on the tables of `on` in this data directory, and yield the layout.
 
-        Dagster's pool keeps its own runs apart; this also keeps `meter update` from a cron job apart from them. What a
-        person can mend becomes a failure whose message says so, without a traceback and without a blind retry.
+        Dagster's pool keeps its own runs apart; this also keeps `meter update` from a cron job apart from them. A
+        `MeterError`, which a person can act on, becomes a failure with its message, without traceback and retry.
         """
         layout = self.layout
         try:
-            with _turn(layout, on):
+            with _locked(layout, on):
                 yield layout
         except MeterError as error:
             raise dg.Failure(
@@ -59,15 +59,15 @@ class Pipeline(dg.ConfigurableResource):
 
 
 @contextmanager
-def _turn(layout: Layout, on: Work) -> Iterator[None]:
-    folder = layout.root / "locks"
+def _locked(layout: Layout, on: Work) -> Iterator[None]:
+    folder = layout.locks
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / f"{on}.lock")
         try:
             lock.acquire(timeout=WAITING_NOTICE_S)
         except Timeout:
-            _logger.info("Another run is at work on the %s tables of this data directory; waiting for it.", on)
+            _logger.info("Another run is writing the %s tables of this data directory; waiting for it.", on)
             lock.acquire()
     try:
         yield

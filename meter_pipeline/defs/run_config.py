@@ -1,4 +1,4 @@
-"""What a person can set for one run in the UI: the settings of a group, each optional, beside what only a run has."""
+"""The run config of assets: the settings of a group, each optional, which a person can override for one run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from meter_pipeline.settings import SettingsGroup
 
 
 def overrides_of(group: type[SettingsGroup]) -> type[dg.Config]:
-    """Return a run config with every setting of a group; one that is left out is as the settings say."""
+    """Return a run config with every setting of a group; one that is left out is taken from the settings."""
     fields: dict[str, Any] = {
         name: (_accepted(field.annotation) | None, Field(default=None, description=field.description))
         for name, field in group.model_fields.items()
@@ -20,7 +20,7 @@ def overrides_of(group: type[SettingsGroup]) -> type[dg.Config]:
 
 
 def _accepted(kind: Any) -> Any:
-    """Return a setting's type as Dagster's config knows it: a choice of words is a text, a tuple a list."""
+    """Return a setting's type as Dagster's config knows it: text for a choice of words, a list for a tuple."""
     if get_origin(kind) is Literal:
         return str
     if get_origin(kind) is tuple:

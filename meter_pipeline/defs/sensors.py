@@ -1,4 +1,4 @@
-"""What watches by itself: new drops, new labelled photos, failed runs, runs of dead processes, and the automation."""
+"""Sensors and schedules: new drops, new labelled photos, failed runs, runs of dead processes, and the automation."""
 
 import json
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from meter_pipeline.ingest.drop_folder import DropFile, listing, settled
 
 DROP_INTERVAL_S = 5
 MOST_LOOKS_HELD = 12
-"""Looks that a growing file holds up the whole ones; then they are taken in without it."""
+"""Number of looks for which a growing file holds up the complete ones; then they are taken in without it."""
 AUTOMATION_INTERVAL_S = 5
 ABANDONED_INTERVAL_S = 60
 RUNNING = dg.DefaultSensorStatus.RUNNING
@@ -21,7 +21,7 @@ RUNNING = dg.DefaultSensorStatus.RUNNING
 observe_labelled_job = dg.define_asset_job(
     "observe_labelled_images",
     selection=[labelled_images],
-    description="Look at the labelled photos; what was made from older ones then shows as Unsynced.",
+    description="Look at the labelled photos; assets that were made from older ones then show as Unsynced.",
 )
 
 with beta_features():
@@ -31,17 +31,17 @@ with beta_features():
         minimum_interval_seconds=AUTOMATION_INTERVAL_S,
         default_status=RUNNING,
         use_user_code_server=True,
-        description="Runs what was made from older inputs than there are now. Training is never among it.",
+        description="Runs the assets that were made from older inputs than there are now; never a training.",
     )
 
 
 @dg.sensor(
     minimum_interval_seconds=DROP_INTERVAL_S,
     default_status=RUNNING,
-    description="Reports the spreadsheets in data/drops as soon as they are whole; what follows runs by itself.",
+    description="Reports the spreadsheets in data/drops as soon as they are complete; what follows runs by itself.",
 )
 def drop_sensor(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorResult | dg.SkipReason:
-    """Observe `excel_drops` when the set of whole files is another than last time."""
+    """Observe `excel_drops` when the set of complete files differs from last time."""
     layout = pipeline.layout
     found = listing(layout.drops)
     cursor = json.loads(context.cursor) if context.cursor else {"seen": [], "version": None, "held": 0}
@@ -61,27 +61,27 @@ def drop_sensor(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.S
     job=observe_labelled_job,
     cron_schedule="* * * * *",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Looks for new, changed or removed labelled photos every minute; runs only if there are.",
+    description="Looks for new, changed or removed labelled photos every minute; runs only if there are any.",
 )
 def labelled_images_schedule(
     context: dg.ScheduleEvaluationContext, pipeline: Pipeline
 ) -> dg.RunRequest | dg.SkipReason:
-    """Ask for an observation when the listing is another than the one last observed."""
+    """Request an observation when the listing differs from the one last observed."""
     now = observe_labelled(pipeline.layout).tags[DATA_VERSION_TAG]
     records = context.instance.fetch_observations(labelled_images.key, limit=1).records
     observed = records[0].asset_observation if records else None
     before = observed.tags.get(DATA_VERSION_TAG) if observed else None
     if now == before:
-        return dg.SkipReason("The labelled photos are those last observed.")
+        return dg.SkipReason("The labelled photos are the same as last observed.")
     return dg.RunRequest(run_key=None, tags={"meter/from": "labelled_images_schedule"})
 
 
 @dg.run_failure_sensor(
     default_status=RUNNING,
-    description="Writes a line for each failed run to data/logs/failures.log: the place to hook mail or chat to.",
+    description="Writes one line per failed run to data/logs/failures.log; mail or chat can be connected there.",
 )
 def failure_log(context: dg.RunFailureSensorContext, pipeline: Pipeline) -> None:
-    """Write down what failed, where, and what was said of it."""
+    """Write down what failed, where, and with which message."""
     step = next(iter(context.get_step_failure_events()), None)
     failure = step.step_failure_data if step else None
     said = failure.user_failure_data.description if failure and failure.user_failure_data else None
@@ -100,7 +100,7 @@ def failure_log(context: dg.RunFailureSensorContext, pipeline: Pipeline) -> None
     description="Marks runs of `meter update` and `meter train` as failed whose process was killed.",
 )
 def abandoned_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """See to runs that will never report their end."""
+    """Mark the runs as failed that will never report their end."""
     failed = fail_abandoned_runs(context.instance)
     return dg.SkipReason(f"{len(failed)} abandoned run(s).")
 

@@ -7,129 +7,32 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
 from meter_pipeline.demo.layouts import Choices, arrange, place_screws
+from meter_pipeline.demo.palette import (
+    CONSTANTS,
+    FONTS,
+    HOUSING_COLOURS,
+    KINDS,
+    LCD_TINTS,
+    LOGO_COLOURS,
+    LOGOS,
+    MAKER_NAMES,
+    NOTES,
+    OWNERS,
+    PLATE_COLOURS,
+    RATINGS,
+)
 from meter_pipeline.demo.parts import FACE_WIDTH, Box, Colour, Design, Line, Maker
 
 KNOWN_COUNT = 38
 UNSEEN_COUNT = 8
 CATALOGUE_SEED = "meter catalogue 1"
 _TRAITS_ALIKE_AT_MOST = 4
-"""Two designs that are no twins share at most this many of the seven traits of `_traits`."""
-
-_FONTS = (
-    "DejaVuSans-Bold",
-    "DejaVuSans-BoldOblique",
-    "DejaVuSerif-Bold",
-    "STIXGeneralBol",
-    "STIXGeneralBolIta",
-    "cmss10",
-)
-_LOGOS = (
-    "diamond",
-    "disc",
-    "bars",
-    "triangle",
-    "hexagon",
-    "wave",
-    "star",
-    "ring",
-    "bolt",
-    "quarters",
-    "chevron",
-    "cross",
-)
-_MAKER_NAMES = (
-    "VELTRION",
-    "Talmetra",
-    "BRIXOR",
-    "Solveda",
-    "NUVARIK",
-    "Marundi",
-    "ZEPHRAN",
-    "Castrell",
-    "PANDRIX",
-    "Lumarq",
-    "QUILLON",
-    "Harvante",
-    "DELTUMA",
-    "Ojinex",
-)
-_LOGO_COLOURS: tuple[Colour, ...] = (
-    (190, 30, 40),
-    (20, 60, 150),
-    (10, 120, 70),
-    (230, 120, 20),
-    (40, 40, 45),
-    (110, 40, 130),
-    (0, 130, 160),
-)
-_HOUSING_COLOURS: dict[str, Colour] = {
-    "light grey": (198, 201, 203),
-    "white": (228, 228, 222),
-    "mid grey": (146, 150, 154),
-    "beige": (214, 203, 178),
-    "black": (46, 47, 50),
-    "glassy": (188, 202, 214),
-    "slate": (92, 104, 120),
-}
-_PLATE_COLOURS: dict[str, Colour] = {
-    "BLUE": (34, 96, 178),
-    "WHITE": (236, 237, 234),
-    "GREY": (178, 182, 184),
-    "NAVY": (28, 46, 96),
-    "CREAM": (232, 224, 196),
-    "GREEN": (58, 130, 96),
-    "BLACK": (38, 39, 42),
-    "SKY": (138, 184, 218),
-    "RED": (168, 48, 46),
-}
-_LCD_TINTS: dict[str, tuple[Colour, Colour | None]] = {
-    "reflective": ((150, 160, 140), None),
-    "silver": ((176, 184, 182), None),
-    "green": ((128, 152, 96), (70, 240, 96)),
-    "amber": ((172, 150, 84), (246, 190, 70)),
-    "blue": ((132, 150, 176), (96, 176, 255)),
-    "yellow-green": ((146, 160, 78), (190, 240, 70)),
-}
-_KINDS = (
-    "SINGLE PHASE STATIC METER",
-    "ac STATIC WATT-HOUR METER",
-    "SINGLE PHASE TWO WIRE",
-    "ELECTRONIC ENERGY METER",
-    "1 Ph SMART METER  Type {type}",
-    "THREE PHASE FOUR WIRE",
-    "kWh METER  TYPE {type}",
-    "STATIC ENERGY METER  {type}",
-)
-_RATINGS = (
-    "240 V  5-30 A  50 Hz",
-    "230V 10-60A 50Hz",
-    "Vref 240 V  Ib 10 A  Imax 60 A",
-    "3x240 V  10-40 A",
-    "220V 20(80)A 50Hz",
-)
-_CONSTANTS = ("3200 imp/kWh", "1600 imp/kWh", "6400 imp/kWh", "C = 800 r/kWh", "1000 imp/kWh  1000 imp/kvarh")
-_OWNERS = (
-    "PROPERTY OF PUVIDYUT",
-    "Property of East Grid",
-    "NOT FOR SALE",
-    "Govt. supply",
-    "PROPERTY OF METRO POWER CO.",
-)
-_NOTES = (
-    "Class 1.0",
-    "Cl.1  IP51",
-    "Made 2019",
-    "Mfd. 03/2021",
-    "Guarantee 5 years",
-    "Batch L-{type}",
-    "Uc 2.5%",
-    "Acc. class 0.5 S",
-)
+"""Two designs that are not twins share at most this many of the seven traits of `_traits`."""
 
 
 @cache
@@ -165,21 +68,16 @@ def unseen_designs() -> tuple[Design, ...]:
     return catalogue()[KNOWN_COUNT:]
 
 
-def design_named(name: str) -> Design:
-    """Return a design by its class name."""
-    return next(design for design in catalogue() if design.name == name)
-
-
 def _makers(choices: Choices) -> tuple[Maker, ...]:
-    start = int(choices.between(0, len(_LOGOS)))
+    start = int(choices.between(0, len(LOGOS)))
     return tuple(
         Maker(
             name,
-            choices.pick(_FONTS),
-            _LOGOS[(start + 5 * place) % len(_LOGOS)],
-            choices.pick(_LOGO_COLOURS),
+            choices.pick(FONTS),
+            LOGOS[(start + 5 * place) % len(LOGOS)],
+            choices.pick(LOGO_COLOURS),
         )
-        for place, name in enumerate(_MAKER_NAMES)
+        for place, name in enumerate(MAKER_NAMES)
     )
 
 
@@ -200,7 +98,7 @@ def _alike(one: Design, other: Design) -> int:
 
 
 def _named(designs: list[Design]) -> tuple[Design, ...]:
-    """Name each MAKER_COLOUR_LETTER, letters in order of appearance."""
+    """Name each design MAKER_COLOUR_LETTER, letters in order of appearance."""
     seen: dict[str, int] = {}
     named = []
     for design in designs:
@@ -224,7 +122,25 @@ def _is_dark(colour: Colour) -> bool:
     return 0.3 * colour[0] + 0.6 * colour[1] + 0.1 * colour[2] < 120
 
 
-def _random_design(choices: Choices, makers: Sequence[Maker]) -> Design:
+@dataclass(frozen=True)
+class _Body:
+    """The outline of a design."""
+
+    layout: str
+    housing: Literal["box", "shouldered", "arched", "round", "cut"]
+    aspect: float
+    clear_cover: bool
+    terminal: Literal["ribbed", "plain", "clear", "none"]
+    terminal_top: float
+    plate: Box
+
+    @property
+    def height(self) -> float:
+        """In face units."""
+        return FACE_WIDTH * self.aspect
+
+
+def _random_body(choices: Choices) -> _Body:
     layout = choices.pick(("top", "top", "middle", "middle", "left", "low", "split", "split", "strip", "disc", "round"))
     housing: Literal["box", "shouldered", "arched", "round", "cut"] = choices.pick(
         ("box", "box", "shouldered", "arched", "cut")
@@ -249,29 +165,35 @@ def _random_design(choices: Choices, makers: Sequence[Maker]) -> Design:
         plate = replace(plate, height=plate.height * choices.between(0.56, 0.68))
     if layout == "round":
         plate = Box(170, 0.2 * height, 660, 0.6 * height)
-    plate_name = choices.pick(tuple(_PLATE_COLOURS))
-    if layout in ("disc", "strip", "round"):
+    return _Body(layout, housing, aspect, clear, terminal, terminal_top, plate)
+
+
+def _random_design(choices: Choices, makers: Sequence[Maker]) -> Design:
+    """Choose a design; the order of the choices is part of the catalogue."""
+    body = _random_body(choices)
+    plate_name = choices.pick(tuple(PLATE_COLOURS))
+    if body.layout in ("disc", "strip", "round"):
         plate_name = choices.pick(("WHITE", "GREY", "BLACK", "CREAM", "BLUE"))
-    plate_colour = _jitter(choices, _PLATE_COLOURS[plate_name])
-    housing_colour = _jitter(choices, _HOUSING_COLOURS[choices.pick(tuple(_HOUSING_COLOURS))])
+    plate_colour = _jitter(choices, PLATE_COLOURS[plate_name])
+    housing_colour = _jitter(choices, HOUSING_COLOURS[choices.pick(tuple(HOUSING_COLOURS))])
     ink: Colour = choices.pick(((240, 242, 244), (236, 232, 214))) if _is_dark(plate_colour) else (28, 30, 38)
     maker = choices.pick(makers)
-    places = arrange(choices, layout, plate, height)
-    drums = layout in ("strip", "disc") or (layout == "round" and choices.chance(0.5))
-    tint = choices.pick(tuple(_LCD_TINTS))
-    band = plate.part(0, 0, 1, choices.between(0.1, 0.2)) if choices.chance(0.4) else None
+    places = arrange(choices, body.layout, body.plate, body.height)
+    drums = body.layout in ("strip", "disc") or (body.layout == "round" and choices.chance(0.5))
+    lcd_off, lcd_lit = LCD_TINTS[choices.pick(tuple(LCD_TINTS))]
+    band = body.plate.part(0, 0, 1, choices.between(0.1, 0.2)) if choices.chance(0.4) else None
     terminal_colour = _jitter(
-        choices, choices.pick((housing_colour, housing_colour, _HOUSING_COLOURS["black"], _HOUSING_COLOURS["white"]))
+        choices, choices.pick((housing_colour, housing_colour, HOUSING_COLOURS["black"], HOUSING_COLOURS["white"]))
     )
     return Design(
         name="",
         maker=maker,
-        housing=housing,
+        housing=body.housing,
         housing_colour=housing_colour,
-        aspect=aspect,
-        clear_cover=clear,
-        layout=layout,
-        plate=plate,
+        aspect=body.aspect,
+        clear_cover=body.clear_cover,
+        layout=body.layout,
+        plate=body.plate,
         plate_colour=plate_colour,
         plate_name=plate_name,
         ink=ink,
@@ -280,8 +202,8 @@ def _random_design(choices: Choices, makers: Sequence[Maker]) -> Design:
         register="drums" if drums else "lcd",
         register_box=places.register,
         bezel=choices.pick(((24, 25, 28), (24, 25, 28), (214, 216, 216), (90, 94, 98), plate_colour)),
-        lcd_off=_LCD_TINTS[tint][0],
-        lcd_lit=_LCD_TINTS[tint][1],
+        lcd_off=lcd_off,
+        lcd_lit=lcd_lit,
         lit_share=choices.between(0.5, 0.9),
         digits=choices.pick((5, 6, 6, 7, 8)),
         decimals=choices.pick((0, 1, 1, 2)),
@@ -297,10 +219,10 @@ def _random_design(choices: Choices, makers: Sequence[Maker]) -> Design:
         buttons=places.buttons,
         leds=places.leds,
         disc=places.disc,
-        terminal=terminal,
-        terminal_top=terminal_top,
+        terminal=body.terminal,
+        terminal_top=body.terminal_top,
         terminal_colour=terminal_colour,
-        screws=place_screws(choices, terminal, terminal_top, height),
+        screws=place_screws(choices, body.terminal, body.terminal_top, body.height),
         approval_mark=places.mark,
         window=_jitter(choices, (60, 66, 74)) if choices.chance(0.3) and not drums else None,
     )
@@ -308,10 +230,10 @@ def _random_design(choices: Choices, makers: Sequence[Maker]) -> Design:
 
 def _printed_lines(choices: Choices, area: Box) -> tuple[Line, ...]:
     type_code = f"{choices.pick('ABDEHKMNPRST')}{choices.pick('LMSX')}{int(choices.between(10, 99))}"
-    texts = [choices.pick(_KINDS), choices.pick(_RATINGS), choices.pick(_CONSTANTS)]
-    texts += [choices.pick(_NOTES) for _ in range(choices.pick((0, 1, 2)))]
+    texts = [choices.pick(KINDS), choices.pick(RATINGS), choices.pick(CONSTANTS)]
+    texts += [choices.pick(NOTES) for _ in range(choices.pick((0, 1, 2)))]
     if choices.chance(0.6):
-        texts.insert(choices.pick((0, len(texts))), choices.pick(_OWNERS))
+        texts.insert(choices.pick((0, len(texts))), choices.pick(OWNERS))
     pitch = area.height / len(texts)
     size = min(pitch * 0.8, choices.between(26, 44))
     heading = choices.chance(0.5)

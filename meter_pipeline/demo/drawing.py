@@ -31,7 +31,7 @@ _FIRST_QUALITY = 60
 _ENCODINGS_AT_MOST = 8
 _CLOSE_ENOUGH = 0.12
 """Difference of the logarithms of the size and its target at which the search for a quality ends."""
-_LOG_BYTES_A_QUALITY = 0.026
+_LOG_BYTES_PER_QUALITY = 0.026
 """How fast the logarithm of the file's size grows with JPEG quality, near 60, on these photos."""
 _NOISE_SEED = 11
 _NOISE_SIGMA = 40.0
@@ -239,7 +239,7 @@ def _glare(camera: random.Random) -> Image.Image:
 
 
 def _focused(photo: Image.Image, camera: random.Random, condition: Condition) -> Image.Image:
-    """Blur the photo: a little by its lens, along a line by a moving hand, beyond reading where it is a blurred one."""
+    """Blur the photo: a little by its lens, along a line by a moving hand, beyond reading if it is to be blurred."""
     if condition == "blurred":
         if camera.random() < 0.6:
             return photo.filter(ImageFilter.BoxBlur(camera.uniform(7, 14))).filter(ImageFilter.BoxBlur(6))
@@ -268,7 +268,7 @@ def _darkened(photo: Image.Image, camera: random.Random) -> Image.Image:
 
 @lru_cache(maxsize=1)
 def _noise() -> Image.Image:
-    """Return sensor noise around 128, larger than a photo: each photo cuts its own piece; drawn once a process."""
+    """Return sensor noise around 128, larger than a photo: each photo cuts its own piece; drawn once per process."""
     width, height = PHOTO_SIZE
     generator = np.random.default_rng(_NOISE_SEED)
     values = generator.normal(128, _NOISE_SIGMA, (height + 256, width + 256, 3))
@@ -301,6 +301,6 @@ def _encoded(photo: Image.Image, camera: random.Random) -> bytes:
         if abs(miss) < _CLOSE_ENOUGH or high - low <= 1:
             break
         low, high = (quality, high) if miss > 0 else (low, quality)
-        guess = quality + round(miss / _LOG_BYTES_A_QUALITY) if attempt < 2 else (low + high) // 2
+        guess = quality + round(miss / _LOG_BYTES_PER_QUALITY) if attempt < 2 else (low + high) // 2
         quality = min(high - 1, max(low + 1, guess))
     return content

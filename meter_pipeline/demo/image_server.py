@@ -1,4 +1,4 @@
-"""A small HTTP server on the loopback address that serves one folder of photos and counts what is asked of it."""
+"""A small HTTP server on the loopback address that serves one folder of photos and counts the requests."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ _CONTENT_TYPES = {
 }
 _LISTEN_BACKLOG = 64
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 class ImageServer:
     """Serves the files below a folder at `http://127.0.0.1:<port>/<path>`; a context manager.
 
-    GET and HEAD answer 200 with the file, 404 where there is none. There are no listings, and no path leads out of the
-    folder. The folder may still be empty or missing when the server starts.
+    GET and HEAD answer 200 with the file, 404 if there is no such file. There are no listings, and no path leads out of
+    the folder. The folder may still be empty or missing when the server starts.
 
     Args:
         folder: what is served.
-        port: 0 takes any free port; another one is taken where it is free, else any free one (see `fallback`).
-        latency_s: seconds each answer waits, to play a slow server.
-        fallback: whether a busy `port` gives way to a free one.
+        port: the port to listen on; 0: any free one.
+        latency_s: seconds that each answer waits, to act as a slow server.
+        fallback: whether any free port is taken if `port` is busy.
 
     Attributes:
         hits: number of requests by path (percent-decoded, without the query), refused ones included.
 
     Raises:
-        MeterError: on entering, where the port is busy and `fallback` is off.
+        MeterError: on entering, if the port is busy and `fallback` is off.
     """
 
     def __init__(self, folder: Path, port: int = 0, latency_s: float = 0.0, *, fallback: bool = True) -> None:
@@ -92,11 +92,11 @@ class ImageServer:
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="image-server", daemon=True
         )
         self._thread.start()
-        logger.info("Serving %s at %s", self.folder, self.base_url)
+        _logger.info("Serving %s at %s", self.folder, self.base_url)
         return self
 
     def stop(self) -> None:
-        """Stop listening; what is being answered is cut off."""
+        """Stop listening; requests under way are cut off."""
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
             self._server.server_close()
@@ -116,12 +116,12 @@ class ImageServer:
             return _Server((LOOPBACK, self._wanted_port), self)
         except OSError as error:
             if self._wanted_port and self._fallback:
-                logger.info("Port %d is in use; the image server takes a free one.", self._wanted_port)
+                _logger.info("Port %d is in use; the image server takes a free one.", self._wanted_port)
                 return _Server((LOOPBACK, 0), self)
             raise MeterError(
                 f"The image server cannot listen: {error}",
                 where=f"{LOOPBACK}:{self._wanted_port}",
-                fix="Stop what uses the port, or give another one.",
+                fix="Stop the program that uses the port, or choose another port.",
             ) from error
 
     def _answer_for(self, path: str) -> tuple[int, Path | None]:
@@ -136,7 +136,7 @@ class ImageServer:
 
 
 def file_below(folder: Path, url_path: str) -> Path | None:
-    """Return the file that a decoded URL path names, or None where there is none below `folder`."""
+    """Return the file that a decoded URL path names; None if there is no such file below `folder`."""
     if "\x00" in url_path or "\\" in url_path:
         return None
     root = folder.resolve()
@@ -150,7 +150,7 @@ def file_below(folder: Path, url_path: str) -> Path | None:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = _LISTEN_BACKLOG
-    # Elsewhere it lets the next demo have the port at once; on Windows it would let two servers share one in silence.
+    # The next demo can have the port at once; on Windows, however, two servers would silently share it.
     allow_reuse_address = os.name != "nt"
 
     def __init__(self, address: tuple[str, int], images: ImageServer) -> None:
@@ -159,7 +159,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    # HTTP/1.0, a connection a request: a kept-alive one would go on being answered after `stop`.
+    # HTTP/1.0, one connection per request: one that is kept alive would be answered even after `stop`.
     server: _Server
     timeout = 30.0
 
@@ -184,4 +184,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Keep a line a request out of the terminal; `hits` has the counts."""
+        """Write nothing to the terminal, where each request would be a line; `hits` has the counts."""

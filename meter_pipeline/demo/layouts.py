@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -47,69 +47,177 @@ class Places:
     mark: Box | None
 
 
-def arrange(choices: Choices, layout: str, plate: Box, height: float) -> Places:
-    """Place everything on the plate as one of eight layouts does; fractions are of the plate."""
-    wide = choices.between(0.5, 0.66)
-    side = choices.between(0.04, 0.12)
-    disc: Box | None = None
+@dataclass(frozen=True)
+class _Plan:
+    """Where one of the layouts puts things; port and buttons as fractions of the plate."""
+
+    register: Box
+    logo: Box
+    name: Box
+    print_area: Box
+    serial: Box
     port_at: Point | None
-    if layout == "top":
-        register = plate.part(side, 0.07, side + wide, 0.07 + choices.between(0.19, 0.27))
-        logo, name = plate.part(0.05, 0.4, 0.17, 0.5), plate.part(0.2, 0.41, 0.6, 0.48)
-        print_area, serial = plate.part(0.06, 0.54, 0.72, 0.8), plate.part(0.06, 0.83, 0.7, 0.97)
-        port_at, buttons_at = (0.85, choices.between(0.55, 0.8)), (side + wide + 0.1, 0.2)
-    elif layout == "middle":
-        left = choices.pick((0.5 - wide / 2, 0.08, 0.92 - wide))
-        register = plate.part(left, 0.24, left + wide, 0.24 + choices.between(0.17, 0.24))
-        logo, name = plate.part(0.06, 0.05, 0.18, 0.16), plate.part(0.22, 0.06, 0.7, 0.14)
-        print_area, serial = plate.part(0.07, 0.66, 0.7, 0.84), plate.part(0.1, 0.87, 0.8, 0.98)
-        port_at, buttons_at = (choices.pick((0.84, 0.16)), 0.57), (0.5, 0.56)
-    elif layout == "left":
-        register = plate.part(0.05, 0.1, 0.56, 0.1 + choices.between(0.2, 0.28))
-        logo, name = plate.part(0.68, 0.08, 0.88, 0.24), plate.part(0.63, 0.26, 0.95, 0.33)
-        print_area, serial = plate.part(0.05, 0.5, 0.62, 0.76), plate.part(0.05, 0.8, 0.75, 0.96)
-        port_at, buttons_at = (0.81, 0.56), (0.15, 0.44)
-    elif layout == "low":
-        register = plate.part(0.5 - wide / 2, 0.52, 0.5 + wide / 2, 0.52 + choices.between(0.18, 0.24))
-        logo, name = plate.part(0.82, 0.05, 0.95, 0.16), plate.part(0.06, 0.05, 0.6, 0.13)
-        print_area, serial = plate.part(0.06, 0.17, 0.78, 0.34), plate.part(0.06, 0.38, 0.7, 0.49)
-        port_at, buttons_at = (choices.pick((0.15, 0.85)), 0.88), (0.5, 0.87)
-    elif layout == "split":
-        register = plate.part(0.1, 0.1, 0.9, 0.1 + choices.between(0.28, 0.38))
-        logo, name = plate.part(0.06, 0.53, 0.2, 0.68), plate.part(0.25, 0.54, 0.7, 0.65)
-        print_area, serial = plate.part(0.06, 0.72, 0.66, 0.96), plate.part(0.7, 0.74, 0.98, 0.96)
-        # On the housing, below the plate.
-        drop = (choices.between(0.7, 0.74) * height - plate.top) / plate.height
-        port_at, buttons_at = (choices.pick((0.5, 0.78, 0.22)), max(1.16, drop - 0.1)), (0.85, 0.6)
-    elif layout == "strip":
-        register = plate.part(0.06, 0.2, 0.66, 0.2 + choices.between(0.26, 0.34))
-        logo, name = plate.part(0.72, 0.12, 0.84, 0.32), plate.part(0.7, 0.4, 0.97, 0.5)
-        print_area, serial = plate.part(0.05, 0.58, 0.55, 0.94), plate.part(0.58, 0.64, 0.97, 0.92)
-        port_at, buttons_at = None, (0.88, 0.56)
-    elif layout == "disc":
-        register = plate.part(0.22, 0.2, 0.78, 0.2 + choices.between(0.13, 0.17))
-        disc = plate.part(0.1, choices.between(0.46, 0.52), 0.9, choices.between(0.54, 0.58))
-        logo, name = plate.part(0.08, 0.05, 0.2, 0.15), plate.part(0.24, 0.06, 0.9, 0.14)
-        print_area, serial = plate.part(0.12, 0.62, 0.86, 0.82), plate.part(0.2, 0.86, 0.8, 0.97)
-        port_at, buttons_at = None, (0.9, 0.3)
-    else:
-        register = plate.part(0.12, 0.24, 0.88, 0.24 + choices.between(0.16, 0.22))
-        logo, name = plate.part(0.4, 0.05, 0.6, 0.2), plate.part(0.24, 0.5, 0.76, 0.58)
-        print_area, serial = plate.part(0.12, 0.62, 0.8, 0.82), plate.part(0.2, 0.86, 0.8, 0.98)
-        port_at, buttons_at = None, (0.85, 0.7)
-    spot = plate.part(*buttons_at, *buttons_at)
+    buttons_at: Point
+    disc: Box | None = None
+
+
+def arrange(choices: Choices, layout: str, plate: Box, height: float) -> Places:
+    """Place everything on the plate as one of the layouts does.
+
+    Args:
+        choices: of what varies; the order of the choices is part of the catalogue.
+        layout: one of `_PLANS`.
+        plate: the plate, in face units.
+        height: of the face, in face units.
+    """
+    width = choices.between(0.5, 0.66)
+    side = choices.between(0.04, 0.12)
+    plan = _PLANS[layout](_Given(choices, plate, height, width, side))
+    spot = plate.part(*plan.buttons_at, *plan.buttons_at)
     return Places(
-        register=register,
-        logo=logo,
-        name=Line(name.left, name.top, name.height * choices.between(0.7, 1.0), ""),
-        print_area=print_area,
-        serial=serial,
-        port=_port(choices, plate, port_at),
+        register=plan.register,
+        logo=plan.logo,
+        name=Line(plan.name.left, plan.name.top, plan.name.height * choices.between(0.7, 1.0), ""),
+        print_area=plan.print_area,
+        serial=plan.serial,
+        port=_port(choices, plate, plan.port_at),
         buttons=_row_of_buttons(choices, spot, vertical=layout == "top") if layout not in ("disc", "round") else (),
-        leds=_row_of_leds(choices, plate, register) if layout != "disc" else (),
-        disc=disc,
+        leds=_row_of_leds(choices, plate, plan.register) if layout != "disc" else (),
+        disc=plan.disc,
         mark=plate.part(0.86, 0.9, 0.96, 0.98) if choices.chance(0.5) else None,
     )
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What a layout plans with: width of the register and its distance from the side are fractions of the plate."""
+
+    choices: Choices
+    plate: Box
+    height: float
+    width: float
+    side: float
+
+    def part(self, left: float, top: float, right: float, bottom: float) -> Box:
+        """Return a part of the plate."""
+        return self.plate.part(left, top, right, bottom)
+
+
+def _top(given: _Given) -> _Plan:
+    choices, right = given.choices, given.side + given.width
+    return _Plan(
+        register=given.part(given.side, 0.07, right, 0.07 + choices.between(0.19, 0.27)),
+        logo=given.part(0.05, 0.4, 0.17, 0.5),
+        name=given.part(0.2, 0.41, 0.6, 0.48),
+        print_area=given.part(0.06, 0.54, 0.72, 0.8),
+        serial=given.part(0.06, 0.83, 0.7, 0.97),
+        port_at=(0.85, choices.between(0.55, 0.8)),
+        buttons_at=(right + 0.1, 0.2),
+    )
+
+
+def _middle(given: _Given) -> _Plan:
+    choices = given.choices
+    left = choices.pick((0.5 - given.width / 2, 0.08, 0.92 - given.width))
+    return _Plan(
+        register=given.part(left, 0.24, left + given.width, 0.24 + choices.between(0.17, 0.24)),
+        logo=given.part(0.06, 0.05, 0.18, 0.16),
+        name=given.part(0.22, 0.06, 0.7, 0.14),
+        print_area=given.part(0.07, 0.66, 0.7, 0.84),
+        serial=given.part(0.1, 0.87, 0.8, 0.98),
+        port_at=(choices.pick((0.84, 0.16)), 0.57),
+        buttons_at=(0.5, 0.56),
+    )
+
+
+def _left(given: _Given) -> _Plan:
+    return _Plan(
+        register=given.part(0.05, 0.1, 0.56, 0.1 + given.choices.between(0.2, 0.28)),
+        logo=given.part(0.68, 0.08, 0.88, 0.24),
+        name=given.part(0.63, 0.26, 0.95, 0.33),
+        print_area=given.part(0.05, 0.5, 0.62, 0.76),
+        serial=given.part(0.05, 0.8, 0.75, 0.96),
+        port_at=(0.81, 0.56),
+        buttons_at=(0.15, 0.44),
+    )
+
+
+def _low(given: _Given) -> _Plan:
+    choices, half = given.choices, given.width / 2
+    return _Plan(
+        register=given.part(0.5 - half, 0.52, 0.5 + half, 0.52 + choices.between(0.18, 0.24)),
+        logo=given.part(0.82, 0.05, 0.95, 0.16),
+        name=given.part(0.06, 0.05, 0.6, 0.13),
+        print_area=given.part(0.06, 0.17, 0.78, 0.34),
+        serial=given.part(0.06, 0.38, 0.7, 0.49),
+        port_at=(choices.pick((0.15, 0.85)), 0.88),
+        buttons_at=(0.5, 0.87),
+    )
+
+
+def _split(given: _Given) -> _Plan:
+    choices, plate = given.choices, given.plate
+    register = given.part(0.1, 0.1, 0.9, 0.1 + choices.between(0.28, 0.38))
+    below_the_plate = (choices.between(0.7, 0.74) * given.height - plate.top) / plate.height
+    return _Plan(
+        register=register,
+        logo=given.part(0.06, 0.53, 0.2, 0.68),
+        name=given.part(0.25, 0.54, 0.7, 0.65),
+        print_area=given.part(0.06, 0.72, 0.66, 0.96),
+        serial=given.part(0.7, 0.74, 0.98, 0.96),
+        port_at=(choices.pick((0.5, 0.78, 0.22)), max(1.16, below_the_plate - 0.1)),
+        buttons_at=(0.85, 0.6),
+    )
+
+
+def _strip(given: _Given) -> _Plan:
+    return _Plan(
+        register=given.part(0.06, 0.2, 0.66, 0.2 + given.choices.between(0.26, 0.34)),
+        logo=given.part(0.72, 0.12, 0.84, 0.32),
+        name=given.part(0.7, 0.4, 0.97, 0.5),
+        print_area=given.part(0.05, 0.58, 0.55, 0.94),
+        serial=given.part(0.58, 0.64, 0.97, 0.92),
+        port_at=None,
+        buttons_at=(0.88, 0.56),
+    )
+
+
+def _disc(given: _Given) -> _Plan:
+    choices = given.choices
+    return _Plan(
+        register=given.part(0.22, 0.2, 0.78, 0.2 + choices.between(0.13, 0.17)),
+        disc=given.part(0.1, choices.between(0.46, 0.52), 0.9, choices.between(0.54, 0.58)),
+        logo=given.part(0.08, 0.05, 0.2, 0.15),
+        name=given.part(0.24, 0.06, 0.9, 0.14),
+        print_area=given.part(0.12, 0.62, 0.86, 0.82),
+        serial=given.part(0.2, 0.86, 0.8, 0.97),
+        port_at=None,
+        buttons_at=(0.9, 0.3),
+    )
+
+
+def _round(given: _Given) -> _Plan:
+    return _Plan(
+        register=given.part(0.12, 0.24, 0.88, 0.24 + given.choices.between(0.16, 0.22)),
+        logo=given.part(0.4, 0.05, 0.6, 0.2),
+        name=given.part(0.24, 0.5, 0.76, 0.58),
+        print_area=given.part(0.12, 0.62, 0.8, 0.82),
+        serial=given.part(0.2, 0.86, 0.8, 0.98),
+        port_at=None,
+        buttons_at=(0.85, 0.7),
+    )
+
+
+_PLANS: dict[str, Callable[[_Given], _Plan]] = {
+    "top": _top,
+    "middle": _middle,
+    "left": _left,
+    "low": _low,
+    "split": _split,
+    "strip": _strip,
+    "disc": _disc,
+    "round": _round,
+}
 
 
 def _port(choices: Choices, plate: Box, at: Point | None) -> Port | None:
@@ -149,7 +257,7 @@ def _row_of_leds(choices: Choices, plate: Box, register: Box) -> tuple[Knob, ...
 
 
 def place_screws(choices: Choices, terminal: str, terminal_top: float, height: float) -> tuple[Knob, ...]:
-    """Place the screws: of the terminal cover where there is one, else at the corners."""
+    """Place the screws: on the terminal cover if there is one, otherwise at the corners."""
     metal: Colour = choices.pick(((168, 160, 140), (120, 122, 126), (190, 170, 110)))
     if terminal == "none":
         spots = [(45, 45), (955, 45), (45, height - 45), (955, height - 45)] if choices.chance(0.4) else []

@@ -1,4 +1,4 @@
-"""Draws photos into files, in several processes; imports little, for each process imports it anew."""
+"""Draws photos into files, in several processes; imports little, as each process imports it again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from meter_pipeline.storage.files import write_bytes
 
 _WORKERS_AT_MOST = 8
 _PHOTOS_WORTH_A_POOL = 12
-_PHOTOS_A_TASK = 4
+_PHOTOS_PER_TASK = 4
 _SHARE_KEPT_BY_A_CUT = 0.4
 _ERROR_PAGE = b"<!DOCTYPE html><html><body><h1>Sorry, the image store is being maintained.</h1></body></html>\n"
 
@@ -42,13 +42,13 @@ def draw_photo_files(
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Draw the photos that are not there yet.
+    """Draw the photos that do not exist yet.
 
     Args:
         data_dir: the data directory.
         photos: what is wanted.
-        workers: processes; unset: the machine's cores, at most 8.
-        progress: called with (photos there, photos wanted), at the start and after each.
+        workers: processes; None: the machine's cores, at most 8.
+        progress: called with (photos done, photos wanted), at the start and after each.
     """
     missing = [photo for photo in photos if not (data_dir / photo.path).exists()]
     done = len(photos) - len(missing)
@@ -67,7 +67,7 @@ def _drawn(data_dir: Path, photos: Sequence[PhotoFile], workers: int) -> Iterabl
         return
     # Spawned, as on Windows, so that it behaves the same everywhere and never forks a process with threads.
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(_draw, tasks, chunksize=_PHOTOS_A_TASK)
+        yield from pool.map(_draw, tasks, chunksize=_PHOTOS_PER_TASK)
 
 
 def _draw(task: tuple[str, PhotoFile]) -> None:

@@ -13,10 +13,10 @@ from meter_pipeline.demo.strokes import font, rect, shade
 FACE_PIXELS = 520
 """Width of a drawn face in pixels; the camera then enlarges or shrinks it."""
 FACE_SCALE = FACE_PIXELS / FACE_WIDTH
-"""Pixels a face unit."""
+"""Pixels per face unit."""
 _RED_DRUM: Colour = (176, 36, 34)
 
-# Segments a digit, in the order a b c d e f g (top, upper right, lower right, bottom, lower left, upper left, middle).
+# Segments of each digit: a b c d e f g (top, upper right, lower right, bottom, lower left, upper left, middle).
 _SEGMENTS = ("abcdef", "bc", "abged", "abgcd", "fgbc", "afgcd", "afgedc", "abc", "abcdefg", "abcdfg")
 
 

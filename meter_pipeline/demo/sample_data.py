@@ -5,9 +5,9 @@
     <data_dir>/demo/truth.csv               path, kind, design of every served path
     <data_dir>/demo/workbooks/*.xlsx        two drops, not dropped yet: `drop_workbook` does
     <data_dir>/demo/README.txt              says that all of it is drawn
-    <data_dir>/meter.env                    settings that the demo needs, where there are none
+    <data_dir>/meter.env                    settings that the demo needs, unless the file exists
 
-The same seed and size give the same bytes, however many processes draw. A photo that is there is not drawn again, so a
+The same seed and size give the same bytes, however many processes draw. A photo that exists is not drawn again, so a
 run that was killed goes on where it stopped, and a larger size adds to a smaller one.
 """
 
@@ -35,15 +35,13 @@ from meter_pipeline.settings import SETTINGS_FILE
 from meter_pipeline.storage.files import write_bytes, write_text
 from meter_pipeline.storage.layout import Layout
 
-__all__ = ["SampleData", "SampleSize", "drop_workbook", "served_folder", "write_sample_data"]
-
 Kind = Literal["known", "unseen", "dark", "blurred", "junk", "dead", "corrupt"]
 TRUTH_COLUMNS = ("path", "kind", "design")
 
-_PHOTOS_A_NEAR_DUPLICATE = 12
+_PHOTOS_PER_NEAR_DUPLICATE = 12
 """One labelled photo in this many is the second of a burst."""
 _EXACT_DUPLICATE_FROM = 20
-"""A class of at least this many labelled photos has the same file twice."""
+"""A class of at least this many labelled photos holds one file twice."""
 _MONTHS = ("2024-05", "2024-06")
 _UNUSABLE_LINK = "photo not taken"
 
@@ -57,14 +55,14 @@ directory (METER_DATA_DIR).
 _SETTINGS = """# Settings of this demo data directory (written once by the demo; yours to change).
 # The backbone whose ImageNet weights came with the Python packages: the demo needs no internet.
 METER_BACKBONE=efficientnet_lite0
-# Half of the samples a photo and two folds instead of three: the demo is to be done in five minutes.
+# Half of the samples per photo, and two folds instead of three: the demo is to be done in five minutes.
 METER_TRAIN_VIEWS=6
 METER_GUARD_FOLDS=2
 # The sample workbooks point to an image server on this machine; private addresses are refused unless named here.
 METER_ALLOW_HOSTS=127.0.0.1
 """
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -72,12 +70,12 @@ class SampleData:
     """What was written.
 
     Attributes:
-        classes: labelled photos a class.
+        classes: number of labelled photos, by class.
         served: number of served files.
         served_folder: what the image server serves.
         truth: CSV with path (as in the URL, leading slash), kind, design (empty for junk, dead and corrupt).
         workbooks: the spreadsheets, in the order to drop them.
-        rows: rows below the header a workbook.
+        rows: number of rows below the header, in the order of `workbooks`.
     """
 
     classes: dict[str, int]
@@ -90,7 +88,7 @@ class SampleData:
 
 @dataclass(frozen=True)
 class _Link:
-    """A URL path of the drops and the truth about it; `photo` is None where there is no file."""
+    """A URL path of the drops and the truth about it; `photo` is None if there is no file."""
 
     path: str
     kind: Kind
@@ -113,7 +111,7 @@ def write_sample_data(
     progress: Callable[[int, int], None] | None = None,
     workers: int | None = None,
 ) -> SampleData:
-    """Draw a sample data set; what is already there is kept and not drawn again.
+    """Draw a sample data set; what exists already is kept and not drawn again.
 
     With more than one worker the processes are spawned: a script that calls this needs its `__main__` guard.
 
@@ -123,7 +121,7 @@ def write_sample_data(
         base_url: where the served folder will be served, e.g. `http://127.0.0.1:8765`.
         seed: another seed draws other photos of the same designs.
         progress: called with (photos done, photos in all) as they are written.
-        workers: processes that draw; unset: the machine's cores, at most 8. The bytes do not depend on it.
+        workers: processes that draw; None: the machine's cores, at most 8. The bytes do not depend on it.
 
     Raises:
         MeterError: the directory holds labelled photos that are not drawn ones.
@@ -151,7 +149,7 @@ def write_sample_data(
         write(workbook, column, rng)
         rows.append(len(column))
     classes = Counter(photo.path.split("/")[1] for photo in labelled)
-    logger.info("Sample data: %d labelled photos of %d classes, %d served", len(labelled), len(classes), len(links))
+    _logger.info("Sample data: %d labelled photos of %d classes, %d served", len(labelled), len(classes), len(links))
     return SampleData(
         classes=dict(classes),
         served=len(photos) - len(labelled),
@@ -168,7 +166,7 @@ def drop_workbook(workbook: Path, data_dir: Path, *, name: str | None = None) ->
     Args:
         workbook: the file to drop.
         data_dir: the data directory.
-        name: the name it gets there; its own where None.
+        name: the name it gets there; None: its own.
 
     Returns:
         Where it is now.
@@ -190,15 +188,15 @@ def _refuse_foreign(layout: Layout, marker: Path) -> None:
 
 
 def _digits(*parts: object) -> str:
-    """Return 12 hex digits of a name: what files are called, so that a name tells nothing of the design."""
+    """Return 12 hex digits made from the parts: names of files, which thus tell nothing about the design."""
     return hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()[:12]
 
 
 def _labelled(size: SampleSize, seed: int) -> Iterator[PhotoFile]:
-    """Plan the labelled photos: ordinary ones, then second shots of bursts, then a file that is there twice."""
+    """Plan the labelled photos: ordinary ones, then second shots of bursts, then a second copy of a file."""
     for design, count in zip(known_designs(), size.labelled, strict=False):
         exact = 1 if count >= _EXACT_DUPLICATE_FROM else 0
-        near = count // _PHOTOS_A_NEAR_DUPLICATE
+        near = count // _PHOTOS_PER_NEAR_DUPLICATE
         ordinary = [
             Shot(design, f"{seed} labelled {design.name} {place}", "first") for place in range(count - near - exact)
         ]
@@ -255,7 +253,7 @@ def _links(size: SampleSize, seed: int) -> Iterator[_Link]:
 
 
 def _link_column(links: list[_Link], drop: int, size: SampleSize, base_url: str, rng: random.Random) -> list[str]:
-    """Return a drop's URL column, shuffled: its links, some of them twice, and words where no photo was taken."""
+    """Return a drop's URL column, shuffled: its links, some of them twice, and words instead of some."""
     column = [base_url + link.path for link in links if link.drop == drop]
     repeated = size.duplicates // 2 + (size.duplicates % 2 if drop == 0 else 0)
     column += column[:: max(1, len(column) // max(1, repeated))][:repeated]

@@ -10,20 +10,20 @@ _FURTHER_LABELLED = (58, 52, 44, 40, 36, 34, 31, 29, 27, 25, 23, 22, 21, 19, 18,
 
 @dataclass(frozen=True)
 class SampleSize:
-    """Numbers of photos and rows; a larger size draws what a smaller one drew and more.
+    """Numbers of photos and rows; a larger size draws what a smaller one draws, and more.
 
     Attributes:
         name: small, demo, full, or a test's own.
-        labelled: labelled photos a known class, in the catalogue's order, near and exact duplicates included.
-        unseen: served photos an unseen design, in the catalogue's order.
+        labelled: labelled photos of each known class, in the catalogue's order, near and exact duplicates included.
+        unseen: served photos of each unseen design, in the catalogue's order.
         known: served photos of known classes.
         dark: served photos too dark to read.
         blurred: served photos too blurred to read.
         junk: served photos of something else.
         dead: URLs without a file.
-        corrupt: served files that are no whole photo.
+        corrupt: served files that are not a complete photo.
         duplicates: rows that repeat a URL, and as many URLs whose file has the bytes of another.
-        unusable: rows a workbook with words where the URL should be.
+        unusable: rows of each workbook with words where the URL should be.
     """
 
     name: str

@@ -111,7 +111,7 @@ def draw_surroundings(scene: Image.Image, rng: random.Random) -> None:
 
 @lru_cache(maxsize=1)
 def textures() -> tuple[Image.Image, ...]:
-    """Return grey noise at three grains, `_WALL_SIZE`, mean 128; drawn once a process."""
+    """Return grey noise at three grains, `_WALL_SIZE`, mean 128; drawn once per process."""
     generator = np.random.default_rng(_TEXTURE_SEED)
     grains = []
     for cell in (1, 4, 20):

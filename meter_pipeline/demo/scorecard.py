@@ -1,4 +1,4 @@
-"""What the pipeline made of the drawn photos, against what was drawn."""
+"""Compares predictions and clusters of the drawn photos with what was drawn."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from meter_pipeline.storage.tables import BATCH_PREDICTIONS, UNKNOWN_CLUSTERS, U
 
 @dataclass(frozen=True)
 class Scorecard:
-    """Predictions and clusters of the drops against the drawn truth.
+    """How predictions and clusters of the drops compare with what was drawn.
 
     Attributes:
         final_labels: kind of photo x final label (known class, UNKNOWN, DARK, ERROR), counts of rows.
         known_accuracy: share of the rows of known designs whose top 1 is right, whatever the final label.
-        clusters: a row a cluster: cluster_id, photos, purity (share of its most frequent design), mostly.
+        clusters: one row per cluster: cluster_id, photos, mostly (its most frequent design), purity (share of that).
         unseen_found: share of the photos of unseen designs that are in some cluster of which they are the majority.
     """
 

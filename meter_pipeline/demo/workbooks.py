@@ -30,7 +30,7 @@ def write_north_workbook(path: Path, links: Sequence[str], rng: random.Random) -
 
     Args:
         path: the file; replaced whole.
-        links: what stands in the URL column, a row each.
+        links: cells of the URL column, one per row.
         rng: draws the other columns.
     """
     book = Workbook()
@@ -48,7 +48,7 @@ def write_east_workbook(path: Path, links: Sequence[str], rng: random.Random) ->
 
     Args:
         path: the file; replaced whole.
-        links: what stands in the URL column, a row each.
+        links: cells of the URL column, one per row.
         rng: draws the other columns.
     """
     book = Workbook()

@@ -1,4 +1,4 @@
-"""The drops folder as its listing shows it: which files people dropped, and which of them are whole."""
+"""The drops folder as its listing shows it: which files people dropped, and which of them are complete."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from meter_pipeline.errors import storage_errors
 from meter_pipeline.storage.files import TEMPORARY_PREFIX
 
 _TEMPORARY_PREFIXES = (".", "~$", "~", TEMPORARY_PREFIX)
-"""Hidden files, lock files of Excel (`~$`) and LibreOffice (`.~lock`), our own."""
+"""Hidden files, lock files of Excel (`~$`) and LibreOffice (`.~lock`), our own temporary files."""
 _TEMPORARY_SUFFIXES = (
     ".tmp",
     ".temp",
@@ -26,7 +26,7 @@ _TEMPORARY_SUFFIXES = (
     ".swp",
     ".lock",
 )
-"""What browsers, mail programs and file transfers call a file until it is whole."""
+"""Endings that browsers, mail programs and file transfers give a file until it is complete."""
 _NOT_DROPPED = frozenset({"thumbs.db", "desktop.ini"})
 _EXCEL_TEMPORARY = re.compile(r"[0-9A-F]{7,8}")
 """Excel saves to a name of eight hex digits without suffix, then renames."""
@@ -41,7 +41,7 @@ class DropFile(NamedTuple):
 
 
 def listing(drops: Path) -> list[DropFile]:
-    """Return the files that people dropped, by name; without folders and what is still being written."""
+    """Return the files that people dropped, by name; without folders and files that are still being written."""
     found = []
     with storage_errors(drops):
         for path in drops.iterdir() if drops.is_dir() else ():
@@ -67,17 +67,17 @@ def _is_temporary(name: str) -> bool:
 
 
 def settled(found: Sequence[DropFile], previous: Iterable[DropFile]) -> tuple[list[DropFile], list[DropFile]]:
-    """Tell files that are whole from files that are still growing.
+    """Tell files that are complete from files that are still growing.
 
-    A file is whole when size and time of change are those of the previous look, some seconds ago. Copying can stall for
-    longer; then what is read is refused or short, and read again when the file has changed.
+    A file is complete when its size and time of change are the same as in the previous listing, some seconds ago.
+    Copying can stall for longer; then what is read is refused or short, and read again when the file has changed.
 
     Args:
         found: the listing now.
-        previous: the listing of the look before.
+        previous: the listing before.
 
     Returns:
-        The whole files and the growing ones, each by name.
+        The complete files and the growing ones, each by name.
     """
     before = set(previous)
     return [file for file in found if file in before], [file for file in found if file not in before]

@@ -1,19 +1,16 @@
-"""Every URL of the drops fetched once, by a pool of threads; results go into the lake as they come.
+"""Every URL of the drops fetched once; results go into the lake as they come.
 
-A run that is killed loses the results of at most `FLUSH_INTERVAL_S`; the next one goes on where it was. One URL is in
-`fetching`, one photo in `image_store`.
+A run that is killed loses the results of at most `download_pool.FLUSH_INTERVAL_S`; the next one goes on where it was.
+The threads are in `web.download_pool`, one URL is in `web.fetching`, one photo in `photos.store`.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import queue
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -22,8 +19,8 @@ import pyarrow.compute as pc
 
 from meter_pipeline.errors import MeterError
 from meter_pipeline.ingest.web.addresses import AddressRules
-from meter_pipeline.ingest.web.fetching import CancelledError, Fetched, Fetcher, FetchLimits, Validators
-from meter_pipeline.ingest.web.host_queues import HostQueues
+from meter_pipeline.ingest.web.download_pool import DownloadPool, Row
+from meter_pipeline.ingest.web.fetching import Fetched, Fetcher, FetchLimits, Validators
 from meter_pipeline.ingest.web.outcomes import Outcome
 from meter_pipeline.ingest.web.urls import UrlRefusedError, clean_url
 from meter_pipeline.photos.decoding import PhotoError
@@ -33,27 +30,22 @@ from meter_pipeline.settings import DownloadSettings
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import DROP_ROWS, URL_IMAGES
 
-FLUSH_INTERVAL_S = 1.0
-FLUSH_ROWS = 64
-"""Rows that are written at once; fewer when a second has passed."""
-QUEUED_ROWS = 256
-_POLL_S = 0.1
 WITH_A_PHOTO = frozenset({Outcome.OK, Outcome.NOT_MODIFIED})
 CONNECT_S = 5.0
-"""Longest time to connect; a host that is up answers within one, wherever it is."""
+"""Longest time to connect, in seconds; a host that is up answers within one, wherever it is."""
 TOTAL_TIMEOUTS = 3
-"""One attempt may take so many times `download_timeout`."""
+"""One attempt may take this many times `download_timeout`."""
 
 _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class DownloadLimits:
-    """How many at a time, and how long and how much each.
+    """How many downloads at a time, and how long and how large each may be.
 
     Attributes:
         threads: downloads at a time.
-        per_host: downloads at a time of one host.
+        per_host: downloads at a time from one host.
         fetch: limits of one URL.
     """
 
@@ -66,7 +58,7 @@ class DownloadLimits:
         """Take the limits from the settings.
 
         Raises:
-            MeterError: a network in `METER_ALLOW_NETWORKS` is none.
+            MeterError: an entry of `METER_ALLOW_NETWORKS` is not a network.
         """
         fetch = FetchLimits(
             connect_s=min(CONNECT_S, settings.download_timeout),
@@ -81,22 +73,19 @@ class DownloadLimits:
 
 @dataclass(frozen=True)
 class DownloadSummary:
-    """What one call did.
+    """What a download did.
 
     Attributes:
-        wanted: different URLs asked for.
-        fetched: URLs tried now.
-        failed: URLs among them that gave no photo.
-        outcomes: number of URLs tried now by outcome; `not_modified` counts as none that failed.
+        wanted: different URLs that were asked for.
+        fetched: URLs among them that were tried now.
+        failed: URLs among those that gave no photo; `not_modified` is not a failure.
+        outcomes: number of URLs tried now, by outcome.
     """
 
     wanted: int
     fetched: int
     failed: int
     outcomes: dict[str, int]
-
-
-Row = dict[str, object]
 
 
 def download_drops(
@@ -126,15 +115,15 @@ def download_urls(
     Args:
         urls: cleaned URLs; each is fetched once, however often it is named.
         layout: where the store and the tables are.
-        limits: how many, how long, how much.
+        limits: how many at a time, how long, how large.
         retry_failed: also fetch again those among `urls` that gave no photo before.
-        refresh: also ask again for those whose photo is here, and take it where the server has another one now; a
-            photo that cannot be had any more stays.
+        refresh: also ask again for those whose photo is here, and take it if the server has another one now; a photo
+            that the server does not give any more stays.
         on_progress: called with (done, to do) after each flush.
 
     Raises:
         StorageError: the disk is full or not ours to write; what came until then is kept.
-        KeyboardInterrupt: and whatever else cancels a run; what came until then is kept.
+        KeyboardInterrupt: the run was cancelled, or any other error that ends it; what came until then is kept.
     """
     wanted = list(dict.fromkeys(urls))
     to_do = _to_do(wanted, layout, retry_failed)
@@ -143,7 +132,7 @@ def download_urls(
     outcomes: Counter[str] = Counter()
     if to_do:
         _logger.info("Fetching %d of %d URLs, %d at a time", len(to_do), len(wanted), limits.threads)
-        progress = Progress(len(to_do), lambda done, total: _say_how_far(done, total, outcomes), at_end=True)
+        progress = Progress(len(to_do), lambda done, total: _log_progress(done, total, outcomes), at_end=True)
 
         def write(rows: list[Row]) -> None:
             new = [row for row in rows if row["image_url"] not in known]
@@ -155,7 +144,10 @@ def download_urls(
             if on_progress is not None:
                 on_progress(outcomes.total(), len(to_do))
 
-        left = _fetch_all(to_do, known, layout, limits, write)
+        validators = {url: photo.validators for url, photo in known.items()}
+        with Fetcher(limits.fetch, connections=limits.threads) as fetcher:
+            pool = DownloadPool(fetcher, _to_rows(layout), limits.threads, limits.per_host)
+            left = pool.fetch(to_do, validators, write)
         if left.rows:  # the last ones, or what came before the run was stopped in the middle of a write
             written = set(layout.lake.read(URL_IMAGES, ["image_url"])["image_url"].to_pylist()) - set(known)
             write([row for row in left.rows if row["image_url"] not in written])
@@ -168,10 +160,10 @@ def download_urls(
 
 
 def _to_do(wanted: list[str], layout: Layout, retry_failed: bool) -> list[str]:
-    """The URLs to fetch; rows that are to be fetched again are taken out of the table.
+    """Return the URLs to fetch; rows that are to be fetched again are taken out of the table.
 
-    Taken out, not overwritten later: a killed run leaves them missing, so the next run fetches them, whatever it was
-    asked.
+    They are taken out, not overwritten later: after a killed run they are missing, so that the next run fetches them in
+    any case.
     """
     known = layout.lake.read(URL_IMAGES, ["image_url", "outcome", "image_id"])
     have = stored_ids(layout)
@@ -189,14 +181,14 @@ def _to_do(wanted: list[str], layout: Layout, retry_failed: bool) -> list[str]:
 
 @dataclass(frozen=True)
 class _Known:
-    """A photo that is here, and what its server said it can be compared by."""
+    """A photo that is here, and by what its server can tell that it is still the same."""
 
     image_id: str
     validators: Validators
 
 
 def _known_photos(layout: Layout, urls: set[str]) -> dict[str, _Known]:
-    """Return those of the URLs whose photo is here."""
+    """Return the URLs among `urls` whose photo is here."""
     columns = ["image_url", "image_id", "etag", "last_modified"]
     rows = layout.lake.read(URL_IMAGES, columns, where=pc.field("outcome") == Outcome.OK)
     entries = zip(*(rows[name].to_pylist() for name in columns), strict=True)
@@ -204,79 +196,21 @@ def _known_photos(layout: Layout, urls: set[str]) -> dict[str, _Known]:
 
 
 def _is_another(row: Row, known: Mapping[str, _Known]) -> bool:
-    """Whether the server has another photo now, or compares it by something else; a failure leaves what is here."""
+    """Return whether the server has another photo or other validators now; a failure leaves what is here."""
     before = known[str(row["image_url"])]
     now = (row["image_id"], Validators(*(row[name] for name in ("etag", "last_modified"))))  # type: ignore[arg-type]
     return row["outcome"] == Outcome.OK and now != (before.image_id, before.validators)
 
 
-@dataclass
-class _Left:
-    """What is not written yet when the fetching ends, and why it ended early."""
-
-    rows: list[Row] = field(default_factory=list)
-    problem: BaseException | None = None
-
-
-def _fetch_all(
-    urls: list[str],
-    known: Mapping[str, _Known],
-    layout: Layout,
-    limits: DownloadLimits,
-    write: Callable[[list[Row]], None],
-) -> _Left:
-    """Fetch with a pool of threads and write in batches; when stopped, hand back what the threads had brought."""
-    results: queue.Queue[Row | BaseException] = queue.Queue(maxsize=QUEUED_ROWS)
-    stopped, left = threading.Event(), _Left()
-    waiting = HostQueues(urls, limits.per_host, stopped)
+def _to_rows(layout: Layout) -> Callable[[str, Fetched], Row]:
     # A photo may take hundreds of megabytes while it is decoded; more at a time than cores gains nothing.
     decoding = threading.BoundedSemaphore(os.cpu_count() or 1)
-    with Fetcher(limits.fetch, connections=limits.threads) as fetcher:
 
-        def work() -> None:
-            try:
-                while (url := waiting.take()) is not None:
-                    try:
-                        before = known.get(url)
-                        fetched = fetcher.fetch(url, before.validators if before else None)
-                    finally:
-                        waiting.done(url)
-                    with decoding:
-                        row = _row(url, layout, fetched)
-                    results.put(row)
-            except CancelledError:
-                pass
-            except BaseException as error:
-                results.put(error)
+    def row_of(url: str, fetched: Fetched) -> Row:
+        with decoding:
+            return _row(url, layout, fetched)
 
-        def stop(problem: BaseException) -> None:
-            left.problem = left.problem or problem
-            stopped.set()
-            fetcher.cancel()
-
-        threads = [
-            threading.Thread(target=work, name=f"download-{number}", daemon=True)
-            for number in range(min(limits.threads, len(urls)))
-        ]
-        for thread in threads:
-            thread.start()
-        written = time.monotonic()
-        while any(thread.is_alive() for thread in threads) or not results.empty():
-            try:
-                with suppress(queue.Empty):
-                    result = results.get(timeout=_POLL_S)
-                    if isinstance(result, BaseException):
-                        stop(result)
-                    else:
-                        left.rows.append(result)
-                full = len(left.rows) >= FLUSH_ROWS or time.monotonic() - written >= FLUSH_INTERVAL_S
-                if left.rows and full and left.problem is None:
-                    write(left.rows)
-                    left.rows = []
-                    written = time.monotonic()
-            except BaseException as error:  # cancelled, or the disk is full: let the threads end, keep what they bring
-                stop(error)
-    return left
+    return row_of
 
 
 def _row(url: str, layout: Layout, fetched: Fetched) -> Row:
@@ -303,7 +237,7 @@ def _stored(layout: Layout, fetched: Fetched) -> Row:
         return {"outcome": error.outcome, "reason": error.reason, "bytes": len(fetched.content)}
 
 
-def _say_how_far(done: int, total: int, outcomes: Counter[str]) -> None:
+def _log_progress(done: int, total: int, outcomes: Counter[str]) -> None:
     without = done - sum(outcomes[name] for name in WITH_A_PHOTO)
     _logger.info("%d of %d URLs fetched, %d without a photo", done, total, without)
 
@@ -312,19 +246,21 @@ def fetch_photo(url: str, settings: DownloadSettings) -> bytes:
     """Fetch a photo by its URL, with the same guard and limits as the drops' downloads.
 
     Raises:
-        MeterError: it is no URL, may not be reached, or gave no photo; the message says which.
+        MeterError: it is not a URL, may not be reached, or gave no photo; the message says which.
     """
     try:
         cleaned = clean_url(url)
     except UrlRefusedError as error:
-        raise MeterError(f"This is no URL of a photo: {error}.", fix="Give one that begins with https://") from error
+        raise MeterError(
+            f"This is not the URL of a photo: {error}.", fix="Give a URL that begins with https://"
+        ) from error
     with Fetcher(DownloadLimits.from_settings(settings).fetch) as fetcher:
         fetched = fetcher.fetch(cleaned)
     if fetched.outcome == Outcome.BLOCKED:
         raise MeterError(
             fetched.reason or "This address may not be reached.",
-            fix="If it is an image server of yours, allow it: METER_ALLOW_HOSTS or METER_ALLOW_NETWORKS.",
+            fix="If it is your own image server, allow it: METER_ALLOW_HOSTS or METER_ALLOW_NETWORKS.",
         )
     if fetched.outcome != Outcome.OK:
-        raise MeterError(f"No photo came from there ({fetched.outcome}): {fetched.reason}")
+        raise MeterError(f"The URL gave no photo ({fetched.outcome}): {fetched.reason}")
     return fetched.content

@@ -1,7 +1,7 @@
-"""Bytes to a checked photo: upright, RGB, fully decoded, or a `PhotoError` that says what was wrong.
+"""From bytes to a checked photo: upright, RGB, fully decoded, or a `PhotoError` that says what is wrong.
 
-Downloads, labelled files and uploads all come in here, so that the same bytes are the same pixels everywhere. Measuring
-a photo is in `quality`; making it the network's input is in `preprocess`.
+Downloads, labelled files and uploads are all decoded here, so that the same bytes are the same pixels everywhere.
+Measuring a photo is in `quality`; making it the network's input is in `recognition.network.preprocess`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _heif_can_be_read() -> bool:
     return True
 
 
-# Only the decoder of the format that the first bytes promise is tried: PostScript and such never see foreign bytes.
+# Only the decoder of the format that the first bytes announce is tried: no PostScript interpreter sees foreign bytes.
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xff\xd8\xff", "JPEG"),
     (0, b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -101,7 +101,7 @@ class Photo:
         format: Pillow's word for the file's format: `JPEG`, `MPO`, `PNG`, `WEBP`, `BMP`, `GIF`, `TIFF`, `AVIF`
             or `HEIF` (the last two where Pillow can).
         width: pixels of the upright photo at full size, also where `image` is smaller.
-        height: pixels, likewise.
+        height: pixels of the upright photo at full size.
         notes: what was unusual about the file, e.g. `animated: first frame`.
     """
 
@@ -126,7 +126,7 @@ def open_photo(content: bytes | Path, *, max_pixels: int = MAX_PIXELS, smallest_
             Other formats come at full size.
 
     Raises:
-        PhotoError: the bytes are no photo, or one that cannot be used; `outcome` says which.
+        PhotoError: the bytes are not a photo, or one that cannot be used; `outcome` says which.
     """
     where: str | Path = content if isinstance(content, Path) else ""
     try:
@@ -142,7 +142,7 @@ def jpeg_without_metadata(content: bytes | Path, *, quality: int = JPEG_QUALITY)
     """Return the photo as a plain JPEG, upright, without EXIF (places, times, devices), comment or thumbnail.
 
     Raises:
-        PhotoError: the bytes are no photo that can be used.
+        PhotoError: the bytes are not a photo, or one that cannot be used.
     """
     buffer = io.BytesIO()
     open_photo(content).image.save(buffer, format="JPEG", quality=quality)
@@ -150,12 +150,12 @@ def jpeg_without_metadata(content: bytes | Path, *, quality: int = JPEG_QUALITY)
 
 
 def sniff(head: bytes) -> str | None:
-    """Return the format that a file's first bytes (16 are enough) promise, or None where it is no photo's."""
+    """Return the format that a file's first bytes (16 are enough) announce; None if it is not a format of photos."""
     return next((name for at, magic, name in _SIGNATURES if head[at : at + len(magic)] == magic), None)
 
 
 def refusal_of_foreign(head: bytes) -> PhotoError:
-    """Return the error for a file whose first bytes are no photo's, naming what it seems to be."""
+    """Return the error for a file whose first bytes are not those of a photo; it names what the file seems to be."""
     if not head:
         return PhotoError("empty", "The file is empty.")
     kind = next((name for at, magic, name in _FOREIGN if head[at : at + len(magic)] == magic), None)
@@ -246,18 +246,20 @@ def _rgb(image: Image.Image, notes: list[str]) -> Image.Image:
         layer = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
     if image.mode not in _PLAIN_MODES:
-        raise PhotoError("unsupported_format", f"Pixels of kind {image.mode} are no photo; save it as JPEG or PNG.")
+        raise PhotoError(
+            "unsupported_format", f"Pixels of kind {image.mode} are not supported; save it as JPEG or PNG."
+        )
     if image.mode == "CMYK":
         notes.append("CMYK")
     return image.copy() if image.mode == "RGB" else image.convert("RGB")
 
 
 def _damage(data: bytes, promised: str, error: Exception) -> PhotoError:
-    """Tell a file that ends too early from one that is broken inside."""
+    """Return the error for a file that cannot be decoded: it ends too early, or is broken inside."""
     riff_bytes = int.from_bytes(data[4:8], "little") + 8
     ends_early = "truncated" in str(error).lower() or (promised == "WEBP" and riff_bytes > len(data))
     if ends_early or isinstance(error, EOFError):
         return PhotoError("truncated", f"The {promised} file ends before the picture does: copy or fetch it again.")
     if isinstance(error, UnidentifiedImageError):
-        return PhotoError("damaged", f"It begins like a {promised} file, but is none that can be read.")
+        return PhotoError("damaged", f"It begins like a {promised} file, but cannot be read as one.")
     return PhotoError("damaged", f"The {promised} file is damaged ({type(error).__name__}: {error}).")

@@ -1,7 +1,7 @@
-"""A photo's file for people to take along: no EXIF (places, times, devices), the pixels as they came where possible.
+"""A photo's file for people to copy: no EXIF (places, times, devices), the pixels unchanged where possible.
 
-A JPEG that stands upright only loses the segments that carry metadata, so no pixel changes and nothing is decoded. All
-else is decoded and written as a new JPEG by `photos.jpeg_without_metadata`.
+An upright JPEG only loses the segments that carry metadata, so no pixel changes and nothing is decoded. Any other photo
+is decoded and written as a new JPEG by `decoding.jpeg_without_metadata`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def without_metadata(path: Path) -> bytes:
     """Return the photo as a JPEG without metadata, upright.
 
     Raises:
-        PhotoError: the file is no photo that can be used, or is not there.
+        PhotoError: the file is missing, not a photo, or one that cannot be used.
     """
     try:
         content = path.read_bytes()
@@ -38,7 +38,7 @@ def without_metadata(path: Path) -> bytes:
 
 
 def strip_jpeg(content: bytes) -> bytes | None:
-    """Return the JPEG without its metadata segments and without what follows its end; None where it is not well formed.
+    """Return the JPEG without its metadata segments and without what follows its end; None if it is not well formed.
 
     (ITU-T T.81, annex B. The second pictures and videos that phones append come after the end.)
     """

@@ -1,7 +1,7 @@
 """Near-duplicates: perceptual hashes, and the groups of photos that must stay on one side of a split.
 
 Hash and threshold were chosen on real photos: docs/decisions/0002-near-duplicates.md. What a hash cannot see (one meter
-photographed twice from two sides) a person tells in `groups.csv`.
+photographed twice from two sides) a person declares in `groups.csv`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import imagehash
 import numpy as np
-import pandas as pd
 from PIL import Image
 
 HASH_KIND = "p10d8v8"
@@ -54,11 +53,11 @@ def perceptual_hash(image: Image.Image) -> str:
 def near_pairs(hashes: Sequence[str], *, only: np.ndarray | None = None) -> Iterator[Pair]:
     """Yield the pairs of photos whose hashes differ in at most `MAX_DISTANCE` bits, each once.
 
-    Exhaustive, in blocks: a second for 10,000 photos, half a minute for 50,000; memory grows with the photos only.
+    Exhaustive, in blocks: one second for 10,000 photos, half a minute for 50,000; memory grows with the photos only.
 
     Args:
         hashes: perceptual hashes; one of another kind, or of a blank photo, pairs with nothing.
-        only: where given, a flag a photo; of each pair at least one must be flagged.
+        only: one flag per photo; of each pair at least one photo must be flagged. None: all are.
     """
     usable = np.flatnonzero([hash_.startswith(f"{HASH_KIND}:") and not hash_.endswith(":") for hash_ in hashes])
     if len(usable) < 2:
@@ -87,7 +86,7 @@ def group_photos(
     previous: dict[str, str] | None = None,
     declared: dict[str, str] | None = None,
 ) -> list[str]:
-    """Group the photos of one class and return a group id a photo.
+    """Group the photos of one class and return one group id per photo.
 
     Photos are joined, nearest first, where their hashes are near or where a person declared them to be of one meter.
     Groups are stable: photos that were in different groups before are not joined by a new photo that resembles both
@@ -115,26 +114,6 @@ def group_photos(
         members.setdefault(groups.find(place), []).append(image_id)
     names = _name_groups([sorted(group) for group in members.values()], previous, scope)
     return [names[image_id] for image_id in image_ids]
-
-
-def twins_across_classes(inventory: pd.DataFrame) -> pd.DataFrame:
-    """Return near-duplicates that lie in two classes, nearest first: most often one of the two is in the wrong folder.
-
-    Args:
-        inventory: rows of `tables.IMAGE_INVENTORY`; refused ones are passed over.
-
-    Returns:
-        Columns `path`, `label`, `other_path`, `other_label`, `distance` (bits).
-    """
-    used = inventory[inventory["reason"].isna()].sort_values("path")
-    paths, labels = used["path"].tolist(), used["label"].tolist()
-    rows = [
-        (paths[pair.first], labels[pair.first], paths[pair.second], labels[pair.second], pair.distance)
-        for pair in near_pairs(used["perceptual_hash"].tolist())
-        if labels[pair.first] != labels[pair.second]
-    ]
-    columns = ["path", "label", "other_path", "other_label", "distance"]
-    return pd.DataFrame(rows, columns=columns).sort_values(["distance", "path", "other_path"], ignore_index=True)
 
 
 def _joinable(hashes: Sequence[str], before: list[str | None]) -> Iterator[Pair]:

@@ -1,4 +1,4 @@
-"""Work on many photos at a time, a thread per core, results in order."""
+"""Work on many photos at a time, one thread per core, results in order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 
 def in_parallel(work: Callable[[Item], Result], items: Sequence[Item], *, ahead: int) -> Iterator[Result]:
-    """Yield `work(item)` for each item, in order, computed by a thread per core.
+    """Yield `work(item)` for each item, in order, computed by one thread per core.
 
     Args:
         work: called from several threads at once. Where it computes with torch, enter `device.one_thread_each` around

@@ -1,4 +1,4 @@
-"""Says how far a long piece of work is, at most every ten seconds."""
+"""Reports the progress of long work, at most every ten seconds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ INTERVAL_S = 10.0
 
 
 class Progress:
-    """Counts what is done and says so now and then.
+    """Counts what is done and reports it now and then.
 
     Args:
         total: how much there is to do.

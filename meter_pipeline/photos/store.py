@@ -1,4 +1,4 @@
-"""Every downloaded photo once, under the SHA-256 of its bytes; what is in the store was decoded whole and measured."""
+"""Every downloaded photo once, under the SHA-256 of its bytes; each was fully decoded and measured before."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def image_id_of(content: bytes) -> str:
 
 
 def store(layout: Layout, content: bytes) -> StoredPhoto:
-    """Check a photo's bytes and put them into the store, unless they are there.
+    """Check a photo's bytes and put them into the store, unless they are there already.
 
     Raises:
-        PhotoError: the bytes are no photo that can be used; nothing was written.
+        PhotoError: the bytes are not a photo, or one that cannot be used; nothing was written.
         StorageError: the disk is full or not ours to write.
     """
     photo = open_photo(content)

@@ -1,8 +1,8 @@
 """CSV files whose texts no spreadsheet program runs as a formula, and how such a text is read back.
 
 A text that begins with `= + - @`, one of their full-width forms, a tab, a line break or a quote `'` gets a quote `'` in
-front; reading takes that one away. Plain negative numbers stay as they are. (OWASP, CSV injection.) In a workbook no
-such mark is needed: a cell says itself that it is text.
+front; reading removes it again. Plain negative numbers stay as they are. (OWASP, CSV injection.) A workbook needs no
+such mark, as its cells have a type.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ _PLAIN_NUMBER = re.compile(r"-\d+(\.\d+)?")
 
 
 def safe_cell(text: str) -> str:
-    """Return `text` so that it is text in every spreadsheet program."""
+    """Return `text` marked so that every spreadsheet program takes it for text."""
     if text.startswith((*_STARTS_FORMULA, QUOTE)) and not _PLAIN_NUMBER.fullmatch(text):
         return QUOTE + text
     return text
 
 
 def unsafe_cell(text: str) -> str:
-    """Return what `safe_cell` was given."""
+    """Return the text that `safe_cell` was given."""
     return text[1:] if text.startswith(QUOTE) else text
 
 
 def csv_bytes(
     header: Sequence[str], table: Sequence[Sequence[Cell]], *, decimals: Mapping[str, int] | None = None
 ) -> bytes:
-    """Return a CSV in UTF-8 with the mark by which Excel knows it, every text safe from being run as a formula.
+    """Return a CSV in UTF-8 with the byte order mark that Excel needs; no text of it is run as a formula.
 
     Args:
         header: names of the columns.

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: write to a temporary name, flush, rename."""
+"""Files that are written completely or not at all: write under a temporary name, flush, rename."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TEMPORARY_PREFIX = ".tmp-"
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its place when the block ends without an error.
 
-    Works for a file and for a folder; a folder that is already there is replaced.
+    Works for a file and for a folder; an existing folder is replaced.
     """
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex[:8]}-{path.name}")
     with storage_errors(path):
@@ -47,18 +47,18 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file completely or not at all."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write a UTF-8 file whole or not at all, with Unix line ends."""
+    """Write a UTF-8 file completely or not at all, with Unix line ends."""
     write_bytes(path, content.encode("utf-8"))
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file (sorted keys, indented) whole or not at all."""
+    """Write a JSON file (sorted keys, indented) completely or not at all."""
     write_text(path, json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, default=str) + "\n")
 
 

@@ -1,7 +1,7 @@
 """The lake: Parquet tables of immutable shards, each with one manifest that is replaced atomically.
 
-A reader sees the table before or after a write, never half of one. A table's version is the sum of its rows' hashes, so
-it depends on what the rows say and not on their order or on how they are cut into shards.
+A reader sees the table before or after a write, never half of one. A table's version is the sum of its rows' hashes: it
+depends on what the rows hold, not on their order or on how they are split into shards.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 UNREFERENCED_SHARD_LIFETIME_S = 3600.0
-"""A replaced shard stays this long, for readers that still hold the old manifest."""
+"""Seconds that a replaced shard stays, for readers that still use the old manifest."""
 SHARDS_BEFORE_COMPACTION = 64
-"""Small shards that may gather before they are put together."""
+"""Number of small shards from which on they are merged into one."""
 SMALL_SHARD_ROWS = 4096
-"""A shard of so many rows is not put together with others again, so that appending stays cheap in a large table."""
+"""A shard with this many rows is not merged again, so that appending to a large table stays cheap."""
 _VERSION_MODULUS = 2**128
 _HASH_KEYS = ("meter-pipeline-a", "meter-pipeline-b")
 
@@ -52,7 +52,7 @@ class Lake:
     """The tables of one data directory.
 
     Args:
-        root: folder that holds a folder a table; made on the first write.
+        root: folder with one folder per table; made on the first write.
     """
 
     def __init__(self, root: Path) -> None:
@@ -65,15 +65,15 @@ class Lake:
     def read(
         self, spec: TableSpec, columns: Iterable[str] | None = None, *, where: pc.Expression | None = None
     ) -> pa.Table:
-        """Read a table; a table never written is empty.
+        """Read a table; a table that was never written is empty.
 
         Args:
             spec: the table.
-            columns: the columns wanted; all where None.
-            where: the rows wanted, e.g. `pc.field("model_version") == "0001-ab12cd34"`; all where None.
+            columns: the columns wanted; None: all.
+            where: the rows wanted, e.g. `pc.field("model_version") == "0001-ab12cd34"`; None: all.
         """
         names = list(spec.columns) if columns is None else list(columns)
-        schema = pa.schema([(name, spec.columns[name]) for name in names])
+        schema = pa.schema([(name, spec.columns[name].type) for name in names])
         parts = [self._read_shard(spec, shard, names, where).cast(schema) for shard in self._shards(spec)]
         return pa.concat_tables([schema.empty_table(), *parts])
 
@@ -88,11 +88,11 @@ class Lake:
         return sum(shard.rows for shard in self._shards(spec))
 
     def version(self, spec: TableSpec) -> str:
-        """Return the content hash of the table: 32 hex digits; the same rows give the same."""
+        """Return the content hash of the table, 32 hex digits; the same rows give the same hash."""
         return f"{sum(shard.digest for shard in self._shards(spec)) % _VERSION_MODULUS:032x}"
 
     def replace(self, spec: TableSpec, rows: pa.Table | pd.DataFrame) -> str:
-        """Write the whole table anew and return its version.
+        """Replace the whole table and return its version.
 
         Raises:
             MeterError: two rows share a key.
@@ -106,7 +106,7 @@ class Lake:
     def append(self, spec: TableSpec, rows: pa.Table | pd.DataFrame) -> str:
         """Add rows whose keys are new, as one shard, and return the table's version.
 
-        The caller knows that the keys are new; `upsert` is for when it does not.
+        It is not checked that the keys are new; if they may not be, use `upsert`.
         """
         table = conform(spec, rows)
         if table.num_rows:
@@ -121,7 +121,7 @@ class Lake:
         return self.version(spec)
 
     def upsert(self, spec: TableSpec, rows: pa.Table | pd.DataFrame) -> str:
-        """Add rows, in the place of those with the same key, and return the table's version."""
+        """Add rows, replacing those with the same key, and return the table's version."""
         new = conform(spec, rows)
         if new.num_rows:
             with self._writing(spec):
@@ -132,11 +132,11 @@ class Lake:
         return self.version(spec)
 
     def manifest(self, table: str) -> Path:
-        """Return where the table's manifest is; it is replaced by every write and missing before the first."""
+        """Return the path of the table's manifest; each write replaces it, and before the first it does not exist."""
         return self.root / table / MANIFEST
 
     def shard_files(self, table: str) -> list[Path]:
-        """Return the Parquet files that make the table now."""
+        """Return the Parquet files that the table consists of now."""
         path = self.manifest(table)
         return [path.with_name(shard["file"]) for shard in read_json(path)["shards"]] if path.exists() else []
 
@@ -205,7 +205,7 @@ def conform(spec: TableSpec, rows: pa.Table | pd.DataFrame) -> pa.Table:
 
 
 def vectors(table: pa.Table, column: str) -> np.ndarray:
-    """Return a column of vectors as a matrix, rows x dimensions, float32; 0 x 0 where there are no rows."""
+    """Return a column of vectors as a matrix, rows x dimensions, float32; 0 x 0 if there are no rows."""
     values = table[column].combine_chunks()
     if isinstance(values, pa.ChunkedArray):
         values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], table.schema.field(column).type)
@@ -226,7 +226,7 @@ def _keys(spec: TableSpec, table: pa.Table) -> list[tuple[Any, ...]]:
 
 
 def _digest(spec: TableSpec, table: pa.Table) -> int:
-    """Sum of the rows' 128-bit hashes: the same for the same rows in any order and in any number of shards."""
+    """Return the sum of the rows' 128-bit hashes: the same for the same rows in any order and number of shards."""
     from pandas.util import hash_pandas_object
 
     frame = table.select(spec.hashed).to_pandas()

@@ -1,4 +1,4 @@
-"""SQL over the lake's tables as they are at this moment; needs no warehouse file, holds nothing between two calls."""
+"""SQL over the lake's tables as they are at this moment; needs no warehouse file, keeps nothing between two calls."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MEMORY_LIMIT = "256MB"
-"""Of all queries of a process together; a larger sort goes to the disk."""
+"""For all queries of a process together; a larger sort goes to the disk."""
 THREADS = 2
 Row = dict[str, Any]
 _SPECS = {spec.name: spec for spec in ALL_TABLES}
 
 
 class LakeQueries:
-    """Queries on some tables of a lake, all of one moment; see `querying`.
+    """Queries on some tables of a lake, all as of one moment; see `querying`.
 
     Attributes:
-        columns: columns a table has, by table; those that no shard has yet are null. A table that is neither written
-            nor known is not in it.
+        columns: the columns of each table, by its name; those that no shard has yet are null. A table that is neither
+            written nor known is left out.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, lake: Lake, tables: Sequence[str]) -> None:
@@ -49,7 +49,7 @@ class LakeQueries:
         return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
     def value(self, sql: str, parameters: Sequence[object] = ()) -> Any:
-        """Return the first column of the first row; None where there is none."""
+        """Return the first column of the first row; None if there is no row."""
         row = self._connection.execute(sql, list(parameters)).fetchone()
         return None if row is None else row[0]
 
@@ -64,7 +64,7 @@ def querying(lake: Lake, *tables: str) -> Iterator[LakeQueries]:
 
     Args:
         lake: the tables.
-        tables: their names; one that was never written is empty, or missing where its columns are not known either.
+        tables: their names; one that was never written is empty, or missing if its columns are not known either.
     """
     with _database().cursor() as connection:
         yield LakeQueries(connection, lake, tables)
@@ -77,7 +77,7 @@ def fingerprint(lake: Lake, *tables: str) -> tuple[int, ...]:
 
 
 def written_at(lake: Lake, *tables: str) -> datetime | None:
-    """Return when the newest of the tables was last written, UTC; None where none ever was."""
+    """Return when the newest of the tables was last written, UTC; None if no table was ever written."""
     newest = max(fingerprint(lake, *tables), default=0)
     return datetime.fromtimestamp(newest / 1e9, UTC) if newest else None
 
@@ -108,4 +108,4 @@ def _make_view(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str) ->
 
 def _null(spec: TableSpec | None, name: str) -> str:
     assert spec is not None
-    return f'CAST(NULL AS {SQL_TYPES[spec.columns[name]]}) AS "{name}"'
+    return f'CAST(NULL AS {SQL_TYPES[spec.columns[name].type]}) AS "{name}"'

@@ -1,4 +1,4 @@
-"""The tables' types, paths and texts as DuckDB's SQL spells them."""
+"""The tables' types, paths and texts as DuckDB's SQL writes them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ SQL_TYPES: dict[pa.DataType, str] = {
 
 
 def literal_path(path: Path) -> str:
-    """Return a path that DuckDB takes as it stands, whatever signs of a pattern it holds."""
+    """Return a path that DuckDB takes literally, even if it contains characters of a pattern."""
     return "".join(f"[{character}]" if character in "*?[" else character for character in path.as_posix())
 
 
 def quoted(text: str) -> str:
-    """Return a text as SQL writes it."""
+    """Return a text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"

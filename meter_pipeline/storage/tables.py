@@ -1,4 +1,8 @@
-"""The schema of every table in the lake, written down once: columns, key, and which columns make its data version."""
+"""The schema of every table in the lake, written down once: columns with their meaning, key, data version.
+
+The descriptions are for people: the Dagster UI shows them under Columns, the warehouse as comments. One file holds all
+tables, long as it is, so that a column and those of the same name in other tables are found in one place.
+"""
 
 from __future__ import annotations
 
@@ -11,28 +15,41 @@ VECTOR = pa.list_(pa.float32())
 
 
 @dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        type: its Arrow type; every column may hold nulls.
+        description: what it is, with unit and range, for people who read the UI or the warehouse.
+    """
+
+    type: pa.DataType
+    description: str
+
+
+@dataclass(frozen=True)
 class TableSpec:
     """A table: its name, columns, key, and the columns left out of its data version.
 
     Attributes:
         name: folder under `lake/`.
-        columns: Arrow type a column, in order.
-        key: columns that name a row; no two rows share them.
+        description: a sentence for the UI and the warehouse.
+        columns: the columns by name, in order.
+        key: columns that identify a row; no two rows have the same values in all of them.
         volatile: columns whose values may differ between two runs that did the same (times, attempts, and the float
             vectors that follow from the key); they are stored but make no new data version.
-        description: a sentence for the UI and the warehouse.
     """
 
     name: str
     description: str
-    columns: dict[str, pa.DataType]
+    columns: dict[str, Column]
     key: tuple[str, ...]
     volatile: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def schema(self) -> pa.Schema:
         """The Arrow schema."""
-        return pa.schema(list(self.columns.items()))
+        return pa.schema([(name, column.type) for name, column in self.columns.items()])
 
     @property
     def hashed(self) -> list[str]:
@@ -40,11 +57,69 @@ class TableSpec:
         return [name for name in self.columns if name not in self.volatile]
 
 
-QUALITY_COLUMNS = {"brightness": FLOAT, "contrast": FLOAT, "sharpness": FLOAT, "glare": FLOAT, "green_ratio": FLOAT}
-TOP3_COLUMNS = {f"top{k}_{what}": t for k in (1, 2, 3) for what, t in (("class", STRING), ("confidence", FLOAT))}
+IMAGE_ID = Column(STRING, "Id of the photo: the SHA-256 of its bytes, in hex.")
+MODEL_VERSION = Column(STRING, "Version of the model: a counter and a hash, e.g. 0001-4e7e5ada.")
+LABEL = Column(STRING, "Class that the photo is labelled with: the name of its folder in data/raw.")
+SPLIT = Column(STRING, "Part of the data set that the photo is in: train, val or test.")
+FINAL_PREDICTION = Column(STRING, "Final label: a class, UNKNOWN, DARK (too dark to judge) or ERROR (no photo).")
+CALIBRATED_CONFIDENCE = Column(
+    FLOAT,
+    "Chance that the top 1 is right if the photo shows a known type, 0 to 1; at most 0.9 where the photo is named"
+    " although it is not quite like the known ones.",
+)
+GUARD_SCORE = Column(
+    FLOAT,
+    "Likeness to the known photos: a sum of standardised scores, without unit; 0 is a typical known photo, lower values"
+    " are less alike.",
+)
+DROP = Column(STRING, "Name of the drop: its file's name without the ending, made unique.")
+POSITION = Column(INT, "Place of the row within its drop, from 0.")
+SHEET = Column(STRING, "Sheet that the row is on; empty for a text file.")
+ROW_NUMBER = Column(INT, "Number of the row as the spreadsheet program shows it, from 1.")
+PHOTO_BYTES = Column(INT, "Size of the photo's file in bytes; null where no photo came.")
+PHOTO_NOTES = Column(
+    STRING, "What was unusual about the file: animated, turned by EXIF, CMYK, ...; null where nothing was."
+)
+PERCEPTUAL_HASH = Column(
+    STRING,
+    "Perceptual hash of the photo: its kind, a colon, hex digits (none for a blank photo). Near-duplicates differ in at"
+    " most 34 of 228 bits. Null where the file could not be decoded.",
+)
+
+SIZE_COLUMNS = {
+    "width": Column(INT, "Width of the upright photo in pixels; null where it could not be decoded."),
+    "height": Column(INT, "Height of the upright photo in pixels; null where it could not be decoded."),
+    "format": Column(STRING, "Format by the file's bytes: JPEG, MPO, PNG, WEBP, BMP, ...; null where not decoded."),
+}
+
+QUALITY_COLUMNS = {
+    "brightness": Column(FLOAT, "Mean luma of the photo, 0 (black) to 255 (white)."),
+    "contrast": Column(FLOAT, "Standard deviation of the luma, 0 (one grey) to 127.5."),
+    "sharpness": Column(FLOAT, "Variance of the Laplacian of the luma, from 0; higher is sharper."),
+    "glare": Column(FLOAT, "Share of blown-out pixels (luma from 250), 0 to 1."),
+    "green_ratio": Column(FLOAT, "Share of clearly green pixels (LCD backlights, plants), 0 to 1."),
+}
+"""Measured on the photo at most 384 pixels large; null where it could not be decoded."""
+
+TOP3_COLUMNS = {
+    "top1_class": Column(STRING, "Most likely class; null where no model saw the photo."),
+    "top1_confidence": Column(FLOAT, "Raw softmax of the most likely class, 0 to 1."),
+    "top2_class": Column(STRING, "Second most likely class; null where the model knows only one."),
+    "top2_confidence": Column(FLOAT, "Raw softmax of the second most likely class, 0 to 1."),
+    "top3_class": Column(STRING, "Third most likely class; null where the model knows only two."),
+    "top3_confidence": Column(FLOAT, "Raw softmax of the third most likely class, 0 to 1."),
+}
+
 DECISION_COLUMNS = (
-    *("image_id", "final_prediction", *TOP3_COLUMNS, "calibrated_confidence", "guard_score"),
-    *("nearest_known", "nearest_known_class", "rule", "reason"),
+    "image_id",
+    "final_prediction",
+    *TOP3_COLUMNS,
+    "calibrated_confidence",
+    "guard_score",
+    "nearest_known",
+    "nearest_known_class",
+    "rule",
+    "reason",
 )
 """What is decided on a photo."""
 
@@ -66,20 +141,20 @@ EXPORT_COLUMNS = (
 
 IMAGE_INVENTORY = TableSpec(
     "image_inventory",
-    "A row a labelled file: what it is, how good it is, which near-duplicates it belongs to, or why it was refused.",
+    "One row per labelled file: what it is, how good it is, which near-duplicates it has, or why it was refused.",
     {
-        "path": STRING,  # below data/raw, with forward slashes: <CLASS>/<file>
-        "label": STRING,
-        "image_id": STRING,  # SHA-256 of the bytes; null where the file could not be read
-        "bytes": INT,
-        "modified_ns": INT,
-        "width": INT,
-        "height": INT,
-        "format": STRING,
+        "path": Column(STRING, "Path of the file below data/raw, with forward slashes, e.g. LT2/IMG_1.jpg."),
+        "label": Column(STRING, "Class: the first folder of the path; null for a file that is in no folder."),
+        "image_id": Column(STRING, "Id of the photo: the SHA-256 of its bytes, in hex; null where it was not read."),
+        "bytes": Column(INT, "Size of the file in bytes."),
+        "modified_ns": Column(INT, "When the file was last written, in nanoseconds since 1970-01-01 UTC."),
+        **SIZE_COLUMNS,
         **QUALITY_COLUMNS,
-        "perceptual_hash": STRING,
-        "group_id": STRING,  # near-duplicates and photos of one physical meter share it
-        "reason": STRING,  # why the file was refused; null where it is used
+        "perceptual_hash": PERCEPTUAL_HASH,
+        "group_id": Column(
+            STRING, "Shared by near-duplicates and by photos of one physical meter; null where the file was refused."
+        ),
+        "reason": Column(STRING, "Why the file was refused; null where it is used."),
     },
     key=("path",),
     volatile=frozenset({"modified_ns"}),
@@ -87,72 +162,79 @@ IMAGE_INVENTORY = TableSpec(
 
 DATASET_SPLIT = TableSpec(
     "dataset_split",
-    "A row a photo used: train, val or test, and the rule that put it there.",
+    "One row per photo of the data set: train, val or test, and the rule that put it there.",
     {
-        "image_id": STRING,
-        "path": STRING,
-        "label": STRING,
-        "group_id": STRING,
-        "split": STRING,
-        "rule": STRING,
+        "image_id": IMAGE_ID,
+        "path": Column(STRING, "Path of the photo below data/raw, with forward slashes."),
+        "label": LABEL,
+        "group_id": Column(STRING, "Group of near-duplicates (see image_inventory); a group is never in two splits."),
+        "split": SPLIT,
+        "rule": Column(STRING, "Rule that put the photo there: how large its class is, and what that is split into."),
     },
     key=("image_id",),
 )
 
 EVALUATION_AUDIT = TableSpec(
     "evaluation_audit",
-    "A row a test photo and model: what it is, what the model said, how sure it was.",
+    "One row per test photo and model: what it is, what the model said, how sure it was.",
     {
-        "model_version": STRING,
-        "image_id": STRING,
-        "path": STRING,
-        "true_class": STRING,
-        "predicted_class": STRING,
-        "confidence": FLOAT,  # raw softmax, 0 to 1
-        "calibrated_confidence": FLOAT,  # as in batch_predictions
-        "guard_score": FLOAT,  # likeness to the known photos
-        "correct": BOOL,
-        "final_prediction": STRING,
+        "model_version": MODEL_VERSION,
+        "image_id": IMAGE_ID,
+        "path": Column(STRING, "Path of the photo below data/raw, with forward slashes."),
+        "true_class": LABEL,
+        "predicted_class": Column(STRING, "Most likely class by the model, before any rule makes it UNKNOWN."),
+        "confidence": Column(FLOAT, "Raw softmax of the predicted class, 0 to 1."),
+        "calibrated_confidence": CALIBRATED_CONFIDENCE,
+        "guard_score": GUARD_SCORE,
+        "correct": Column(BOOL, "Whether the predicted class is the true one."),
+        "final_prediction": Column(STRING, "Final label: a class or UNKNOWN."),
         **TOP3_COLUMNS,
     },
     key=("model_version", "image_id"),
 )
 
 FEATURE_COLUMNS = {
-    "image_id": STRING,
-    "model_version": STRING,
-    "preprocess_id": STRING,
-    "logits": VECTOR,
-    "embedding": VECTOR,  # backbone after fine-tuning, before the classifier
-    "pretrained_embedding": VECTOR,  # the same place, before fine-tuning
-    "whole_embedding": VECTOR,  # likewise, of the whole photo alone; null where it was not kept (0014)
-    "close_embedding": VECTOR,  # as `embedding`, of the closest view alone; likewise
-    "colours": VECTOR,  # share of each colour in the photo's middle; null in rows from before they were kept
-    "printed": VECTOR,  # codes of what was read on the plate; null where the model does not ask for it
-    "reason": STRING,  # why there are none; null where there are
+    "image_id": IMAGE_ID,
+    "model_version": MODEL_VERSION,
+    "preprocess_id": Column(STRING, "Hash of the steps that make a photo the network's input."),
+    "logits": Column(VECTOR, "One number per class, in the order of the model's classes, before softmax."),
+    "embedding": Column(VECTOR, "Output of the fine-tuned backbone before the classifier, averaged over the views."),
+    "pretrained_embedding": Column(
+        VECTOR, "Output of the backbone before fine-tuning, at the same place, averaged over the views."
+    ),
+    "whole_embedding": Column(VECTOR, "As pretrained_embedding, of the whole photo alone; null where it is not kept."),
+    "close_embedding": Column(VECTOR, "As embedding, of the closest view alone; null where it is not kept."),
+    "colours": Column(
+        VECTOR,
+        "Share of each colour in the middle of the photo: grey, 12 pale hues, 12 strong hues; they add up to 1.",
+    ),
+    "printed": Column(
+        VECTOR, "Codes of what was read on the meter's plate; null where the model does not read plates."
+    ),
+    "reason": Column(STRING, "Why the photo has no features; null where it has."),
 }
 VIEW_COLUMNS = ("whole_embedding", "close_embedding")
 """Embeddings of single views, which clusters are cut by."""
-FEATURE_VECTORS = frozenset(name for name, kind in FEATURE_COLUMNS.items() if kind == VECTOR)
+FEATURE_VECTORS = frozenset(name for name, column in FEATURE_COLUMNS.items() if column.type == VECTOR)
 
 LABELLED_FEATURES = TableSpec(
     "labelled_features",
-    "A row a labelled photo and model: embeddings and logits from one forward pass, colours and print.",
-    {name: kind for name, kind in FEATURE_COLUMNS.items() if name not in VIEW_COLUMNS},
+    "One row per labelled photo and model: embeddings and logits from one forward pass, colours and print.",
+    {name: column for name, column in FEATURE_COLUMNS.items() if name not in VIEW_COLUMNS},
     key=("image_id", "model_version"),
     volatile=FEATURE_VECTORS - set(VIEW_COLUMNS),
 )
 
 KNOWN_EMBEDDINGS = TableSpec(
     "known_embeddings",
-    "L2-normalised embeddings of the labelled photos under the champion.",
+    "One row per labelled photo: its embeddings under the champion, L2-normalised.",
     {
-        "image_id": STRING,
-        "model_version": STRING,
-        "label": STRING,
-        "split": STRING,
-        "embedding": VECTOR,
-        "pretrained_embedding": VECTOR,
+        "image_id": IMAGE_ID,
+        "model_version": MODEL_VERSION,
+        "label": LABEL,
+        "split": SPLIT,
+        "embedding": Column(VECTOR, "Output of the fine-tuned backbone before the classifier, scaled to length 1."),
+        "pretrained_embedding": Column(VECTOR, "Output of the backbone before fine-tuning, scaled to length 1."),
     },
     key=("image_id",),
     volatile=frozenset({"embedding", "pretrained_embedding"}),
@@ -160,57 +242,63 @@ KNOWN_EMBEDDINGS = TableSpec(
 
 DROPS = TableSpec(
     "drops",
-    "A row a spreadsheet that was ever dropped: its name in the reports, and whether it could be read.",
+    "One row per spreadsheet that was ever dropped: its name in the reports, and whether it could be read.",
     {
-        "drop": STRING,
-        "file_name": STRING,
-        "sha256": STRING,
-        "bytes": INT,
-        "sheets": STRING,
-        "url_columns": STRING,
-        "rows": INT,
-        "refused_rows": INT,
-        "read_as": STRING,  # version of the reader and the settings it read with; another one reads the file again
-        "status": STRING,  # read or refused
-        "reason": STRING,
+        "drop": DROP,
+        "file_name": Column(STRING, "Name of the file in data/drops."),
+        "sha256": Column(STRING, "SHA-256 of the file's bytes, in hex; null where it could not be opened."),
+        "bytes": Column(INT, "Size of the file in bytes."),
+        "sheets": Column(STRING, "Sheets that rows came from, then sheets passed over and why; comma-separated."),
+        "url_columns": Column(
+            STRING,
+            "Headers of the columns that hold the URLs, comma-separated; sheet!header if there are several sheets.",
+        ),
+        "rows": Column(INT, "Number of rows in drop_rows, refused ones included."),
+        "refused_rows": Column(INT, "Number of rows among them that were refused."),
+        "read_as": Column(
+            STRING,
+            "Version of the reader and the settings it read with, as JSON; if they change, the file is read again.",
+        ),
+        "status": Column(STRING, "Whether the file could be read: read or refused."),
+        "reason": Column(STRING, "Why the file was refused; null where it was read."),
     },
     key=("drop",),
 )
 
 DROP_ROWS = TableSpec(
     "drop_rows",
-    "A row a URL of a spreadsheet, in order, with the sheet's other columns; refused rows with the reason.",
+    "One row per URL of a spreadsheet, in order, with the sheet's other columns; refused rows with the reason.",
     {
-        "drop": STRING,
-        "position": INT,  # order within the drop, from 0
-        "sheet": STRING,
-        "row_number": INT,  # as the spreadsheet program shows it, from 1
-        "image_url": STRING,
-        "other_columns": STRING,  # JSON object, header to text, in the sheet's order
-        "reason": STRING,  # why the row was refused; null where the URL is fetched
+        "drop": DROP,
+        "position": POSITION,
+        "sheet": SHEET,
+        "row_number": ROW_NUMBER,
+        "image_url": Column(STRING, "URL of the photo, cleaned; where the row was refused, what stood in the cell."),
+        "other_columns": Column(STRING, "The sheet's other columns, as a JSON object from header to text, in order."),
+        "reason": Column(STRING, "Why the row was refused; null where its URL is fetched."),
     },
     key=("drop", "position"),
 )
 
 URL_IMAGES = TableSpec(
     "url_images",
-    "A row a URL: what came of fetching it.",
+    "One row per URL: the outcome of fetching it.",
     {
-        "image_url": STRING,
-        "outcome": STRING,  # ok, not_found, forbidden, timeout, too_large, not_an_image, truncated, ...
-        "image_id": STRING,
-        "bytes": INT,
-        "width": INT,
-        "height": INT,
-        "format": STRING,
+        "image_url": Column(STRING, "URL of the photo, cleaned."),
+        "outcome": Column(
+            STRING, "ok, or why no photo came: not_found, forbidden, timeout, too_large, not_an_image, truncated, ..."
+        ),
+        "image_id": Column(STRING, "Id of the photo: the SHA-256 of its bytes, in hex; null where no photo came."),
+        "bytes": PHOTO_BYTES,
+        **SIZE_COLUMNS,
         **QUALITY_COLUMNS,
-        "notes": STRING,  # what was unusual about the file: animated, turned by EXIF, CMYK, ...
-        "etag": STRING,
-        "last_modified": STRING,
-        "attempts": INT,
-        "seconds": FLOAT,
-        "fetched_at": STRING,
-        "reason": STRING,
+        "notes": PHOTO_NOTES,
+        "etag": Column(STRING, "Header ETag of the answer: the server's mark of this version; null where none came."),
+        "last_modified": Column(STRING, "Header Last-Modified of the answer; null where none came."),
+        "attempts": Column(INT, "Number of requests made, the first included."),
+        "seconds": Column(FLOAT, "Seconds from the first request to the last byte, waiting included."),
+        "fetched_at": Column(STRING, "When it was fetched: date and time in ISO 8601, UTC."),
+        "reason": Column(STRING, "Why no photo came, in a sentence; null where one did."),
     },
     key=("image_url",),
     volatile=frozenset({"notes", "etag", "last_modified", "attempts", "seconds", "fetched_at", "reason"}),
@@ -218,7 +306,7 @@ URL_IMAGES = TableSpec(
 
 IMAGE_FEATURES = TableSpec(
     "image_features",
-    "A row a photo and model: embeddings and logits from one forward pass, colours and print.",
+    "One row per photo and model: embeddings and logits from one forward pass, colours and print.",
     FEATURE_COLUMNS,
     key=("image_id", "model_version"),
     volatile=FEATURE_VECTORS,
@@ -226,43 +314,46 @@ IMAGE_FEATURES = TableSpec(
 
 BATCH_PREDICTIONS = TableSpec(
     "batch_predictions",
-    "A row a drop row: top 3 with confidences (raw softmax, 0 to 1), final label, which rule decided and why.",
+    "One row per drop row: top 3 with confidences (raw softmax, 0 to 1), final label, which rule decided and why.",
     {
-        "drop": STRING,
-        "position": INT,
-        "sheet": STRING,
-        "row_number": INT,
-        "image_url": STRING,
-        "image_id": STRING,
-        "model_version": STRING,
-        "final_prediction": STRING,  # a class, UNKNOWN, DARK or ERROR
+        "drop": DROP,
+        "position": POSITION,
+        "sheet": SHEET,
+        "row_number": ROW_NUMBER,
+        "image_url": Column(STRING, "URL of the photo; where the row was refused, what stood in the cell."),
+        "image_id": Column(STRING, "Id of the photo: the SHA-256 of its bytes, in hex; null where there is no photo."),
+        "model_version": Column(STRING, "Version of the model that decided; null where the final label is ERROR."),
+        "final_prediction": FINAL_PREDICTION,
         **TOP3_COLUMNS,
-        "brightness": FLOAT,
-        "contrast": FLOAT,
-        "green_ratio": FLOAT,
-        "photo_notes": STRING,  # what was unusual about the file: animated, turned by EXIF, CMYK, ...
-        # Chance that the top 1 is right if the photo is of a known type, 0 to 1; at most 0.9 where named but not sure.
-        "calibrated_confidence": FLOAT,
-        "guard_score": FLOAT,  # likeness to the known photos: a sum of scores, 0 is a typical known photo
-        "nearest_known": STRING,  # image_id of the most similar labelled photo
-        "nearest_known_class": STRING,
-        "rule": STRING,  # accepted, threshold, guard, dark, error
-        "reason": STRING,
+        "brightness": QUALITY_COLUMNS["brightness"],
+        "contrast": QUALITY_COLUMNS["contrast"],
+        "green_ratio": QUALITY_COLUMNS["green_ratio"],
+        "photo_notes": PHOTO_NOTES,
+        "calibrated_confidence": CALIBRATED_CONFIDENCE,
+        "guard_score": GUARD_SCORE,
+        "nearest_known": Column(STRING, "image_id of the labelled photo that is most similar to this one."),
+        "nearest_known_class": Column(STRING, "Class of the labelled photo that is most similar to this one."),
+        "rule": Column(
+            STRING,
+            "Rule that decided: accepted (the top 1 stands), threshold (UNKNOWN: low confidence), guard (UNKNOWN: not"
+            " like the known photos), dark, error.",
+        ),
+        "reason": Column(STRING, "Why the final label is what it is, in a sentence."),
     },
     key=("drop", "position"),
 )
 
 UNKNOWN_EMBEDDINGS = TableSpec(
     "unknown_embeddings",
-    "Embedding vectors of the UNKNOWN photos, a row a photo.",
+    "One row per UNKNOWN photo: its embedding vectors.",
     {
-        "image_id": STRING,
-        "model_version": STRING,
-        "embedding": VECTOR,
-        "pretrained_embedding": VECTOR,
-        "whole_embedding": VECTOR,
-        "close_embedding": VECTOR,
-        "single_views": BOOL,  # whether the last two are there
+        "image_id": IMAGE_ID,
+        "model_version": MODEL_VERSION,
+        "embedding": FEATURE_COLUMNS["embedding"],
+        "pretrained_embedding": FEATURE_COLUMNS["pretrained_embedding"],
+        "whole_embedding": FEATURE_COLUMNS["whole_embedding"],
+        "close_embedding": FEATURE_COLUMNS["close_embedding"],
+        "single_views": Column(BOOL, "Whether whole_embedding and close_embedding are there."),
     },
     key=("image_id",),
     volatile=frozenset({"embedding", "pretrained_embedding", *VIEW_COLUMNS}),
@@ -270,31 +361,39 @@ UNKNOWN_EMBEDDINGS = TableSpec(
 
 UNKNOWN_METADATA = TableSpec(
     "unknown_metadata",
-    "What is known of each UNKNOWN photo: where it came from and what the model thought.",
+    "One row per UNKNOWN photo: where it came from and what the model thought.",
     {
-        "image_id": STRING,
-        "image_url": STRING,  # the first URL it came from
-        "model_version": STRING,
-        "final_prediction": STRING,
+        "image_id": IMAGE_ID,
+        "image_url": Column(STRING, "First URL that the photo came from."),
+        "model_version": MODEL_VERSION,
+        "final_prediction": Column(STRING, "Final label: UNKNOWN."),
         **TOP3_COLUMNS,
-        "reason": STRING,
+        "reason": Column(STRING, "Why the photo is UNKNOWN, in a sentence."),
     },
     key=("image_id",),
 )
 
 UNKNOWN_CLUSTERS = TableSpec(
     "unknown_clusters",
-    "Cluster of each UNKNOWN photo; -1 is noise.",
+    "One row per UNKNOWN photo: its cluster; -1 is noise.",
     {
-        "image_id": STRING,
-        "cluster_id": INT,
-        "previous_cluster_id": INT,  # before the set or the model changed; null for a photo that was not there
-        "membership": FLOAT,  # HDBSCAN's probability, 0 to 1
-        "same_meter": STRING,  # photos that show one physical meter share it
-        "perceptual_hash": STRING,  # null where the photo's file is lost
-        "settled": BOOL,  # in the cluster since it was formed; false where it joined later
-        "found_with": STRING,  # method, model, smallest cluster and seed; others cluster anew
-        "revision": INT,  # the last revision of cluster_events that is in this table
+        "image_id": IMAGE_ID,
+        "cluster_id": Column(INT, "Number of the photo's cluster, from 0; -1 is noise: in no cluster."),
+        "previous_cluster_id": Column(
+            INT, "Its cluster before the photos or the model last changed; null for a photo that is new."
+        ),
+        "membership": Column(FLOAT, "How firmly the photo belongs to its cluster, 0 (noise) to 1."),
+        "same_meter": Column(STRING, "Shared by photos that show one physical meter."),
+        "perceptual_hash": Column(
+            STRING, "Perceptual hash of the photo, as in image_inventory; null where its file is lost."
+        ),
+        "settled": Column(
+            BOOL, "Whether it has been in its cluster since that was formed, rather than joined it later."
+        ),
+        "found_with": Column(
+            STRING, "Method, model, smallest cluster size and seed; if one changes, all photos are clustered again."
+        ),
+        "revision": Column(INT, "Last revision of cluster_events that is in this table, from 1."),
     },
     key=("image_id",),
     volatile=frozenset({"perceptual_hash", "revision"}),
@@ -302,38 +401,51 @@ UNKNOWN_CLUSTERS = TableSpec(
 
 CLUSTER_SUMMARY = TableSpec(
     "cluster_summary",
-    "A row a cluster, noise included.",
+    "One row per cluster, noise included.",
     {
-        "cluster_id": INT,
-        "count": INT,
-        "meters": INT,  # different physical meters among them, as far as near-duplicates tell
-        "meter_share": FLOAT,  # share that looks like meters rather than junk; null without a model to compare with
-        "mean_membership": FLOAT,
-        "top1_class": STRING,  # most frequent top-1 class of its members
-        "top1_share": FLOAT,  # share of members with that class
-        "mean_top1_confidence": FLOAT,
-        "representative": STRING,  # image_id nearest the centre; null for noise
+        "cluster_id": Column(INT, "Number of the cluster, from 0; -1 is noise: the photos in no cluster."),
+        "count": Column(INT, "Number of photos."),
+        "meters": Column(INT, "Number of different physical meters among them, as far as near-duplicates tell."),
+        "meter_share": Column(
+            FLOAT,
+            "Share of photos that look like meters rather than junk, 0 to 1; null without a model to compare with.",
+        ),
+        "mean_membership": Column(FLOAT, "Mean of the photos' membership, 0 to 1."),
+        "top1_class": Column(STRING, "Most frequent top-1 class of the photos."),
+        "top1_share": Column(FLOAT, "Share of photos with that top-1 class, 0 to 1."),
+        "mean_top1_confidence": Column(FLOAT, "Mean top-1 confidence of the photos (raw softmax), 0 to 1."),
+        "representative": Column(STRING, "image_id of the photo nearest the cluster's centre; null for noise."),
     },
     key=("cluster_id",),
 )
 
 CLUSTER_EVENTS = TableSpec(
     "cluster_events",
-    "What became of the clusters: new, kept, split, merged, gone; appended to, never rewritten.",
+    "One row per change of a cluster: new, kept, split, merged, gone; rows are added, never rewritten.",
     {
-        "revision": INT,  # counts the clusterings that changed something, from 1
-        "cluster_id": INT,
-        "event": STRING,  # kept: it won or lost photos; a cluster with the same photos as before has no row
-        "from_clusters": STRING,  # comma-separated ids it took photos from; empty where none
-        "count": INT,  # photos it has now
+        "revision": Column(
+            INT, "Number of the clustering that made the change, from 1; those without a change are not counted."
+        ),
+        "cluster_id": Column(INT, "Number of the cluster."),
+        "event": Column(
+            STRING,
+            "new, kept (won or lost photos), split (made from a part of others), merged (took in others) or gone. A"
+            " cluster with the same photos as before has no row.",
+        ),
+        "from_clusters": Column(STRING, "Numbers of the clusters it took photos from, comma-separated; empty if none."),
+        "count": Column(INT, "Number of photos in it after the change."),
     },
     key=("revision", "cluster_id"),
 )
 
 UNKNOWN_MAP = TableSpec(
     "unknown_map",
-    "Place of each UNKNOWN photo on a plane where photos that look alike are near; no unit.",
-    {"image_id": STRING, "x": FLOAT, "y": FLOAT},
+    "One row per UNKNOWN photo: its place on a plane where photos that look alike are near.",
+    {
+        "image_id": IMAGE_ID,
+        "x": Column(FLOAT, "Horizontal place on the map; without unit."),
+        "y": Column(FLOAT, "Vertical place on the map; without unit."),
+    },
     key=("image_id",),
 )
 

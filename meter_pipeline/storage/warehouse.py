@@ -1,7 +1,7 @@
 """`data/warehouse.duckdb`: a view over every table of the lake, always current, opened read-only by everyone.
 
-A view asks the table's manifest, each time it is read, which shards count: new ones show without a write here, replaced
-ones never. One file without rows a table, beside its shards, gives the view its columns before the first row is there.
+A view reads from the table's manifest, each time, which shards count: new ones show without a write here, replaced ones
+never. One file without rows per table, beside its shards, gives the view its columns before there is a first row.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ import pyarrow.parquet as pq
 from meter_pipeline.errors import MeterError, StorageError
 from meter_pipeline.storage.files import replacing
 from meter_pipeline.storage.lake import MANIFEST
-from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.layout import CLUSTER_FOLDER, NOISE_FOLDER, Layout
 from meter_pipeline.storage.sql import SQL_TYPES, literal_path, quoted
 from meter_pipeline.storage.tables import ALL_TABLES, TableSpec
 
 if TYPE_CHECKING:
     import pandas as pd
 
-log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 EMPTY_SHARD = "no_rows.pq"
-"""Matches the pattern of a view as the shards do, but not `*.parquet`: the lake deletes those that it does not know."""
+"""Matches the pattern of a view as the shards do, but not `*.parquet`: the lake deletes unknown files of that name."""
 SHARD_PATTERN = "*.p*q*"
 DEFINITION_VIEW = "warehouse_definition"
 
@@ -47,9 +47,9 @@ _VIEWS_FOR_PEOPLE: dict[str, tuple[str, str]] = {
     ),
     "clusters": (
         "The clusters with their folders, the largest first; noise last.",
-        """SELECT cluster_id, count,
-                  CASE WHEN cluster_id = -1 THEN 'clusters/noise'
-                       ELSE 'clusters/' || format('cluster_{:04d}', cluster_id)
+        f"""SELECT cluster_id, count,
+                  CASE WHEN cluster_id = -1 THEN 'clusters/{NOISE_FOLDER}'
+                       ELSE 'clusters/' || format('{CLUSTER_FOLDER}', cluster_id)
                   END AS folder,
                   mean_membership, top1_class, top1_share, mean_top1_confidence, representative,
                   m.image_url AS representative_url
@@ -66,7 +66,7 @@ _VIEWS_FOR_PEOPLE: dict[str, tuple[str, str]] = {
 
 
 def build_warehouse(layout: Layout) -> dict[str, int]:
-    """Write the warehouse where its views are not the right ones yet, and return the rows behind each view.
+    """Write the warehouse unless its views are up to date, and return the number of rows behind each view.
 
     Raises:
         StorageError: the disk is full or not ours to write.
@@ -78,7 +78,7 @@ def build_warehouse(layout: Layout) -> dict[str, int]:
     definition = hashlib.sha256("\n".join(statements).encode()).hexdigest()
     if _definition_of(layout.warehouse) != definition:
         _write(layout.warehouse, [*statements, f"CREATE VIEW {DEFINITION_VIEW} AS SELECT '{definition}' AS sha256"])
-        log.info("Wrote %s with %d views", layout.warehouse.name, len(ALL_TABLES) + len(_VIEWS_FOR_PEOPLE))
+        _logger.info("Wrote %s with %d views", layout.warehouse.name, len(ALL_TABLES) + len(_VIEWS_FOR_PEOPLE))
     counts = {spec.name: layout.lake.count(spec) for spec in ALL_TABLES}
     names = ", ".join(f'(SELECT count(*) FROM {name}) AS "{name}"' for name in _VIEWS_FOR_PEOPLE)
     return {**counts, **{str(name): int(rows) for name, rows in query(layout, f"SELECT {names}").iloc[0].items()}}
@@ -113,19 +113,27 @@ def _write_empty_shard(path: Path, spec: TableSpec) -> None:
 def _statements(lake: Path) -> list[str]:
     statements = []
     for spec in ALL_TABLES:
-        folder = lake / spec.name
-        columns = ", ".join(f'CAST("{name}" AS {SQL_TYPES[kind]}) AS "{name}"' for name, kind in spec.columns.items())
-        statements += _view(
-            spec.name,
-            f"{spec.description} Key: {', '.join(spec.key)}.",
-            f"SELECT {columns} FROM read_parquet({_pattern(folder, SHARD_PATTERN)}, filename = 'shard_path', "
-            "union_by_name = true, hive_partitioning = false) WHERE parse_filename(shard_path) IN ("
-            """SELECT unnest(from_json(content, '{"shards": [{"file": "VARCHAR"}]}').shards).file """
-            f"FROM read_text({_pattern(folder, MANIFEST + '*')}))",
-        )
+        description = f"{spec.description} Key: {', '.join(spec.key)}."
+        statements += _view(spec.name, description, _shards_of_manifest(lake / spec.name, spec))
+        statements += [
+            f'COMMENT ON COLUMN "{spec.name}"."{name}" IS {quoted(column.description)}'
+            for name, column in spec.columns.items()
+        ]
     for name, (description, select) in _VIEWS_FOR_PEOPLE.items():
         statements += _view(name, description, " ".join(select.split()))
     return statements
+
+
+def _shards_of_manifest(folder: Path, spec: TableSpec) -> str:
+    columns = ", ".join(
+        f'CAST("{name}" AS {SQL_TYPES[column.type]}) AS "{name}"' for name, column in spec.columns.items()
+    )
+    return (
+        f"SELECT {columns} FROM read_parquet({_pattern(folder, SHARD_PATTERN)}, filename = 'shard_path', "
+        "union_by_name = true, hive_partitioning = false) WHERE parse_filename(shard_path) IN ("
+        """SELECT unnest(from_json(content, '{"shards": [{"file": "VARCHAR"}]}').shards).file """
+        f"FROM read_text({_pattern(folder, MANIFEST + '*')}))"
+    )
 
 
 def _view(name: str, description: str, select: str) -> list[str]:
@@ -143,7 +151,7 @@ def _definition_of(path: Path) -> str | None:
     try:
         with duckdb.connect(path, read_only=True) as connection:
             row = connection.execute(f"SELECT sha256 FROM {DEFINITION_VIEW}").fetchone()
-    except duckdb.Error:  # of an older version, or not a database: written anew
+    except duckdb.Error:  # not a database, or one without our view: it is written again
         return None
     return None if row is None else str(row[0])
 

@@ -1,4 +1,4 @@
-"""A table to the bytes of an XLSX workbook: text stays text, header frozen, the same bytes for the same rows."""
+"""From a table to the bytes of an XLSX workbook: text stays text, header frozen, the same bytes for the same rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from meter_pipeline.storage.csv_cells import Cell
 MAX_ROWS = 1_048_575
 """Rows of one sheet below the header; further ones go to the next sheet."""
 MAX_CELL_CHARACTERS = 32_767
-"""What a cell may hold; a longer text is cut here (never in the CSV)."""
+"""Most characters of a cell; a longer text is cut here (never in the CSV)."""
 SHEET_NAME = "predictions"
 NUMBER_FORMATS = {
     "top1_confidence": "0.00",
@@ -73,7 +73,7 @@ def _cells(sheet: WriteOnlyWorksheet, row: Sequence[Cell], formats: Sequence[str
 def _text(sheet: WriteOnlyWorksheet, text: str, *, bold: bool = False) -> object:
     text = _NOT_IN_XML.sub(lambda match: f"_x{ord(match.group()):04X}_", text)[:MAX_CELL_CHARACTERS]
     if not bold and not text.startswith(("=", "#")):
-        return text  # openpyxl takes only what begins so for something else than text
+        return text  # openpyxl takes only texts that begin so for something other than text
     cell = WriteOnlyCell(sheet, text)
     cell.data_type = "s"
     if bold:

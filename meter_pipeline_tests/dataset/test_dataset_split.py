@@ -188,7 +188,7 @@ def test_the_check_finds_every_leak() -> None:
 def test_training_says_why_it_cannot_start() -> None:
     with pytest.raises(DataSetError, match=r"no labelled photos.*data/raw/<CLASS>/"):
         data_set_problems(NOTHING)
-    with pytest.raises(DataSetError, match="single class, LT2"):
+    with pytest.raises(DataSetError, match="only one class, LT2"):
         data_set_problems(split_of(photos("LT2", range(5))))
 
 

@@ -64,14 +64,14 @@ class World:
             return body
 
         @dg.asset_check(asset="predictions", blocking=True)
-        def one_prediction_a_row() -> dg.AssetCheckResult:
+        def one_prediction_per_row() -> dg.AssetCheckResult:
             return dg.AssetCheckResult(passed=self.check_passes)
 
         @dg.observable_source_asset
         def excel_drops() -> dg.DataVersion:
             return dg.DataVersion(self.drops)
 
-        return dg.Definitions(assets=[excel_drops, *map(stand_in, versions)], asset_checks=[one_prediction_a_row])
+        return dg.Definitions(assets=[excel_drops, *map(stand_in, versions)], asset_checks=[one_prediction_per_row])
 
     def observe(self, version: str) -> None:
         self.drops = version

@@ -7,6 +7,7 @@ import pytest
 
 from meter_pipeline.definitions import build_definitions
 from meter_pipeline.defs.resources import Pipeline
+from meter_pipeline.storage.tables import ALL_TABLES
 
 GRAPH = {
     # asset: (group, dependencies)
@@ -66,6 +67,7 @@ def test_everything_has_an_owner_a_description_and_a_code_version(specs: dict[st
     for name, spec in specs.items():
         assert spec.owners, name
         assert spec.description, name
+        assert "<" not in spec.description, f"{name}: the UI reads it as Markdown and drops what looks like a tag"
         assert spec.partitions_def is None, name
         if name not in {"labelled_images", "excel_drops"}:
             assert spec.code_version, name
@@ -103,3 +105,16 @@ def test_a_changed_threshold_concerns_the_decision_and_not_the_network(specs: di
     stricter = build_definitions(Pipeline(overrides={"unknown_threshold": 0.7})).resolve_all_asset_specs()
     changed = {s.key.to_user_string() for s in stricter if s.code_version != specs[s.key.to_user_string()].code_version}
     assert changed == {"evaluation_report", "batch_predictions"}
+
+
+def test_every_table_is_shown_with_its_columns_by_an_asset_that_writes_it(specs: dict[str, dg.AssetSpec]) -> None:
+    shown: dict[str, dg.TableSchema] = {}
+    for spec in specs.values():
+        if "dagster/table_name" in spec.metadata:
+            shown[str(spec.metadata["dagster/table_name"])] = spec.metadata["dagster/column_schema"]
+        further = {key: value for key, value in spec.metadata.items() if key.startswith("columns of ")}
+        shown |= {key.removeprefix("columns of "): value for key, value in further.items()}
+    assert set(shown) == {table.name for table in ALL_TABLES}
+    for table in ALL_TABLES:
+        described = {column.name: column.description for column in shown[table.name].columns}
+        assert described == {name: column.description for name, column in table.columns.items()}

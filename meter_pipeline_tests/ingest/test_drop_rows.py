@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meter_pipeline.ingest.drop_folder import DropFile, listing, listing_version, settled
-from meter_pipeline.ingest.drop_rows import _free_name, drop_problems, take_in_drops
+from meter_pipeline.ingest.drop_rows import drop_problems, take_in_drops, unique_drop_name
 from meter_pipeline.settings import SheetSettings
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import DROP_ROWS, DROPS
@@ -156,7 +156,7 @@ def test_killed_between_the_two_tables_the_next_run_comes_to_the_same(layout: La
 @given(st.lists(st.text(alphabet=st.characters(codec="utf-8"), max_size=20), max_size=8))
 def test_names_of_drops_differ_whatever_the_case_and_stay_in_their_folder(names: list[str]) -> None:
     taken: set[str] = set()
-    given_names = [_free_name(name + ".xlsx", taken) for name in names]
+    given_names = [unique_drop_name(name + ".xlsx", taken) for name in names]
     assert len({name.casefold() for name in given_names}) == len(names)
     for name in given_names:
         assert Path("reports", f"{name}.csv").resolve().parent == Path("reports").resolve()

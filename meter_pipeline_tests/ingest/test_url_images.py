@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,20 +10,16 @@ from pathlib import Path
 import pytest
 
 from meter_pipeline.errors import MeterError
-from meter_pipeline.ingest import url_images
 from meter_pipeline.ingest.drop_rows import take_in_drops
 from meter_pipeline.ingest.url_images import DownloadLimits, download_drops, download_urls
-from meter_pipeline.ingest.web.addresses import AddressRules
+from meter_pipeline.ingest.web.download_pool import FLUSH_ROWS, QUEUED_ROWS
 from meter_pipeline.ingest.web.fetching import FetchLimits
 from meter_pipeline.settings import load_settings
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import URL_IMAGES
+from meter_pipeline_tests.support.downloads import LIMITS, many_urls, start_download
 from meter_pipeline_tests.support.fault_server import FaultServer
 from meter_pipeline_tests.support.odd_images import ODD_IMAGES
-
-LIMITS = DownloadLimits(
-    8, FetchLimits(attempts=2, read_s=2, total_s=4, backoff_s=0.01, addresses=AddressRules.of(["127.0.0.1"], []))
-)
 
 
 @pytest.fixture
@@ -188,59 +182,25 @@ def test_two_processes_at_once_on_shared_urls_fetch_each_photo_once(tmp_path: Pa
         for name, urls in zip("ab", halves, strict=True):
             layout.drops.mkdir(parents=True, exist_ok=True)
             (layout.drops / f"{name}.csv").write_text("url\n" + "\n".join(urls), encoding="utf-8")
-        command = [sys.executable, "-c", TWO_AT_ONCE, str(layout.root)]
-        running = [subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}) for _ in range(2)]
+        running = [start_download("drops", str(layout.root)) for _ in range(2)]
         assert [process.wait(60) for process in running] == [0, 0]
         assert outcomes(layout) == dict.fromkeys(sorted({*halves[0], *halves[1]}), "ok")
         assert server.hits.total() == 90
 
 
-TWO_AT_ONCE = """
-import sys
-from pathlib import Path
-from meter_pipeline.ingest.url_images import download_drops
-from meter_pipeline.ingest.drop_rows import take_in_drops
-from meter_pipeline.defs.resources import Pipeline
-from meter_pipeline_tests.ingest.test_url_images import LIMITS
-with Pipeline(overrides={"data_dir": sys.argv[1]}).working("batches") as layout:
-    take_in_drops(layout)
-with Pipeline(overrides={"data_dir": sys.argv[1]}).working("batches") as layout:
-    download_drops(layout, LIMITS)
-"""
-
-
-WORKER = """
-import sys
-from pathlib import Path
-from meter_pipeline.storage.layout import Layout
-from meter_pipeline_tests.ingest.test_url_images import LIMITS, urls_of
-from meter_pipeline.ingest.url_images import download_urls
-download_urls(urls_of(sys.argv[2]), Layout(Path(sys.argv[1])), LIMITS)
-"""
-
-
-def urls_of(base: str) -> list[str]:
-    return [f"{base}/photo/{n}.jpg" if n % 20 else f"{base}/status/404?{n}" for n in range(400)]
-
-
 def test_killed_three_times_the_table_is_that_of_an_undisturbed_run(tmp_path: Path) -> None:
     with FaultServer(latency_s=0.03) as server:
         base = server.url("")
-
-        def start(folder: str) -> subprocess.Popen[bytes]:
-            environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-            return subprocess.Popen([sys.executable, "-c", WORKER, str(tmp_path / folder), base], env=environment)
-
         killed = Layout(tmp_path / "killed")
         for kill in range(3):
-            process = start("killed")
+            process = start_download("urls", str(killed.root), base)
             enough = (kill + 1) * 64
             while process.poll() is None and killed.lake.count(URL_IMAGES) < enough:
                 time.sleep(0.02)
             process.send_signal(signal.SIGKILL if os.name != "nt" else signal.SIGTERM)
             process.wait()
         assert 3 * 64 <= killed.lake.count(URL_IMAGES) < 400
-        urls = urls_of(base)
+        urls = many_urls(base)
         download_urls(urls, killed, LIMITS)
         asked = server.hits.total()
         whole = Layout(tmp_path / "whole")
@@ -250,8 +210,8 @@ def test_killed_three_times_the_table_is_that_of_an_undisturbed_run(tmp_path: Pa
     assert killed.lake.read(URL_IMAGES, URL_IMAGES.hashed).equals(whole.lake.read(URL_IMAGES, URL_IMAGES.hashed))
     names = [sorted(path.name for path in layout.images.rglob("[0-9a-f]*.jpg")) for layout in (killed, whole)]
     assert names[0] == names[1]
-    lost_a_kill = url_images.FLUSH_ROWS + url_images.QUEUED_ROWS + LIMITS.threads
-    assert asked - 400 < 3 * lost_a_kill
+    lost_per_kill = FLUSH_ROWS + QUEUED_ROWS + LIMITS.threads
+    assert asked - 400 < 3 * lost_per_kill
 
 
 def test_a_disk_that_cannot_be_written_stops_the_run_with_a_message(layout: Layout, server: FaultServer) -> None:

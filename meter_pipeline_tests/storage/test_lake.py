@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import textwrap
 import time
 from pathlib import Path
 
@@ -20,11 +17,9 @@ from hypothesis import strategies as st
 
 from meter_pipeline.errors import MeterError
 from meter_pipeline.storage.lake import SHARDS_BEFORE_COMPACTION, SMALL_SHARD_ROWS, Lake, vector_column, vectors
-from meter_pipeline.storage.tables import ALL_TABLES, FLOAT, INT, STRING, UNKNOWN_EMBEDDINGS, URL_IMAGES, TableSpec
+from meter_pipeline.storage.tables import ALL_TABLES, INT, STRING, UNKNOWN_EMBEDDINGS, URL_IMAGES, Column, TableSpec
+from meter_pipeline_tests.support.lake_writer import CLUSTERS, WRITTEN_ROWS, start_writer
 
-CLUSTERS = TableSpec(
-    "clusters", "A small table.", {"image_id": STRING, "cluster_id": INT, "membership": FLOAT}, key=("image_id",)
-)
 ROWS = st.lists(
     st.tuples(st.text(max_size=8), st.integers(-1, 50), st.floats(0, 1) | st.none()),
     unique_by=lambda row: row[0],
@@ -114,7 +109,7 @@ def test_many_small_appends_are_compacted_and_lose_nothing(tmp_path: Path) -> No
     for i in range(count):
         lake.append(CLUSTERS, clusters([(f"{i:03d}", i, 1.0)]))
     assert lake.read(CLUSTERS)["cluster_id"].to_pylist() == list(range(count))
-    assert len(lake._shards(CLUSTERS)) < SHARDS_BEFORE_COMPACTION
+    assert len(lake.shard_files("clusters")) < SHARDS_BEFORE_COMPACTION
 
 
 @given(rows=st.integers(0, 5), dimensions=st.integers(1, 7))
@@ -141,10 +136,10 @@ def test_vectors_round_trip_bit_for_bit(tmp_path_factory: pytest.TempPathFactory
 def test_a_full_shard_is_not_rewritten_by_later_appends(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.append(CLUSTERS, clusters([(f"big{i}", i, 1.0) for i in range(SMALL_SHARD_ROWS)]))
-    big = lake._shards(CLUSTERS)[0].file
+    (big,) = lake.shard_files("clusters")
     for i in range(SHARDS_BEFORE_COMPACTION + 5):
         lake.append(CLUSTERS, clusters([(f"{i}", i, 1.0)]))
-    assert big in [shard.file for shard in lake._shards(CLUSTERS)]
+    assert big in lake.shard_files("clusters")
     assert lake.count(CLUSTERS) == SMALL_SHARD_ROWS + SHARDS_BEFORE_COMPACTION + 5
 
 
@@ -155,19 +150,8 @@ def test_rows_can_be_read_by_condition(tmp_path: Path) -> None:
 
 
 def test_a_reader_beside_a_writer_never_sees_half_a_table(tmp_path: Path) -> None:
-    """A writer swaps two whole tables as fast as it can; every read is one of the two."""
-    writer = textwrap.dedent(f"""
-        import pandas as pd, pathlib
-        from meter_pipeline.storage.lake import Lake
-        from meter_pipeline_tests.storage.test_lake import CLUSTERS
-        lake = Lake(pathlib.Path({str(tmp_path)!r}))
-        turn = 0
-        while True:
-            turn += 1
-            frame = pd.DataFrame({{"image_id": [str(i) for i in range(500)], "cluster_id": turn, "membership": 1.0}})
-            lake.replace(CLUSTERS, frame)
-    """)
-    process = subprocess.Popen([sys.executable, "-c", writer])
+    """A writer swaps whole tables as fast as it can; every read is one of them."""
+    process = start_writer(tmp_path)
     lake = Lake(tmp_path)
     try:
         deadline = time.monotonic() + 30
@@ -175,7 +159,7 @@ def test_a_reader_beside_a_writer_never_sees_half_a_table(tmp_path: Path) -> Non
         while len(seen) < 5 and time.monotonic() < deadline:
             table = lake.read(CLUSTERS)
             if table.num_rows:
-                assert table.num_rows == 500
+                assert table.num_rows == WRITTEN_ROWS
                 turns = set(table["cluster_id"].to_pylist())
                 assert len(turns) == 1
                 seen |= turns
@@ -184,16 +168,16 @@ def test_a_reader_beside_a_writer_never_sees_half_a_table(tmp_path: Path) -> Non
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     # What a killed writer leaves behind hinders nobody.
-    assert lake.read(CLUSTERS).num_rows == 500
+    assert lake.read(CLUSTERS).num_rows == WRITTEN_ROWS
     lake.replace(CLUSTERS, clusters([("a", 1, 1.0)]))
     assert lake.count(CLUSTERS) == 1
 
 
 def test_a_column_added_later_is_null_in_what_was_written_before(tmp_path: Path) -> None:
-    columns = dict(CLUSTERS.columns)
     lake = Lake(tmp_path)
     lake.replace(CLUSTERS, clusters([("a", 1, 0.5)]))
-    wider = TableSpec("clusters", "The same, and a note.", {"note": STRING, **columns, "size": INT}, key=("image_id",))
+    note, size = Column(STRING, "A note."), Column(INT, "A size.")
+    wider = TableSpec("clusters", "Two more.", {"note": note, **CLUSTERS.columns, "size": size}, key=("image_id",))
     assert lake.read(wider).to_pylist() == [
         {"note": None, "image_id": "a", "cluster_id": 1, "membership": 0.5, "size": None}
     ]

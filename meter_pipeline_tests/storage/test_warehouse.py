@@ -77,6 +77,11 @@ def test_descriptions_are_there_to_read(tmp_path: Path) -> None:
     build_warehouse(layout)
     comments = query(layout, "SELECT view_name, comment FROM duckdb_views() WHERE NOT internal").set_index("view_name")
     assert comments.loc["drops", "comment"] == f"{DROPS.description} Key: drop."
+    columns = query(layout, "SELECT table_name, column_name, comment FROM duckdb_columns() WHERE NOT internal")
+    found = {(view, column): comment for view, column, comment in columns.itertuples(index=False)}
+    for spec in ALL_TABLES:
+        for name, column in spec.columns.items():
+            assert found[spec.name, name] == column.description
 
 
 def test_views_for_people(tmp_path: Path) -> None:

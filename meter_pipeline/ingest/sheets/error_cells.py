@@ -1,6 +1,6 @@
 """Cells of an xlsx workbook that hold an error (`#REF!`, `#N/A`, ...), which spreadsheet readers give as empty.
 
-An empty cell and a broken formula are different news to whoever made the sheet.
+The person who made the sheet needs to know that a formula is broken, not that a cell is empty.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MARKS = (b't="e"', b"t='e'")
 _CHUNK_BYTES = 1 << 20
 _OVERLAP_BYTES = 16 * 1024
 """No cell's formula is longer than 8,192 characters; a cell cut by a chunk's end is whole in the next."""
-# No part of it runs over a `<`: a file made of `<c <c <c` would else be searched to its end from each of them.
+# No part of it runs over a `<`: otherwise a file made of `<c <c <c` would be searched to its end from each of them.
 _ERROR_CELL = re.compile(
     rb"""<(?:\w{1,20}:)?c\s([^<>]*)>(?:<(?:\w{1,20}:)?f\b[^<>]*(?:/>|>[^<]*</(?:\w{1,20}:)?f>))?"""
     rb"""<(?:\w{1,20}:)?v>(#[^<]{1,20})<"""
@@ -45,5 +45,5 @@ def errors_of_part(archive: zipfile.ZipFile, part: str) -> dict[Place, str]:
 
 
 def is_error(text: str) -> bool:
-    """Return whether a cell's text is an error's, as other kinds of workbook give it."""
+    """Return whether a cell's text is an error, as other kinds of workbook give it."""
     return text.strip() in ERRORS

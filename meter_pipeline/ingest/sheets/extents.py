@@ -62,7 +62,7 @@ def _xlsb(archive: zipfile.ZipFile, part: str) -> int:
 
 
 def _records(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """The records of a binary part: type (one or two bytes), length (up to four), content ([MS-XLSB] 2.1.4)."""
+    """Yield the records of a binary part: type (one or two bytes), length (up to four), content ([MS-XLSB] 2.1.4)."""
     at = 0
     while at < len(content):
         kind, at = _number(content, at, 2)
@@ -85,7 +85,7 @@ def _number(content: bytes, at: int, most_bytes: int) -> tuple[int, int]:
 
 
 def _ods(archive: zipfile.ZipFile, part: str) -> int:
-    """Rows and cells of ods may be repeated; those at the end are seldom filled, and only filled ones count."""
+    """Rows and cells of ods may be repeated; those at the end are seldom filled, and only filled ones are counted."""
     largest = row = last_row = last_column = 0
     for element in elements(archive, part):
         if tag(element) == "table-row":

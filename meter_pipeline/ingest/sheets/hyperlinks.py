@@ -1,7 +1,7 @@
 """Where the links behind an xlsx workbook's cells lead: a cell's hyperlink, or the formula `=HYPERLINK("...", "...")`.
 
 Spreadsheet readers give the text people see, not the link behind it, and a formula only as its stored result, which
-programs that write workbooks often leave out. So both are read from the sheet's XML, and only where a sheet has any.
+programs that write workbooks often leave out. So both are read from the XML of sheets that have any.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A spreadsheet file's bytes to sheets of text cells, or a `SpreadsheetError` for a file that cannot be read at all.
+"""From a spreadsheet file's bytes to sheets of text cells, or a `SpreadsheetError` if it cannot be read at all.
 
-Workbooks (xlsx, xlsm, xls, xlsb, ods) are read by calamine; what is dangerous or hopeless is refused before. Text files
+Workbooks (xlsx, xlsm, xls, xlsb, ods) are read by calamine; dangerous and hopeless files are refused before. Text files
 (csv, tsv) are in `text_tables`. What the cells mean is in `spreadsheets`.
 """
 
@@ -70,7 +70,7 @@ class Sheet:
 
 @dataclass(frozen=True)
 class _Lost:
-    """What the reader does not give of a sheet."""
+    """What the reader leaves out of a sheet."""
 
     links: Mapping[Place, str] = field(default_factory=dict)
     errors: Mapping[Place, str] = field(default_factory=dict)
@@ -187,7 +187,7 @@ def _judge_size(path: Path, size: int) -> None:
 
 
 def _judged_archive(path: Path, content: bytes) -> dict[str, _Lost]:
-    """Refuse bombs, encrypted and broken archives, and such as are no workbook; return what the reader loses."""
+    """Refuse bombs, encrypted and broken archives, and those without a workbook; return what the reader leaves out."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             parts = archive.infolist()
@@ -237,7 +237,7 @@ def _judge_compound_file(path: Path, content: bytes) -> None:
 
 
 def _renamed(path: Path, content: bytes) -> SpreadsheetError | None:
-    """The error for a file that is neither a workbook nor text, by its first bytes; None where it may be text."""
+    """Return the error for a file that is neither a workbook nor text, by its first bytes; None if it may be text."""
     head = content[:512]
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<!doctype", b"<html", b"<head", b"<body", b"<table", b"<meta", b"<style")):

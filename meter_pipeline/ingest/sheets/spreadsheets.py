@@ -1,7 +1,7 @@
-"""A spreadsheet as people make it to rows of URLs: which column holds them, what stands beside them.
+"""From a spreadsheet as people make it to rows of URLs: which column holds them, and what stands beside them.
 
-Nothing is asked of the sheet's layout: titles above the header, a header in any language, several sheets, several URL
-columns, several URLs in a cell. How a file's bytes become cells is in `sheet_files`, how a cell becomes URLs in `urls`.
+A sheet may have any layout: titles above the header, a header in any language, several sheets, several URL columns,
+several URLs in a cell. How a file's bytes become cells is in `sheet_files`, how a cell becomes URLs in `web.urls`.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from meter_pipeline.storage.csv_cells import unsafe_cell
 from meter_pipeline.storage.tables import EXPORT_COLUMNS
 
 READER_VERSION = "2"
-"""Part of what a file was read with: a new number reads every file that is still there again."""
+"""Raised by hand with any change that gives other rows: every file that is still there is then read again."""
 URL_SHARE = 0.3
-"""A column is a URL column where at least this share of its filled cells (below the header) are URLs."""
+"""A column is a URL column if at least this share of its filled cells (below the header) are URLs."""
 SECOND_COLUMN_SHARE = 0.9
-"""A second URL column must be purer: a column of remarks with links in it is none."""
+"""The share for a second URL column; it is higher because remarks may hold links too."""
 HEADER_SEARCH_ROWS = 50
 SHOWN_HEADERS = 12
 _NO_WORD = re.compile(r"[\d\s.,:;/+%()\-]*")
@@ -42,9 +42,9 @@ class SheetRow:
     Attributes:
         sheet: the sheet's name; empty for a text file.
         row_number: as the spreadsheet program shows it, from 1.
-        image_url: the cleaned URL; where refused, what stood there (may be empty).
-        other_columns: header to text, in the sheet's order, filled cells or not.
-        reason: why the row is refused; None where the URL is fetched.
+        image_url: the cleaned URL; if the row is refused, what stood there (may be empty).
+        other_columns: header to text, in the sheet's order; empty cells are included.
+        reason: why the row is refused; None if the URL is fetched.
     """
 
     sheet: str
@@ -61,7 +61,7 @@ class Spreadsheet:
     Attributes:
         rows: refused ones included.
         sheets: names of the sheets that rows came from.
-        url_columns: headers of the URL columns, `sheet!header` where there are several sheets.
+        url_columns: headers of the URL columns, `sheet!header` if there are several sheets.
         skipped: sheets that hold rows but no URL, and hidden sheets, each with the reason.
     """
 
@@ -72,7 +72,7 @@ class Spreadsheet:
 
     @property
     def refused(self) -> list[SheetRow]:
-        """The rows that give no URL."""
+        """The rows without a URL that can be fetched."""
         return [row for row in self.rows if row.reason is not None]
 
 
@@ -81,7 +81,7 @@ class _Table:
     """Where the URLs of a sheet are.
 
     Attributes:
-        header: index into the sheet's rows of the header row; -1 where there is none.
+        header: index of the header row in the sheet's rows; -1 if there is no header.
         names: a unique name for every column.
         url_columns: indexes of the URL columns.
     """
@@ -96,7 +96,7 @@ def read_spreadsheet(path: Path, choice: SheetSettings | None = None, *, content
 
     Args:
         path: xlsx, xlsm, xlsb, xls, ods, csv or tsv.
-        choice: sheet and column, where a person knows better, and how many rows are taken.
+        choice: sheet and column, if a person chose them, and the largest number of rows.
         content: the file's bytes, where they were read already.
 
     Raises:
@@ -125,7 +125,7 @@ def read_spreadsheet(path: Path, choice: SheetSettings | None = None, *, content
         )
         result.rows.extend(_rows(one, table))
     for place in range(choice.max_rows, len(result.rows)):
-        reason = f"over the limit of {choice.max_rows:,} rows a file; put it into a file of its own"
+        reason = f"over the limit of {choice.max_rows:,} rows per file; put it into a file of its own"
         result.rows[place] = replace(result.rows[place], reason=result.rows[place].reason or reason)
     if not any(row.reason is None for row in result.rows):
         raise _no_url(path, result, seen, choice.url_column, [s.name for s in sheets if s.hidden and s not in chosen])
@@ -145,7 +145,7 @@ def _chosen(path: Path, sheets: Sequence[Sheet], name: str | None) -> list[Sheet
 
 
 def _find_table(sheet: Sheet, url_column: str | None) -> _Table | None:
-    """Find header and URL columns; None where the sheet has none."""
+    """Find header and URL columns; None if the sheet has no URL column."""
     width = max(map(len, sheet.rows))
     if url_column is not None:
         return _named_table(sheet, width, url_column)
@@ -179,9 +179,9 @@ def _filled(sheet: Sheet, header: int, column: int) -> int:
 
 
 def _header_above(sheet: Sheet, first: int) -> int:
-    """Index of the header row above the first URL, -1 where there is none: the row with the most words in it.
+    """Return the index of the header row: the row above the first URL with the most words; -1 if no row has words.
 
-    A title has fewer, a row of data whose URL is missing has numbers and dates; of equals the topmost is the header.
+    A title has fewer words, and a row of data without a URL has numbers and dates; of equals the topmost is taken.
     """
     from_row = max(0, first - HEADER_SEARCH_ROWS)
     words = [sum(not _NO_WORD.fullmatch(cell) for cell in cells) for cells in sheet.rows[from_row:first]]
@@ -211,7 +211,7 @@ def _has_url(cell: str) -> bool:
 
 
 def _column_names(sheet: Sheet, header: int, width: int) -> list[str]:
-    """A unique name for every column: its header, `column C` where it has none, ` (2)` behind a repeated one."""
+    """Return a unique name for every column: its header, or `column C` without one; a repeated header gets ` (2)`."""
     cells = sheet.rows[header] if header >= 0 else []
     names: list[str] = []
     for column in range(width):
@@ -236,7 +236,7 @@ def column_letters(column: int) -> str:
 
 
 def _rows(sheet: Sheet, table: _Table) -> list[SheetRow]:
-    # With several URL columns they stay among the others, so that it can be seen which photo is which.
+    # Several URL columns stay among the other columns, so that people see which photo is which.
     left_out = set(table.url_columns) if len(table.url_columns) == 1 else set()
     ours = not sheet.name and tuple(table.names[: len(EXPORT_COLUMNS)]) == EXPORT_COLUMNS
     header_cells = [cell.strip() for cell in sheet.rows[table.header]] if table.header >= 0 else []
@@ -260,7 +260,7 @@ def _rows(sheet: Sheet, table: _Table) -> list[SheetRow]:
 
 
 def _used_columns(sheet: Sheet, table: _Table) -> list[int]:
-    """Columns with a header or a filled cell below it."""
+    """Return the columns that have a header or a filled cell below it."""
     used = {c for cells in sheet.rows[max(table.header, 0) :] for c, cell in enumerate(cells) if cell}
     return sorted(used)
 
@@ -272,7 +272,7 @@ def _url_text(sheet: Sheet, number: int, column: int, cells: list[str]) -> str:
 
 
 def _description(sheet: Sheet) -> str:
-    """The sheet's name and what its header seems to be, for a message."""
+    """Return the sheet's name and what its header seems to be, for a message."""
     widest = max(sheet.rows[:HEADER_SEARCH_ROWS], key=lambda cells: sum(bool(cell.strip()) for cell in cells))
     headers = [" ".join(cell.split())[:40] for cell in widest if cell.strip()]
     more = ", ..." if len(headers) > SHOWN_HEADERS else ""
@@ -297,6 +297,6 @@ def _no_url(
     return SpreadsheetError(
         what,
         where=path.name,
-        fix="Put the URLs of the photos into one column, one a row, or name the column in METER_URL_COLUMN"
+        fix="Put the URLs of the photos into one column, one per row, or name the column in METER_URL_COLUMN"
         " (its header or letter) and the sheet in METER_SHEET.",
     )

@@ -1,4 +1,4 @@
-"""A CSV or TSV file's bytes to rows of text: encoding and delimiter are found, not asked for."""
+"""From a CSV or TSV file's bytes to rows of text; encoding and delimiter are detected."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from meter_pipeline.errors import SpreadsheetError
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLED_ROWS = 200
 MAX_FIELD_CHARACTERS = 1_000_000
-"""A longer field is an unclosed quote or no table."""
+"""A longer field means an unclosed quote, or that the text is not a table."""
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
@@ -29,7 +29,7 @@ _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 def read_text_table(path: Path, content: bytes) -> list[list[str]]:
     """Return the rows of a text file, blank ones included, so that the first is row 1 in a spreadsheet program.
 
-    A first line `sep=;` is an order to the spreadsheet program and no row.
+    A first line `sep=;` tells the spreadsheet program the delimiter; it is not a row.
 
     Raises:
         SpreadsheetError: it is not text.
@@ -43,8 +43,8 @@ def read_text_table(path: Path, content: bytes) -> list[list[str]]:
     try:
         return _rows(text, delimiter, strict=True)
     except csv.Error as error:
-        # A quote that is never closed (an inch sign) would swallow all rows behind it; then each line is a row. Another
-        # fault is a quote in the middle of a field, which the lenient reader takes as it stands.
+        # A quote that is never closed (an inch sign) would swallow all rows after it; then each line is a row. The
+        # other error is a quote in the middle of a field, which the lenient reader takes as it is.
         unclosed = "unexpected end of data" in str(error)
     try:
         return _rows(text, delimiter, quoting=csv.QUOTE_NONE if unclosed else csv.QUOTE_MINIMAL)
@@ -93,7 +93,7 @@ def _without_mark(content: bytes) -> list[str]:
 
 
 def find_delimiter(text: str) -> str:
-    """Return the delimiter that cuts most rows into the same number (at least 2) of fields; a comma where none does."""
+    """Return the delimiter that cuts most rows into the same number (at least 2) of fields; a comma if no one does."""
     best, best_score = ",", (0.0, 0)
     for delimiter in DELIMITERS:
         widths = Counter(_widths(text, delimiter))
@@ -109,7 +109,7 @@ def find_delimiter(text: str) -> str:
 
 
 def _widths(text: str, delimiter: str) -> Iterator[int]:
-    """Fields in each of the first rows that are not blank."""
+    """Yield the number of fields in each of the first rows that are not blank."""
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     seen = 0
     try:

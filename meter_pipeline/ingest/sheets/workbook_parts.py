@@ -19,7 +19,7 @@ _WORKBOOK, _WORKBOOK_RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
 
 
 def sheet_parts(archive: zipfile.ZipFile) -> dict[str, str]:
-    """Return the name of each sheet's part, by the sheet's name; empty where it is no xlsx workbook.
+    """Return the name of each sheet's part, by the sheet's name; empty if it is not an xlsx workbook.
 
     Raises:
         ParseError: the XML is broken.
@@ -49,7 +49,7 @@ def relations(archive: zipfile.ZipFile, part: str) -> dict[str, str]:
 
 
 def elements(archive: zipfile.ZipFile, part: str) -> Iterator[Element]:
-    """Yield the elements of a part as they end; rows are let go at once: a large sheet stays small in memory."""
+    """Yield the elements of a part as they end; rows are freed at once, so that a large sheet stays small in memory."""
     with archive.open(part) as stream:
         for _, element in iterparse(stream, events=("end",)):
             yield element
@@ -58,7 +58,7 @@ def elements(archive: zipfile.ZipFile, part: str) -> Iterator[Element]:
 
 
 def place_of(reference: str) -> Place | None:
-    """Return the first cell of `B7` or `B7:C9`; None where it is no reference."""
+    """Return the first cell of `B7` or `B7:C9`; None if it is not a reference."""
     match = _REFERENCE.match(reference)
     return (int(match.group(2)), column_number(match.group(1)) - 1) if match else None
 
@@ -77,7 +77,7 @@ def tag(element: Element) -> str:
 
 
 def attribute(element: Element, name: str) -> str:
-    """Return an attribute of whatever namespace (strict workbooks use another one); empty where it is missing."""
+    """Return an attribute of any namespace (strict workbooks use another one); empty if it is missing."""
     return next((value for key, value in element.attrib.items() if key.rpartition("}")[2] == name and "}" in key), "")
 
 

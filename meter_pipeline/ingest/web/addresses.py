@@ -1,7 +1,7 @@
 """Which network addresses downloads may reach: public ones, and what the allow-lists name.
 
 A spreadsheet's URL must not make this machine ask the services inside its own network. The rule is applied to the
-address that is really connected to, in `guarded_connections`.
+address that is really connected to, in `connections`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class AddressRules:
         """Take the rules from the settings.
 
         Raises:
-            MeterError: a network is none.
+            MeterError: an entry of `allow_networks` is not a network.
         """
         networks = []
         for text in allow_networks:
@@ -57,7 +57,7 @@ class AddressRules:
                 raise MeterError(
                     f"{text!r} is not a network.",
                     where="METER_ALLOW_NETWORKS",
-                    fix="Write an address or a range like 10.20.0.0/16, several with commas.",
+                    fix="Write an address or a range such as 10.20.0.0/16; separate several by commas.",
                 ) from error
         return cls(frozenset(host.lower().strip("[].") for host in allow_hosts), tuple(networks))
 
@@ -99,7 +99,7 @@ def embedded_ipv4(address: Address) -> ipaddress.IPv4Address | None:
 
 
 def _is_private(address: Address) -> bool:
-    """Inside somebody's network or machine, as opposed to link-local, multicast, reserved or no address at all."""
+    """Return whether an address is of a network or machine of somebody; link-local, multicast and reserved are not."""
     if address in _CLOUD_METADATA or any(address in n for n in _LINK_LOCAL if n.version == address.version):
         return False
     if address.is_multicast or address.is_unspecified:

@@ -1,4 +1,4 @@
-"""HTTP connections that look up a host once, check every address found, and connect to just those.
+"""HTTP connections that look up a host once, check every address found, and connect to these addresses only.
 
 Checking before connecting by name would leave a gap: the second look-up can give another answer (DNS rebinding). Here
 the checked address is the one connected to; Host header, TLS server name and certificate check keep the host's name.
@@ -27,9 +27,9 @@ WATCH_INTERVAL_S = 0.1
 
 
 class DeadlineWatch:
-    """Cuts off requests that are past their deadline, whatever they are waiting for.
+    """Ends requests that are past their deadline, whatever they are waiting for.
 
-    Socket timeouts start anew with every byte, so a server that sends one byte a second is never timed out by them.
+    Socket timeouts start again with every byte, so a server that sends one byte per second is never timed out by them.
     """
 
     def __init__(self) -> None:
@@ -40,26 +40,26 @@ class DeadlineWatch:
         self._thread.start()
 
     def begin(self, deadline: float) -> None:
-        """From now until `end`, this thread's socket is cut off at `deadline` (monotonic seconds)."""
+        """From now until `end`, shut this thread's socket down at `deadline` (monotonic seconds)."""
         with self._lock:
             self._running[threading.get_ident()] = (deadline, None)
 
     def uses(self, sock: socket.socket | None) -> None:
-        """This thread's request goes over `sock`.
+        """Note that this thread's request goes over `sock`.
 
-        The socket and not the connection, which lets go of it as soon as it knows that the answer is its last.
+        The socket, not the connection: a connection drops it as soon as it knows that the answer is its last.
         """
         with self._lock:
             if sock is not None and (entry := self._running.get(threading.get_ident())) is not None:
                 self._running[threading.get_ident()] = (entry[0], sock)
 
     def end(self) -> None:
-        """This thread's request is over."""
+        """Note that this thread's request is over."""
         with self._lock:
             self._running.pop(threading.get_ident(), None)
 
     def cut_all(self) -> None:
-        """Cut off every request now."""
+        """End every request now."""
         with self._lock:
             self._running = {thread: (0.0, sock) for thread, (_, sock) in self._running.items()}
 
@@ -78,12 +78,12 @@ class DeadlineWatch:
 
 
 class GuardedAdapter(HTTPAdapter):
-    """A `requests` adapter whose connections reach only what the rules allow.
+    """A `requests` adapter whose connections reach only addresses that the rules allow.
 
     Args:
         rules: what may be reached.
-        watch: told which socket each thread uses.
-        connections: kept open a host.
+        watch: is told which socket each thread uses.
+        connections: number kept open per host.
         resolver: `socket.getaddrinfo`, or what a test puts in its place.
     """
 
@@ -109,7 +109,7 @@ def _pool_classes(rules: AddressRules, watch: DeadlineWatch, resolver: Resolver)
             return connect(self, rules, resolver)  # type: ignore[arg-type]
 
         def connect(self) -> None:
-            super().connect()  # type: ignore[misc]  # a TLS handshake as a whole ends with the socket's time-out
+            super().connect()  # type: ignore[misc]  # a TLS handshake as a whole ends with the socket's timeout
             watch.uses(self.sock)  # type: ignore[attr-defined]
 
         def putrequest(self, *args: Any, **kwargs: Any) -> None:
@@ -136,9 +136,9 @@ def connect(connection: HTTPConnection, rules: AddressRules, resolver: Resolver)
 
     Raises:
         BlockedAddressError: any of the host's addresses may not be reached.
-        NameResolutionError: the host has none.
-        ConnectTimeoutError: none answered in time.
-        NewConnectionError: none could be connected to.
+        NameResolutionError: the host has no address.
+        ConnectTimeoutError: no address answered in time.
+        NewConnectionError: no address could be connected to.
     """
     host, port = connection.host, connection.port
     name = getattr(connection, "_dns_host", host).strip("[]")
@@ -175,7 +175,7 @@ def connect(connection: HTTPConnection, rules: AddressRules, resolver: Resolver)
 
 
 def _looked_up(resolver: Resolver, name: str, port: int | None, timeout_s: float | None) -> list[tuple[Any, ...]]:
-    """Look a host up in a thread of its own: the system's call has no time-out, and may take a minute.
+    """Look a host up in a thread of its own: the system's call has no timeout, and may take a minute.
 
     Raises:
         OSError: as the resolver; `socket.gaierror` where it takes too long.

@@ -1,7 +1,7 @@
-"""One URL to its bytes, or a typed outcome that says why not: time-outs, limits, redirects, retries.
+"""From one URL to its bytes, or to a typed outcome that says why not: timeouts, limits, redirects, retries.
 
-Bytes are judged only as far as their first ones tell that they are no picture; decoding is in `photos`, storing in
-`image_store`. What may be reached is in `addresses`, and is checked at connection time in `guarded_connections`.
+Only the first bytes are looked at, which tell whether it can be a picture; decoding is in `photos.decoding`, storing in
+`photos.store`. What may be reached is in `addresses`, and is checked at connection time in `connections`.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ CHUNK_BYTES = 64 * 1024
 SNIFFED_BYTES = 256
 """First bytes that tell a picture from a web page."""
 MAX_VALIDATOR = 500
-"""Characters of an `ETag` or `Last-Modified` that are kept; a longer one is not worth its place."""
+"""Characters of an `ETag` or `Last-Modified` that is kept; a longer one is ignored."""
 DRAINED_BYTES = 64 * 1024
 """An error page of so many bytes is read to its end, so that the connection can be used again."""
 
 
 @dataclass(frozen=True)
 class FetchLimits:
-    """How long and how much.
+    """How long fetching a URL may take, and how large its photo may be.
 
     Attributes:
         connect_s: seconds to connect.
         read_s: seconds between two reads.
         total_s: seconds for one attempt, redirects included, whatever the server does.
-        attempts: tries a URL, the first included; a host that is suspected to be down and not connected to is none.
+        attempts: tries per URL, the first included; a failed probe of a host that may be down is not counted.
         max_bytes: a larger photo is refused.
         backoff_s: the longest wait before the second try; doubles with every further one.
-        retry_after_cap_s: a server that asks for a longer wait is not waited for.
+        retry_after_cap_s: if a server asks for a longer wait, the URL is given up.
         addresses: what may be reached.
     """
 
@@ -65,7 +65,7 @@ class FetchLimits:
 
 @dataclass(frozen=True)
 class Validators:
-    """By what a server tells whether a photo is still the same (RFC 9110, section 8.8).
+    """Values by which a server tells whether a photo is still the same (RFC 9110, section 8.8).
 
     Attributes:
         etag: the answer's `ETag`.
@@ -76,22 +76,22 @@ class Validators:
     last_modified: str | None = None
 
     def headers(self) -> dict[str, str]:
-        """Return the headers of a request that is answered with 304 where the photo is the same."""
+        """Return the headers of a request that is answered with 304 if the photo is the same."""
         asked = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
         return {name: value for name, value in asked.items() if value}
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """What came of one URL.
+    """The result of fetching one URL.
 
     Attributes:
-        outcome: one word, `ok` or why not.
-        content: the bytes; empty unless ok.
+        outcome: `ok`, or in one word why not.
+        content: the bytes; empty unless `ok`.
         attempts: tries made.
         seconds: from first try to last byte, waiting included.
-        reason: a sentence for people; None where ok.
-        validators: what the server said a later request may be compared by.
+        reason: why not, in a sentence for people; None where `ok`.
+        validators: what a later request can send, to be told whether the photo is still the same.
     """
 
     outcome: str
@@ -103,7 +103,7 @@ class Fetched:
 
 
 class CancelledError(Exception):
-    """The whole download was cancelled; nothing is known about this URL."""
+    """The whole download was cancelled; the URL has no result."""
 
 
 class _AttemptError(Exception):
@@ -115,17 +115,17 @@ class _AttemptError(Exception):
         super().__init__(reason)
         self.outcome, self.reason = outcome, reason
         self.again, self.host_silent, self.wait_s = again, host_silent, wait_s
-        self.is_the_hosts = False  # a suspected host was not connected to: nothing was learned of the URL
+        self.is_the_hosts = False  # a suspected host could not be connected to: it says nothing about the URL
 
 
 class Fetcher:
-    """Fetches URLs; one for many threads. A context manager.
+    """Fetches URLs; shared by many threads. A context manager.
 
     Args:
-        limits: how long and how much.
-        connections: kept open a host.
+        limits: how long it may take, and how large a photo may be.
+        connections: number kept open per host.
         resolver: looks hosts up; `socket.getaddrinfo` unless a test says otherwise.
-        breaker: knows which hosts are down; one of its own where None.
+        breaker: knows which hosts are down; None: one of its own.
     """
 
     def __init__(
@@ -175,7 +175,7 @@ class Fetcher:
 
         Args:
             url: what to fetch.
-            known: of the photo that is here; `not_modified` is the outcome where the server says it is the same.
+            known: validators of the photo that is here; the outcome is `not_modified` if it is still the same.
 
         Raises:
             CancelledError: `cancel` was called.
@@ -200,11 +200,11 @@ class Fetcher:
             self._raise_if_cancelled()
 
     def _wait_before(self, attempts: int, error: _AttemptError) -> float | None:
-        """Seconds before the next attempt; None where there is none. Full jitter (AWS Architecture Blog, 2015).
+        """Return the seconds before the next attempt, with full jitter (AWS Architecture Blog, 2015); None: give up.
 
         Args:
-            attempts: made so far, without probes of a host that may be down.
-            error: of the last.
+            attempts: number made so far, without probes of a host that may be down.
+            error: what the last one ended with.
         """
         if not error.again or attempts >= self.limits.attempts:
             return None
@@ -218,7 +218,7 @@ class Fetcher:
             raise CancelledError
 
     def _attempt(self, url: str, host: str, headers: dict[str, str]) -> tuple[bytes, Validators]:
-        """One try, redirects included; tells the breaker whether the first host answered."""
+        """Make one attempt, redirects included; tell the breaker whether the first host answered."""
         deadline = time.monotonic() + self.limits.total_s
         self._watch.begin(deadline)
         told = False
@@ -243,7 +243,7 @@ class Fetcher:
             if not told:
                 told = True
                 if error.host_silent:
-                    # What breaks off or times out may be the URL's own fault: that is a try.
+                    # A broken connection or a timeout may be the URL's own fault: that is counted as an attempt.
                     error.is_the_hosts = self._breaker.failed(host) and error.outcome == Outcome.HOST_DOWN
                 else:
                     self._breaker.succeeded(host)
@@ -289,7 +289,7 @@ class Fetcher:
         )
 
     def _body(self, response: requests.Response, deadline: float) -> bytes:
-        """The bytes of a 200 answer, within the limits."""
+        """Return the bytes of a 200 answer, within the limits."""
         status = response.status_code
         if status != 200:
             _drain(response)
@@ -329,7 +329,7 @@ class Fetcher:
 
 
 class _NoCookies(RequestsCookieJar):
-    """Keeps no cookies: nothing one host says is sent anywhere."""
+    """Keeps no cookies: nothing that one host sends is sent to another."""
 
     def set_cookie(self, *_: object, **__: object) -> None:
         return
@@ -341,7 +341,7 @@ def _validators(response: requests.Response) -> Validators:
 
 
 def retry_after(value: str | None, now: datetime | None = None) -> float | None:
-    """Return the seconds a `Retry-After` header asks for, as a number or a date; None where it says nothing usable."""
+    """Return the seconds that a `Retry-After` header (a number or a date) asks for; None if it cannot be read."""
     text = (value or "").strip()
     if text.isdecimal():
         return float(text[:9])
@@ -367,7 +367,7 @@ def _refuse_foreign(head: bytes) -> None:
 
 
 def _drain(response: requests.Response) -> None:
-    """Read a short rest, so that the connection can be used again; a long one is dropped with its connection."""
+    """Read a short rest of an answer, so that its connection can be used again; a long one is not worth it."""
     declared = response.headers.get("Content-Length", "")
     if declared.isdecimal() and int(declared) <= DRAINED_BYTES:
         try:
@@ -386,7 +386,7 @@ def _broken_body(error: Exception) -> _AttemptError:
 
 
 def _innermost(error: BaseException) -> BaseException:
-    """The urllib3 or system error behind what `requests` wraps it in."""
+    """Return the urllib3 or system error inside the errors that `requests` wraps it in."""
     while True:
         inner = getattr(error, "reason", None)
         if not isinstance(inner, BaseException):

@@ -1,8 +1,8 @@
-"""A circuit breaker a host: when a host does not answer, requests wait for one probe at a time, and give up together.
+"""One circuit breaker per host: if a host does not answer, requests wait for one probe at a time, and give up together.
 
-Without it, 3,000 URLs of a dead host would each wait for their own time-out. With giving up at once, a server restart
-of some seconds would cost a whole drop; so the others wait a while for the probes before the host counts as down, and
-a probe that is not connected costs its URL none of its tries.
+Without it, 3,000 URLs of a dead host would each wait for their own timeout. Giving up at once would lose a whole drop
+to a server restart of some seconds; so the others wait a while for the probes before the host counts as down, and a
+probe that cannot connect is not counted among its URL's attempts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 FAILURES_TO_SUSPECT = 8
-"""Failures in a row, over all threads, from which a host is suspected to be down."""
+"""Failures in a row, over all threads, after which a host is suspected to be down."""
 PROBE_INTERVAL_S = 2.0
 PATIENCE_S = 20.0
 """Seconds of failing, counted from the first failure in a row, after which a suspected host counts as down."""
@@ -26,7 +26,7 @@ class _Host:
     failures: int = 0
     failing_since: float = 0.0
     next_probe: float = 0.0
-    prober: int = 0  # the thread whose request sees whether a suspected host is back; 0: none
+    prober: int = 0  # the thread whose request probes a suspected host; 0: no thread
     down: bool = False
 
     @property
@@ -35,7 +35,7 @@ class _Host:
 
     @property
     def has_room(self) -> bool:
-        """Whether no more could fail, of those under way too, than are needed to suspect the host."""
+        """Whether another request may start: not more are under way than it takes to suspect the host."""
         return not self.failures or self.failures + self.under_way < FAILURES_TO_SUSPECT
 
 
@@ -43,7 +43,7 @@ class HostBreaker:
     """Knows which hosts are down; shared by all download threads.
 
     Args:
-        cancelled: set when waiting threads are to go on at once.
+        cancelled: set to let waiting threads go on at once.
         patience_s: see `PATIENCE_S`.
         probe_interval_s: seconds between two probes of a suspected host.
     """
@@ -61,9 +61,9 @@ class HostBreaker:
         self._changed = threading.Condition()
 
     def admit(self, host: str) -> bool:
-        """Wait for this request's turn and return True, or False where the host is down.
+        """Wait for this request's turn and return True; return False if the host is down.
 
-        Whoever is let in says once how it went, in the same thread: `succeeded`, `failed` or `withdrawn`.
+        After True, the same thread reports once how the request went: `succeeded`, `failed` or `withdrawn`.
         """
         with self._changed:
             state = self._hosts.setdefault(host, _Host())
@@ -82,12 +82,12 @@ class HostBreaker:
             return False
 
     def succeeded(self, host: str) -> None:
-        """The host answered, whatever it said."""
+        """Report that the host answered, whatever the answer."""
         with self._ended(host) as state:
             state.failures, state.prober, state.down = 0, 0, False
 
     def failed(self, host: str) -> bool:
-        """The host could not be connected to, or said nothing; returns whether it is suspected to be down."""
+        """Report that the host did not connect or answer; return whether it is suspected to be down."""
         with self._ended(host) as state:
             now = time.monotonic()
             state.failing_since = state.failing_since if state.failures else now
@@ -96,7 +96,7 @@ class HostBreaker:
             return state.suspected
 
     def withdrawn(self, host: str) -> None:
-        """The request ended without a word about the host, as by an error of this program."""
+        """Report that the request ended for a reason that tells nothing about the host."""
         with self._ended(host):
             pass
 

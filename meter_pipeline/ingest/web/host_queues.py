@@ -1,4 +1,4 @@
-"""URLs that wait to be fetched, by host, handed out so that no host is asked for more than its share at once."""
+"""URLs that wait to be fetched, by host, handed out so that no host gets more than its share of requests at once."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _POLL_S = 0.1
 class HostQueues:
     """Hands out URLs to download threads: hosts in turn, each host's URLs in order.
 
-    The share is of the host that a URL names; where a redirect leads is not known before it is asked.
+    The share is counted for the host that a URL names; where it redirects to is not known beforehand.
 
     Args:
         urls: cleaned URLs.
-        per_host: URLs of one host that may be out at a time.
-        stopped: set when waiting threads are to go away with nothing.
+        per_host: URLs of one host that may be handed out at a time.
+        stopped: set to let waiting threads return without a URL.
     """
 
     def __init__(self, urls: Iterable[str], per_host: int, stopped: threading.Event) -> None:
@@ -33,7 +33,7 @@ class HostQueues:
         self._changed = threading.Condition()
 
     def take(self) -> str | None:
-        """Wait for a URL whose host has a place free and return it; None where none are left, or when stopped."""
+        """Wait for a URL whose host has a place free and return it; None if no URL is left, or when stopped."""
         with self._changed:
             while not self._turns:
                 if self._left == 0 or self._stopped.is_set():
@@ -50,7 +50,7 @@ class HostQueues:
             return url
 
     def done(self, url: str) -> None:
-        """Give the place of a URL that was taken back to its host."""
+        """Return the place of a URL that was taken to its host."""
         host = host_of(url)
         with self._changed:
             was_full = self._out[host] == self._per_host

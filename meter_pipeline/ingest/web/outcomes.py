@@ -1,4 +1,4 @@
-"""What can come of fetching a URL: one word a URL, for tables, and which of them are worth another try."""
+"""The outcomes of fetching a URL: one word per URL, for tables, and which are worth another attempt."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 
 class Outcome(StrEnum):
-    """What came of fetching a URL; `PhotoError.outcome` adds its words for bytes that came but are no photo."""
+    """The outcome of fetching a URL; `PhotoError.outcome` adds words for bytes that came but are not a photo."""
 
     OK = "ok"
     NOT_MODIFIED = "not_modified"

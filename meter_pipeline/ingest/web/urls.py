@@ -1,6 +1,6 @@
-"""What a person typed or pasted as a URL, made a URL that can be fetched, or refused with a reason.
+"""From what a person typed or pasted as a URL to a URL that can be fetched, or a reason why it is refused.
 
-Cleaning changes as little as it can, so that people find their own URL again in the exports. Whether a host may be
+Cleaning changes as little as possible, so that people find their own URL again in the exports. Whether a host may be
 reached is in `addresses`.
 """
 
@@ -32,21 +32,21 @@ _NO_SCHEME = re.compile(
 _PLAIN = re.compile(
     r"https?://[a-z0-9][a-z0-9.\-]{0,250}(?::[1-9][0-9]{0,3})?(?:/[A-Za-z0-9._~!$&*+=:@%/\-]*(?:\?[A-Za-z0-9._~!$&*+=:@%/\-]+)?)?"
 )
-"""A URL that cleaning leaves as it is: nearly all of them, and known as such in a hundredth of the time."""
+"""A URL that cleaning does not change: most URLs are, and this takes a hundredth of the time."""
 _HOST_CHARACTERS = re.compile(r"[a-z0-9._\-]+|[0-9a-f:.]+")
 
 
 class UrlRefusedError(ValueError):
-    """This text is no URL that is fetched; the message says why."""
+    """This text is not a URL that can be fetched; the message says why."""
 
 
 @dataclass(frozen=True)
 class CellUrl:
-    """One URL of a cell, or why it is none.
+    """One URL of a cell, or why it is refused.
 
     Attributes:
-        url: the cleaned URL, or what stood there where it is refused.
-        reason: why it is refused; None where it is fetched.
+        url: the cleaned URL; if it is refused, what stood there.
+        reason: why it is refused; None if it is fetched.
     """
 
     url: str
@@ -64,7 +64,7 @@ def looks_like_schemeless_url(text: str) -> bool:
 
 
 def urls_in(cell: str) -> list[CellUrl]:
-    """Return the URLs of a cell, in order; text that is none gives one refused entry, an empty cell nothing."""
+    """Return the URLs of a cell, in order; other text gives one refused entry, an empty cell nothing."""
     if _PLAIN.fullmatch(cell) and len(cell) <= MAX_URL_LENGTH:
         return [CellUrl(cell)]
     found: list[CellUrl] = []
@@ -87,7 +87,7 @@ def clean_url(text: str) -> str:
     back); scheme and host become lower case.
 
     Raises:
-        UrlRefusedError: it is no http(s) URL, or one that is never fetched.
+        UrlRefusedError: it is not an http(s) URL, or one that is never fetched.
     """
     bare = _bare(text)
     if not bare:
@@ -106,7 +106,7 @@ def host_of(url: str) -> str:
 
 
 def _bare(text: str) -> str:
-    """The text without invisible characters, outer white space, and outer quotes and brackets."""
+    """Return the text without invisible characters, outer white space, and outer quotes and brackets."""
     bare = _INVISIBLE.sub("", text)
     while True:
         before = bare
@@ -181,5 +181,5 @@ def _authority(parts: SplitResult) -> str:
 
 
 def _escaped(text: str) -> str:
-    """White space percent-encoded: a URL has none, but file names do."""
+    """Return the text with white space percent-encoded: file names may hold some, URLs may not."""
     return _SPACE.sub(lambda match: "".join(f"%{byte:02X}" for byte in match.group().encode("utf-8")), text)

@@ -228,7 +228,7 @@ def test_rows_over_the_limit_are_refused_each_and_the_others_are_taken(tmp_path:
     found = read_spreadsheet(write_xlsx(tmp_path / "a.xlsx", {"S": rows}), SheetSettings(max_rows=3))
     assert [row.reason is None for row in found.rows] == [True] * 3 + [False] * 2
     assert found.rows[4].image_url == "http://photos.example/4.jpg"
-    assert found.rows[4].reason == "over the limit of 3 rows a file; put it into a file of its own"
+    assert found.rows[4].reason == "over the limit of 3 rows per file; put it into a file of its own"
 
 
 def test_error_cells_are_refused_as_such_and_travel_as_people_see_them(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""How a table is shown in the Dagster UI: row count, column schema, preview, and its content hash as data version."""
+"""What assets and checks tell the Dagster UI: columns of tables, row counts, previews, pictures, data versions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import dagster as dg
 import pyarrow as pa
 
 from meter_pipeline.storage.lake import Lake
+from meter_pipeline.storage.sql import SQL_TYPES
 from meter_pipeline.storage.tables import VECTOR, TableSpec
 
 if TYPE_CHECKING:
@@ -20,16 +21,33 @@ PREVIEW_TEXT = 60
 """Characters of a cell that a preview shows."""
 PROBLEMS_NAMED = 5
 PRIVATE_COLUMNS = frozenset({"other_columns"})
-"""A sheet's other columns carry names and account numbers: they travel to the exports and nowhere else."""
+"""A sheet's other columns carry names and account numbers: they go into the exports and nowhere else."""
 
 
-def column_schema(spec: TableSpec) -> dict[str, Any]:
-    """Return definition metadata that shows the columns of a table."""
-    columns = [
-        dg.TableColumn(name, str(kind), constraints=dg.TableColumnConstraints(unique=spec.key == (name,)))
-        for name, kind in spec.columns.items()
-    ]
-    return {"dagster/column_schema": dg.TableSchema(columns), "dagster/table_name": spec.name}
+def column_schema(spec: TableSpec, *beside: TableSpec) -> dict[str, Any]:
+    """Return definition metadata that shows the columns of an asset's tables, with what each means.
+
+    Args:
+        spec: the table that bears the asset's name, or stands for it; the UI shows it under Columns.
+        beside: further tables that the asset writes.
+    """
+    further = {f"columns of {other.name}": _schema(other) for other in beside}
+    return {"dagster/column_schema": _schema(spec), "dagster/table_name": spec.name, **further}
+
+
+def _schema(spec: TableSpec) -> dg.TableSchema:
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                name,
+                SQL_TYPES[column.type],
+                description=column.description,
+                constraints=dg.TableColumnConstraints(unique=spec.key == (name,)),
+            )
+            for name, column in spec.columns.items()
+        ],
+        constraints=dg.TableConstraints([f"key: {', '.join(spec.key)}"]),
+    )
 
 
 def table_result(
@@ -43,7 +61,7 @@ def table_result(
     """Report a table that was just written."""
     shown: dict[str, Any] = {"dagster/row_count": lake.count(spec)}
     if preview:
-        names = [name for name in spec.columns if spec.columns[name] != VECTOR and name not in PRIVATE_COLUMNS]
+        names = [name for name in spec.columns if spec.columns[name].type != VECTOR and name not in PRIVATE_COLUMNS]
         shown["preview"] = markdown_table(head(lake.read(spec, names), PREVIEW_ROWS))
     return dg.MaterializeResult(
         metadata={**shown, **(metadata or {})},
@@ -79,7 +97,7 @@ def counts_table(values: pd.Series) -> dg.MarkdownMetadataValue:
 def check_result(
     problems: Sequence[str], *, severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
 ) -> dg.AssetCheckResult:
-    """Return a check that passes without problems, and names the first of them else."""
+    """Return a check that passes if there are no problems; otherwise it fails and names the first of them."""
     return dg.AssetCheckResult(
         passed=not problems,
         severity=severity,

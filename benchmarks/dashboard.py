@@ -37,8 +37,8 @@ from PIL import Image
 from playwright.sync_api import Page, WebSocket, sync_playwright
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from meter_pipeline.demo.designs import known_designs
-from meter_pipeline.demo.drawing import Shot, draw_photo
+from meter_pipeline.demo.drawing.designs import known_designs
+from meter_pipeline.demo.drawing.photo import Shot, draw_photo
 from meter_pipeline.storage.files import read_json, write_bytes, write_json
 from meter_pipeline.storage.lake import Lake, vector_column
 from meter_pipeline.storage.layout import Layout

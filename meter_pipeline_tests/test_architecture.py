@@ -54,6 +54,7 @@ def timed_import(statement: str) -> tuple[float, list[str]]:
     return seconds, modules
 
 
+@pytest.mark.slow
 def test_the_graph_loads_without_the_heavy_packages_and_soon() -> None:
     timed_import("import meter_pipeline.definitions")  # writes the byte code
     alone = min(timed_import("import dagster")[0] for _ in range(3))

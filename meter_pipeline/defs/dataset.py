@@ -30,7 +30,7 @@ def image_inventory(pipeline: Pipeline) -> dg.MaterializeResult:
 
     with pipeline.working("training") as layout:
         lake = layout.lake
-        inventory = take_inventory(layout.raw, lake.frame(IMAGE_INVENTORY))
+        inventory = take_inventory(layout.raw, lake.frame(IMAGE_INVENTORY), journal=layout.inventory_journal)
         lake.replace(IMAGE_INVENTORY, inventory)
         refused = inventory[inventory["reason"].notna()]
         return table_result(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from meter_pipeline.demo.drawing import Shot, draw_photo
+from meter_pipeline.demo.drawing.photo import Shot, draw_photo
 from meter_pipeline.storage.files import write_bytes
 
 _WORKERS_AT_MOST = 8

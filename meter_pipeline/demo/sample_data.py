@@ -24,9 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from meter_pipeline.demo.designs import known_designs, unseen_designs
-from meter_pipeline.demo.drawing import Condition, Shot
-from meter_pipeline.demo.parts import Design
+from meter_pipeline.demo.drawing.designs import known_designs, unseen_designs
+from meter_pipeline.demo.drawing.parts import Design
+from meter_pipeline.demo.drawing.photo import Condition, Shot
 from meter_pipeline.demo.photo_files import PhotoFile, draw_photo_files
 from meter_pipeline.demo.sample_size import SampleSize
 from meter_pipeline.demo.workbooks import EAST_WORKBOOK, NORTH_WORKBOOK, write_east_workbook, write_north_workbook

@@ -13,7 +13,6 @@ from PIL import Image
 
 from meter_pipeline.evaluation import plots
 from meter_pipeline.evaluation.figures import Evaluation, split_counts
-from meter_pipeline.evaluation.gate import Verdict
 from meter_pipeline.evaluation.plot_style import DARK, LIGHT, Theme
 from meter_pipeline.evaluation.unknown_curves import UnknownCurve
 from meter_pipeline.photos.decoding import PhotoError
@@ -78,7 +77,6 @@ def write_evaluation(
     *,
     photo_paths: Mapping[str, Path] | None = None,
     split: pd.DataFrame | None = None,
-    verdict: Verdict | None = None,
     unknown_curves: Mapping[str, UnknownCurve] | None = None,
 ) -> Path:
     """Write `reports/evaluation/<version>/` whole and return the path of its page, `index.html`.
@@ -96,7 +94,6 @@ def write_evaluation(
         card: the model card; shown as it is.
         photo_paths: the photos' files by image id, for thumbnails; a photo that cannot be read is shown without.
         split: rows of `dataset_split`, for the number of photos by class and split.
-        verdict: what the gate said, where it has spoken.
         unknown_curves: by the name of the photos (hidden classes, junk), where there are such.
 
     Raises:
@@ -106,7 +103,7 @@ def write_evaluation(
     pictures = _draw(evaluation, history, split, curves)
     photos = _audited_photos(audit, photo_paths or {})
     files = {
-        "index.html": _page(card.get("version", folder.name), evaluation, pictures, photos, card, verdict, curves),
+        "index.html": _page(card.get("version", folder.name), evaluation, pictures, photos, card, curves),
         "classification_report.txt": evaluation.report_text.encode(),
         **{f"{name}.png": pictures[name].light for name in PICTURE_FILES if name in pictures},
         **{f"{name}.csv": _csv(table) for name, table in _tables(evaluation, audit).items()},
@@ -115,7 +112,7 @@ def write_evaluation(
         temporary.mkdir(parents=True)
         for name, content in files.items():
             (temporary / name).write_bytes(content)
-        write_json(temporary / "metrics.json", _metrics(evaluation, card, verdict, curves))
+        write_json(temporary / "metrics.json", _metrics(evaluation, card, curves))
     _logger.info("Wrote the evaluation of %d test photos to %s", evaluation.photos, folder)
     return folder / "index.html"
 
@@ -126,7 +123,6 @@ def _page(
     pictures: Mapping[str, Picture],
     photos: Sequence[AuditedPhoto],
     card: Mapping[str, Any],
-    verdict: Verdict | None,
     curves: Mapping[str, UnknownCurve],
 ) -> bytes:
     page = render(
@@ -142,7 +138,6 @@ def _page(
         coverage=_coverage_levels(evaluation.coverage),
         pictures=pictures,
         photos=photos,
-        verdict=verdict,
         curves=curves,
         summary=card.get("guard", {}).get("summary", ""),
         card=_card_rows(card),
@@ -240,9 +235,7 @@ def _audit_table(audit: pd.DataFrame) -> pd.DataFrame:
     return audit[[*first, *top, "image_id"]].rename(columns={"path": "image"})
 
 
-def _metrics(
-    evaluation: Evaluation, card: Mapping[str, Any], verdict: Verdict | None, curves: Mapping[str, UnknownCurve]
-) -> dict[str, Any]:
+def _metrics(evaluation: Evaluation, card: Mapping[str, Any], curves: Mapping[str, UnknownCurve]) -> dict[str, Any]:
     metrics: dict[str, Any] = {
         "version": card.get("version"),
         **evaluation.metrics(),
@@ -259,8 +252,6 @@ def _metrics(
             }
             for name, curve in curves.items()
         }
-    if verdict is not None:
-        metrics["gate"] = {"accepted": verdict.accepted, "reason": verdict.reason}
     return metrics
 
 

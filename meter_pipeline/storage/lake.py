@@ -205,10 +205,16 @@ def conform(spec: TableSpec, rows: pa.Table | pd.DataFrame) -> pa.Table:
 
 
 def vectors(table: pa.Table, column: str) -> np.ndarray:
-    """Return a column of vectors as a matrix, rows x dimensions, float32; 0 x 0 if there are no rows."""
+    """Return a column of vectors as a matrix, rows x dimensions, float32; 0 x 0 if there are no rows.
+
+    Raises:
+        ValueError: a row has no vector; what the others hold would then stand in the wrong rows.
+    """
     values = table[column].combine_chunks()
     if isinstance(values, pa.ChunkedArray):
         values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], table.schema.field(column).type)
+    if values.null_count:
+        raise ValueError(f"{values.null_count} of {len(values)} rows have no {column}")
     if len(values) == 0:
         return np.zeros((0, 0), np.float32)
     return values.flatten().to_numpy(zero_copy_only=False).reshape(len(values), -1)

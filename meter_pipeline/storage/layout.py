@@ -84,6 +84,11 @@ class Layout:
         return self.cache / "thumbnails"
 
     @property
+    def inventory_journal(self) -> Path:
+        """What an inventory under way has examined; one that was killed goes on from it."""
+        return self.cache / "inventory.parquet"
+
+    @property
     def clustering_state(self) -> Path:
         """What the clusters were made from, and how good they are."""
         return self.cache / "clustering.json"

@@ -25,22 +25,12 @@ _SPECS = {spec.name: spec for spec in ALL_TABLES}
 
 
 class LakeQueries:
-    """Queries on some tables of a lake, all as of one moment; see `querying`.
-
-    Attributes:
-        columns: the columns of each table, by its name; those that no shard has yet are null. A table that is neither
-            written nor known is left out.
-    """
+    """Queries on some tables of a lake, all as of one moment; see `querying`."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, lake: Lake, tables: Sequence[str]) -> None:
         self._connection = connection
-        self.columns = {
-            table: columns for table in tables if (columns := _make_view(connection, lake, table)) is not None
-        }
-
-    def has(self, table: str, *columns: str) -> bool:
-        """Return whether the table is there and has these columns."""
-        return table in self.columns and set(columns) <= self.columns[table]
+        for table in tables:
+            _make_view(connection, lake, table)
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Return the rows a query gives, each as a dict."""
@@ -64,7 +54,7 @@ def querying(lake: Lake, *tables: str) -> Iterator[LakeQueries]:
 
     Args:
         lake: the tables.
-        tables: their names; one that was never written is empty, or missing if its columns are not known either.
+        tables: their names, of `tables.ALL_TABLES`; one that was never written is empty.
     """
     with _database().cursor() as connection:
         yield LakeQueries(connection, lake, tables)
@@ -87,25 +77,19 @@ def _database() -> duckdb.DuckDBPyConnection:
     return duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "threads": THREADS})
 
 
-def _make_view(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str) -> frozenset[str] | None:
-    """Make a temporary view (each cursor has its own) and return its columns."""
-    spec, files = _SPECS.get(table), lake.shard_files(table)
-    if spec is None and not files:
-        return None
-    expected = dict.fromkeys(spec.columns) if spec else {}
+def _make_view(connection: duckdb.DuckDBPyConnection, lake: Lake, table: str) -> None:
+    """Make a temporary view of a table; each cursor has its own. A column that no shard has yet is null in it."""
+    spec, files = _SPECS[table], lake.shard_files(table)
     if files:
         paths = ", ".join(quoted(literal_path(path)) for path in files)
         source = f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
-        there = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
-        missing = [_null(spec, name) for name in expected if name not in there]
+        there = {row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+        missing = [_null(spec, name) for name in spec.columns if name not in there]
         select = f"SELECT {', '.join(['*', *missing])} FROM {source}"
     else:
-        there = []
-        select = f"SELECT {', '.join(_null(spec, name) for name in expected)} WHERE false"
+        select = f"SELECT {', '.join(_null(spec, name) for name in spec.columns)} WHERE false"
     connection.execute(f'CREATE OR REPLACE TEMP VIEW "{table}" AS {select}')
-    return frozenset([*there, *expected])
 
 
-def _null(spec: TableSpec | None, name: str) -> str:
-    assert spec is not None
+def _null(spec: TableSpec, name: str) -> str:
     return f'CAST(NULL AS {SQL_TYPES[spec.columns[name].type]}) AS "{name}"'

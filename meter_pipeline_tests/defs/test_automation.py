@@ -14,6 +14,8 @@ import pytest
 
 from meter_pipeline.defs.automation import when_inputs_change, with_the_batch
 
+pytestmark = pytest.mark.slow
+
 CHAIN = ["rows", "images", "features", "predictions", "unknown"]
 TRAINING = dg.AssetSelection.assets("champion")
 

@@ -18,6 +18,8 @@ from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import BATCH_PREDICTIONS, IMAGE_FEATURES, UNKNOWN_CLUSTERS, URL_IMAGES
 from meter_pipeline_tests.support.patterns import draw, write_raw
 
+pytestmark = pytest.mark.slow
+
 CHAIN = ["drop_rows", "url_images", "image_features", "batch_predictions", "prediction_exports", "unknown_embeddings"]
 COUNTS = {"BLUE_A": 22, "GREY_A": 12, "WHITE_A": 6}
 SETTINGS = {"backbone": "efficientnet_lite0", "epochs_head": 3, "epochs_tune": 2, "train_views": 3, "batch_size": 8}

@@ -10,11 +10,13 @@ import pytest
 from openpyxl import load_workbook
 from PIL import Image
 
-from meter_pipeline.demo.designs import known_designs, unseen_designs
+from meter_pipeline.demo.drawing.designs import known_designs, unseen_designs
 from meter_pipeline.demo.sample_data import SampleData, drop_workbook, write_sample_data
 from meter_pipeline.demo.sample_size import SampleSize
 from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import load_settings
+
+pytestmark = pytest.mark.slow
 
 BASE_URL = "http://127.0.0.1:8765"
 TINY = SampleSize(

@@ -178,6 +178,7 @@ def test_the_page_tells_junk_and_bursts(layout: Layout, ids: dict[str, list[str]
     assert "They show 2 different meters" in cluster_12
 
 
+@pytest.mark.slow
 def test_the_page_gives_the_metrics_of_its_clusters(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     put_unknown(layout, {"alpha": 12, "beta": 9})

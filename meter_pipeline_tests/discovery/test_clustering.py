@@ -17,6 +17,8 @@ from meter_pipeline.errors import MeterError
 from meter_pipeline.labels import NOISE
 from meter_pipeline_tests.support.drawn_embeddings import DESIGNS, drawn_embeddings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def found() -> Clustering:

@@ -12,6 +12,8 @@ from meter_pipeline.discovery.density import chosen_cluster_size, chosen_neighbo
 from meter_pipeline.labels import NOISE
 from meter_pipeline_tests.support.drawn_embeddings import DIMENSIONS, drawn_embeddings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 14])
 def test_sets_too_small_for_a_reduction(count: int) -> None:

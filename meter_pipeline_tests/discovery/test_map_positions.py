@@ -8,6 +8,8 @@ import pytest
 from meter_pipeline.discovery.map_positions import map_positions
 from meter_pipeline_tests.support.drawn_embeddings import drawn_embeddings
 
+pytestmark = pytest.mark.slow
+
 
 def unit_embeddings() -> tuple[np.ndarray, np.ndarray]:
     embeddings, truth = drawn_embeddings()

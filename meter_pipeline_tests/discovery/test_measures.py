@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import pytest
 
 from meter_pipeline.discovery.clustering import cluster
 from meter_pipeline.discovery.measures import silhouette, stability
 from meter_pipeline_tests.support.drawn_embeddings import drawn_embeddings
+
+pytestmark = pytest.mark.slow
 
 
 def again(embeddings: np.ndarray, views: Sequence[np.ndarray] = ()) -> Callable[[np.ndarray], np.ndarray]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from meter_pipeline.discovery.plan import Method, Tables, UnknownPhotos, plan_tables
 from meter_pipeline.storage.tables import CLUSTER_EVENTS, UNKNOWN_CLUSTERS, UNKNOWN_MAP
 from meter_pipeline_tests.support.drawn_embeddings import drawn_embeddings
+
+pytestmark = pytest.mark.slow
 
 METHOD = Method(min_cluster_size=None, seed=0)
 NOTHING = Tables(

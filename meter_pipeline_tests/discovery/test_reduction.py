@@ -9,6 +9,8 @@ import pytest
 from meter_pipeline.discovery.reduction import reduce_umap
 from meter_pipeline_tests.support.drawn_embeddings import drawn_embeddings
 
+pytestmark = pytest.mark.slow
+
 
 def test_it_says_once_that_it_compiles_and_each_time_what_it_reduces(caplog: pytest.LogCaptureFixture) -> None:
     embeddings = drawn_embeddings()[0]

@@ -32,6 +32,8 @@ from meter_pipeline.training.held_out import no_held_out_rows
 from meter_pipeline_tests.support.embedded_photos import known_photos
 from meter_pipeline_tests.support.unknown_photos import draw_meter, put_unknown
 
+pytestmark = pytest.mark.slow
+
 TABLES = (UNKNOWN_CLUSTERS, CLUSTER_SUMMARY, CLUSTER_EVENTS, UNKNOWN_MAP)
 
 

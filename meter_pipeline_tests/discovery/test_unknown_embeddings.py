@@ -19,7 +19,7 @@ VIEWS = {"whole_embedding": [0.0, 3.0], "close_embedding": [4.0, 0.0]}
 
 
 def put_features(layout: Layout, *image_ids: str) -> None:
-    both = {"logits": [1.0], "embedding": [1.0, 2.0], "pretrained_embedding": [2.0, 1.0]}
+    both = {"logits": [1.0], "embedding": [1.0, 2.0], "pretrained_embedding": [2.0, 1.0], "colours": [1.0]}
     rows = [{"image_id": name, "model_version": "m", "preprocess_id": "p", **both, **VIEWS} for name in image_ids]
     layout.lake.append(IMAGE_FEATURES, pa.Table.from_pylist(rows, schema=IMAGE_FEATURES.schema))
 

@@ -18,7 +18,6 @@ from scipy.special import softmax
 
 from meter_pipeline.errors import StorageError
 from meter_pipeline.evaluation.figures import Evaluation, audit_frame, evaluate
-from meter_pipeline.evaluation.gate import Comparison, Verdict
 from meter_pipeline.evaluation.page import write_evaluation
 from meter_pipeline.evaluation.plot_style import DARK
 from meter_pipeline.evaluation.plots import confusion_matrix_png, history_png
@@ -46,8 +45,6 @@ FILES = {
     "reliability.csv",
     "reliability.png",
 }
-DROPPED = "<script>alert(2)</script>"
-"""A class that the model no longer knows; the gate's reason names it."""
 HISTORY = [
     {"phase": "head", "epoch": 1, "train_loss": 1.0, "train_accuracy": 0.5, "val_loss": None, "val_accuracy": None},
     {"phase": "tune", "epoch": 1, "train_loss": 0.5, "train_accuracy": 0.8, "val_loss": 0.6, "val_accuracy": 0.7},
@@ -118,12 +115,6 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"version": "0001-abc", "classes": HOSTILE, "config": {"note": "<b>"}, "guard": {}, "metrics": {"x": 0.12345}},
         photo_paths=paths,
         split=pd.DataFrame({"label": HOSTILE * 2, "split": ["train"] * 5 + ["test"] * 5}),
-        verdict=Verdict(
-            accepted=False,
-            recall_suffices=True,
-            comparison=Comparison("0001-abc", "0000-x", 40, 0.5, dropped_classes=(DROPPED,)),
-            tolerance=0.01,
-        ),
         unknown_curves={"<i>junk</i>": unknown_curve(np.array([0.9, 0.8, 0.4]), np.array([0.3, 0.5]))},
     )
     return folder
@@ -150,7 +141,7 @@ def test_the_page_stands_alone_and_runs_nothing(hostile: Path) -> None:
 
 def test_names_from_folders_are_shown_and_never_run(hostile: Path) -> None:
     page = Page(hostile / "index.html")
-    for name in [*HOSTILE, DROPPED, "<i>junk</i>", "<b>"]:
+    for name in [*HOSTILE, "<i>junk</i>", "<b>"]:
         assert name in page.text
     assert "<script" not in page.html
 
@@ -187,7 +178,6 @@ def test_wrong_photos_come_first_the_surest_in_front(hostile: Path) -> None:
 def test_metrics_are_plain_json(hostile: Path) -> None:
     metrics = json.loads((hostile / "metrics.json").read_text(encoding="utf-8"), parse_constant=pytest.fail)
     assert metrics["photos"] == 40
-    assert metrics["gate"]["accepted"] is False
     assert 0 < metrics["accuracy"] < 1
 
 

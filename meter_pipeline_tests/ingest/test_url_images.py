@@ -174,6 +174,7 @@ def test_a_cancelled_run_keeps_what_it_has_and_stops_soon(layout: Layout, server
     assert len(outcomes(layout)) == 100
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_on_shared_urls_fetch_each_photo_once(tmp_path: Path) -> None:
     """As two runs do: the stage is one at a time, whoever comes second finds the photos of the first."""
     with FaultServer(latency_s=0.02) as server:
@@ -188,6 +189,7 @@ def test_two_processes_at_once_on_shared_urls_fetch_each_photo_once(tmp_path: Pa
         assert server.hits.total() == 90
 
 
+@pytest.mark.slow
 def test_killed_three_times_the_table_is_that_of_an_undisturbed_run(tmp_path: Path) -> None:
     with FaultServer(latency_s=0.03) as server:
         base = server.url("")

@@ -8,16 +8,57 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from torch import nn
 
 from meter_pipeline.recognition.decision import best_first, class_probabilities, decide, decision_table
 from meter_pipeline.recognition.embeddings import Embeddings
 from meter_pipeline.recognition.features import Features
 from meter_pipeline.recognition.guard import Guard, Term
-from meter_pipeline.recognition.model_store import MeterModel
+from meter_pipeline.recognition.model_card import ModelCard
+from meter_pipeline.recognition.model_store import MeterModel, Reference
+from meter_pipeline.recognition.network.preprocess import Preprocess
 from meter_pipeline.recognition.plate_reading import nothing_read
 from meter_pipeline.settings import DecisionSettings
 from meter_pipeline.storage.tables import DECISION_COLUMNS
 from meter_pipeline_tests.support.decisions import decided
+from meter_pipeline_tests.support.embedded_photos import KNOWN_CENTRES, known_photos, photos
+
+
+@pytest.fixture
+def model() -> MeterModel:
+    """A model of three classes with its reference photos and no network: decisions need none."""
+    tuned, labels = photos(KNOWN_CENTRES[:3], 10, seed=4)
+    known = known_photos(labels, tuned=tuned)
+    nothing, identity = dict[str, Any](), nn.Identity()
+    card = ModelCard(
+        version="0001-drawn",
+        created_at="2026-01-01T00:00:00+00:00",
+        classes=["BLUE_A", "GREY_A", "WHITE_A"],
+        backbone="none",
+        weights_source="none",
+        dimensions=tuned.shape[1],
+        preprocess=nothing,
+        preprocess_id="none",
+        data_version="none",
+        config=nothing,
+        counts={},
+        trained_on=[],
+        history=[],
+        metrics={},
+        guard=Guard((Term("pretrained similarity", 0.0, 1.0),), threshold=-9.0).as_card(),
+        temperature=1.0,
+        libraries={},
+        weights_sha256="none",
+    )
+    return MeterModel(
+        card=card,
+        trunk=identity,
+        pretrained_block=identity,
+        tuned_block=identity,
+        head=nn.Linear(tuned.shape[1], 3),
+        preprocess=Preprocess((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+        reference=Reference([f"known-{row}" for row in range(len(labels))], known),
+    )
 
 
 def features_with(logits: list[list[float]], model: MeterModel, similar_to: int | None = 0) -> Features:

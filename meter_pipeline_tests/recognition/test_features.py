@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from meter_pipeline.recognition.features import extract_features
 from meter_pipeline.recognition.model_store import MeterModel
 from meter_pipeline_tests.support.patterns import draw
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_photos_numbers_do_not_depend_on_who_is_beside_it(model: MeterModel, tmp_path: Path) -> None:

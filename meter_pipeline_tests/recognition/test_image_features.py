@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from meter_pipeline.recognition.image_features import features_of, update_features
 from meter_pipeline.recognition.model_store import MeterModel
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import IMAGE_FEATURES
 from meter_pipeline_tests.support.patterns import draw
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_photo_that_cannot_be_read_is_a_row_with_its_reason_and_harms_no_other(

@@ -13,6 +13,8 @@ from meter_pipeline.storage.files import read_json, write_json
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline_tests.support.small_models import Trained
 
+pytestmark = pytest.mark.slow
+
 
 def copy_of_model(layout: Layout, to: Path) -> Path:
     import shutil

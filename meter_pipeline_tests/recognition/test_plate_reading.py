@@ -163,6 +163,7 @@ def test_without_the_packages_it_says_what_to_install(monkeypatch: pytest.Monkey
     assert "meter-pipeline[plates]" in str(raised.value)
 
 
+@pytest.mark.slow
 def test_a_model_that_reads_plates_tells_a_type_that_differs_in_print_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from meter_pipeline.recognition.decision import decide
 from meter_pipeline.recognition.image_features import features_of, update_features
 from meter_pipeline.recognition.model_store import MeterModel
@@ -13,6 +15,8 @@ from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import IMAGE_FEATURES
 from meter_pipeline_tests.support.patterns import draw
 from meter_pipeline_tests.support.small_models import Trained
+
+pytestmark = pytest.mark.slow
 
 
 def test_one_photo_and_a_batch_get_the_same_answer(drawn_model: Trained, model: MeterModel, tmp_path: Path) -> None:

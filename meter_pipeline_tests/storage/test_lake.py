@@ -112,6 +112,12 @@ def test_many_small_appends_are_compacted_and_lose_nothing(tmp_path: Path) -> No
     assert len(lake.shard_files("clusters")) < SHARDS_BEFORE_COMPACTION
 
 
+def test_vectors_of_rows_without_one_are_refused_rather_than_shifted() -> None:
+    table = pa.table({"embedding": pa.array([[1.0, 2.0], None, [3.0, 4.0]], pa.list_(pa.float32()))})
+    with pytest.raises(ValueError, match="1 of 3 rows have no embedding"):
+        vectors(table, "embedding")
+
+
 @given(rows=st.integers(0, 5), dimensions=st.integers(1, 7))
 @settings(max_examples=20, deadline=None)
 def test_vectors_round_trip_bit_for_bit(tmp_path_factory: pytest.TempPathFactory, rows: int, dimensions: int) -> None:

@@ -22,6 +22,8 @@ from meter_pipeline.training.two_phase import EpochRecord
 from meter_pipeline_tests.support.patterns import split_of
 from meter_pipeline_tests.support.small_models import config_for
 
+pytestmark = pytest.mark.slow
+
 COUNTS = dict.fromkeys(("BLUE_A", "GREY_A", "RED_NEW", "WHITE_A"), (22, 0, 3))
 
 

@@ -135,6 +135,7 @@ def test_without_anything_held_out_it_compares_with_the_train_photos_alone() -> 
     assert fitted.guard.threshold < fitted.guard.sure_from < 1
 
 
+@pytest.mark.slow
 def test_no_more_known_photos_are_flagged_than_asked_for_in_four_of_five_draws() -> None:
     flagged = []
     for draw in range(60):

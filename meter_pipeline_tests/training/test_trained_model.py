@@ -26,6 +26,8 @@ from meter_pipeline.training.two_phase import EpochRecord
 from meter_pipeline_tests.support.patterns import split_of
 from meter_pipeline_tests.support.small_models import COUNTS, Trained, config_for
 
+pytestmark = pytest.mark.slow
+
 
 def test_both_phases_are_trained_and_the_model_knows_its_classes(
     drawn_model: Trained,

@@ -145,7 +145,7 @@ class Preprocess:
 
     def normalise(self, pixels: np.ndarray) -> torch.Tensor:
         """Return images (n x size x size x 3, uint8) as the network's input (n x 3 x size x size, float32)."""
-        images = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float().div_(255)
+        images = torch.from_numpy(np.require(pixels, requirements=["C", "W"])).permute(0, 3, 1, 2).float().div_(255)
         mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.std))
         return images.sub_(mean).div_(std).contiguous(memory_format=torch.channels_last)
 

@@ -28,6 +28,8 @@ from meter_pipeline.storage.tables import DECISION_COLUMNS, DROP_ROWS, IMAGE_INV
 from meter_pipeline.training.trained_model import train_model
 from meter_pipeline_tests.support.patterns import draw, split_of
 
+pytestmark = pytest.mark.slow
+
 COUNTS = {"BLUE_A": (8, 0, 2), "GREY_A": (8, 0, 2), "WHITE_A": (6, 0, 0)}
 
 

@@ -197,6 +197,7 @@ def test_a_view_that_is_none_is_refused(preprocess: Preprocess) -> None:
         preprocess.view(plate_on_a_wall(1)[0], "meter")
 
 
+@pytest.mark.slow
 def test_a_backbone_without_feature_maps_looks_at_the_middle_and_says_so(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -213,6 +214,7 @@ def test_a_backbone_without_feature_maps_looks_at_the_middle_and_says_so(
     assert np.isfinite(features.logits).all()
 
 
+@pytest.mark.slow
 def test_a_photo_is_seen_alike_alone_beside_others_and_in_training(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     split = split_of(layout.raw, {"BLUE_A": (4, 0, 1), "GREY_A": (4, 0, 1)})

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from PIL import ImageDraw
 
-from meter_pipeline.demo.parts import FACE_WIDTH, Colour, Design
-from meter_pipeline.demo.strokes import font, rect, shade
+from meter_pipeline.demo.drawing.parts import FACE_WIDTH, Colour, Design
+from meter_pipeline.demo.drawing.strokes import font, rect, shade
 
 FACE_PIXELS = 520
 """Width of a drawn face in pixels; the camera then enlarges or shrinks it."""

@@ -12,11 +12,11 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from meter_pipeline.demo.faces import draw_face
-from meter_pipeline.demo.junk import draw_junk
-from meter_pipeline.demo.parts import Design
-from meter_pipeline.demo.registers import FACE_PIXELS, Reading
-from meter_pipeline.demo.scenes import SCENE_SIZE, WALLS, draw_cable, draw_surroundings, draw_wall
+from meter_pipeline.demo.drawing.faces import draw_face
+from meter_pipeline.demo.drawing.junk import draw_junk
+from meter_pipeline.demo.drawing.parts import Design
+from meter_pipeline.demo.drawing.registers import FACE_PIXELS, Reading
+from meter_pipeline.demo.drawing.scenes import SCENE_SIZE, WALLS, draw_cable, draw_surroundings, draw_wall
 
 PHOTO_SIZE = (720, 1280)
 """Width and height in pixels."""

@@ -9,8 +9,8 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw
 
-from meter_pipeline.demo.parts import Colour
-from meter_pipeline.demo.strokes import font
+from meter_pipeline.demo.drawing.parts import Colour
+from meter_pipeline.demo.drawing.strokes import font
 
 SCENE_SIZE = (900, 1600)
 """Pixels of the wall that the camera looks at; larger than a photo, so that it may turn and step back."""

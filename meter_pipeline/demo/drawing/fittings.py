@@ -6,8 +6,8 @@ import math
 
 from PIL import ImageDraw
 
-from meter_pipeline.demo.parts import Box, Colour, Knob, Point, Port
-from meter_pipeline.demo.strokes import disc_at, rect, shade
+from meter_pipeline.demo.drawing.parts import Box, Colour, Knob, Point, Port
+from meter_pipeline.demo.drawing.strokes import disc_at, rect, shade
 
 _BLACK: Colour = (22, 23, 26)
 _WHITE: Colour = (245, 245, 245)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import ImageDraw, ImageFont
 
-from meter_pipeline.demo.parts import Box, Colour
+from meter_pipeline.demo.drawing.parts import Box, Colour
 
 
 @lru_cache(maxsize=256)

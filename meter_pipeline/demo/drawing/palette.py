@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meter_pipeline.demo.parts import Colour
+from meter_pipeline.demo.drawing.parts import Colour
 
 FONTS = (
     "DejaVuSans-Bold",

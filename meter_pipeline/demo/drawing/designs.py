@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
-from meter_pipeline.demo.layouts import Choices, arrange, place_screws
-from meter_pipeline.demo.palette import (
+from meter_pipeline.demo.drawing.layouts import Choices, arrange, place_screws
+from meter_pipeline.demo.drawing.palette import (
     CONSTANTS,
     FONTS,
     HOUSING_COLOURS,
@@ -26,7 +26,7 @@ from meter_pipeline.demo.palette import (
     PLATE_COLOURS,
     RATINGS,
 )
-from meter_pipeline.demo.parts import FACE_WIDTH, Box, Colour, Design, Line, Maker
+from meter_pipeline.demo.drawing.parts import FACE_WIDTH, Box, Colour, Design, Line, Maker
 
 KNOWN_COUNT = 38
 UNSEEN_COUNT = 8

@@ -7,9 +7,9 @@ import random
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from meter_pipeline.demo.parts import Colour
-from meter_pipeline.demo.scenes import SCENE_SIZE, draw_cable, draw_surroundings, draw_wall, textures
-from meter_pipeline.demo.strokes import font
+from meter_pipeline.demo.drawing.parts import Colour
+from meter_pipeline.demo.drawing.scenes import SCENE_SIZE, draw_cable, draw_surroundings, draw_wall, textures
+from meter_pipeline.demo.drawing.strokes import font
 
 JUNK = ("water meter", "wall", "sky", "gauge", "plants", "switchgear", "finger")
 

@@ -9,14 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from meter_pipeline.demo.designs import (
-    KNOWN_COUNT,
-    UNSEEN_COUNT,
-    catalogue,
-    known_designs,
-    unseen_designs,
-)
-from meter_pipeline.demo.drawing import PHOTO_BYTES, PHOTO_SIZE, Shot, draw_photo
+from meter_pipeline.demo.drawing.designs import KNOWN_COUNT, UNSEEN_COUNT, catalogue, known_designs, unseen_designs
+from meter_pipeline.demo.drawing.photo import PHOTO_BYTES, PHOTO_SIZE, Shot, draw_photo
 
 
 def picture(content: bytes) -> Image.Image:
@@ -98,6 +92,7 @@ def test_blurred_photos_have_lost_their_detail(meter_shot: Shot, meter_photo: by
     assert detail(draw_photo(replace(meter_shot, condition="blurred"))) < 0.8 * detail(meter_photo)
 
 
+@pytest.mark.slow
 def test_some_photos_are_stored_turned_and_say_so_in_their_exif() -> None:
     design = known_designs()[0]
     photos = (Image.open(io.BytesIO(draw_photo(Shot(design, f"meter {n}", "view")))) for n in range(80))

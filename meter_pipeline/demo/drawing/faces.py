@@ -7,10 +7,10 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from meter_pipeline.demo.fittings import draw_button, draw_disc, draw_logo, draw_port, draw_screw
-from meter_pipeline.demo.parts import FACE_WIDTH, Box, Colour, Design, Knob
-from meter_pipeline.demo.registers import FACE_PIXELS, FACE_SCALE, Reading, draw_drums, draw_lcd
-from meter_pipeline.demo.strokes import disc_at, font, rect, shade
+from meter_pipeline.demo.drawing.fittings import draw_button, draw_disc, draw_logo, draw_port, draw_screw
+from meter_pipeline.demo.drawing.parts import FACE_WIDTH, Box, Colour, Design, Knob
+from meter_pipeline.demo.drawing.registers import FACE_PIXELS, FACE_SCALE, Reading, draw_drums, draw_lcd
+from meter_pipeline.demo.drawing.strokes import disc_at, font, rect, shade
 
 _OVERSAMPLING = 2
 """The design's fixed parts are drawn this much larger and reduced, for smooth edges."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from meter_pipeline.demo.parts import Box, Colour, Knob, Line, Point, Port
+from meter_pipeline.demo.drawing.parts import Box, Colour, Knob, Line, Point, Port
 
 T = TypeVar("T")
 

@@ -127,8 +127,8 @@ def test_drops_are_taken_in_by_themselves_one_run_each_and_nothing_trains(
     assert later[0] == CHAIN
     assert not any({"unknown_clusters", "cluster_folders"} & selection for selection in later)
 
-    # New labelled photos are looked for every minute: meanwhile, a drop that arrives while a run is under way is neither
-    # lost nor done twice.
+    # New labelled photos are looked for every minute. Meanwhile, a drop that arrives while a run is under way is
+    # neither lost nor done twice.
     assert dev.stale("image_inventory") == "FRESH"
     write_raw(dev.data_dir / "raw", {"RED_NEW": 20})
     write_workbook(dev.data_dir / "drops" / "third.xlsx", urls(image_server, 30))

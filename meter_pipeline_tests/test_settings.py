@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,15 @@ def test_every_setting_is_in_a_group_and_a_group_says_either_what_it_reaches_or_
     for group in GROUPS:
         assert bool(group.reaches) != bool(group.changes_no_result), group.__name__
         assert set(group.reaches) <= set(defaults), group.__name__
+
+
+def test_every_setting_is_read_by_something() -> None:
+    """Once METER_ENGINE could be set and nothing looked at it."""
+    package = PROJECT_DIR / "meter_pipeline"
+    trees = [ast.parse(path.read_text("utf-8")) for path in package.rglob("*.py") if path.name != "settings.py"]
+    read = {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    # `guard` is read through `uses_guard`; data_dir also finds the settings file.
+    assert set(Settings.model_fields) - read <= {"guard"}
 
 
 def test_what_is_read_from_a_spreadsheet_follows_from_all_that_the_reader_is_handed() -> None:

@@ -22,13 +22,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from meter_pipeline.errors import DataSetError
+from meter_pipeline.settings import SplitSettings
 from meter_pipeline.storage.tables import DATASET_SPLIT
 
 TRAIN, VAL, TEST = "train", "val", "test"
 SPLITS = (TRAIN, VAL, TEST)
 """From least to most held out."""
-TEST_SHARE = 0.20
-VAL_SHARE = 0.15
+TEST_SHARE, VAL_SHARE = 0.20, 0.15
+"""Share of a class's groups that are held out as test, and as val; both together are below one half."""
 LEAST_OF_SHARE = 0.5
 MOST_OF_SHARE = 1.5
 
@@ -53,23 +54,15 @@ LARGE = Tier("large", "train, val and test", has_test=True, has_val=True)
 def split_dataset(
     inventory: pd.DataFrame,
     previous: pd.DataFrame,
-    *,
-    test_from: int,
-    val_from: int,
-    test_share: float = TEST_SHARE,
-    val_share: float = VAL_SHARE,
-    seed: int = 0,
+    settings: SplitSettings,
 ) -> pd.DataFrame:
     """Place every used photo and return the rows of `tables.DATASET_SPLIT`, sorted by path.
 
     Args:
         inventory: rows of `tables.IMAGE_INVENTORY`; refused ones are left out.
         previous: the last split; empty the first time. A photo that changed its class counts as new.
-        test_from: groups a class needs before some are held out as test.
-        val_from: groups a class needs before some are held out as val too.
-        test_share: share of a class's groups that go to test, 0 to 1.
-        val_share: share that go to val; both together are below one half.
-        seed: gives other numbers to groups that were not placed before.
+        settings: groups a class needs before some are held out; another seed gives other numbers to groups that were
+            not placed before.
 
     Raises:
         DataSetError: no photo can be used. (Keep the last split then: the photos may only be out of reach.)
@@ -91,9 +84,9 @@ def split_dataset(
         sticky: dict[str, str | None] = {}
         for image_id, group in zip(of_class["image_id"], of_class["group_id"], strict=True):
             sticky[group] = _most_held_out([sticky.get(group), placed_before.get((image_id, label))])
-        tier = tier_of(len(sticky), test_from, val_from)
-        numbers = {group: _number(group, seed) for group in sticky}
-        places = _place(str(label), sticky, numbers, tier=tier, test_share=test_share, val_share=val_share)
+        tier = tier_of(len(sticky), settings.split_test_from, settings.split_val_from)
+        numbers = {group: _number(group, settings.seed) for group in sticky}
+        places = _place(str(label), sticky, numbers, tier=tier)
         rows.loc[of_class.index, "split"] = of_class["group_id"].map(places)
         rows.loc[of_class.index, "rule"] = [_rule(tier, len(sticky), places[group]) for group in of_class["group_id"]]
     return rows[list(DATASET_SPLIT.columns)]
@@ -155,8 +148,6 @@ def _place(
     numbers: dict[str, float],
     *,
     tier: Tier,
-    test_share: float,
-    val_share: float,
 ) -> dict[str, str]:
     """Place the groups of one class.
 
@@ -165,13 +156,11 @@ def _place(
         sticky: group to where it was; None where it is new.
         numbers: group to its number, 0 to 1.
         tier: what the class is split into.
-        test_share: share for test.
-        val_share: share for val.
     """
     by_number = sorted(sticky, key=lambda group: (numbers[group], group))
     places = {group: place or TRAIN for group, place in sticky.items()}
     new = {group for group, place in sticky.items() if place is None}
-    ranges = ((TEST, tier.has_test, 0.0, test_share), (VAL, tier.has_val, test_share, test_share + val_share))
+    ranges = ((TEST, tier.has_test, 0.0, TEST_SHARE), (VAL, tier.has_val, TEST_SHARE, TEST_SHARE + VAL_SHARE))
     for held_out, wanted, start, end in ranges:
         if not wanted:
             continue

@@ -1,4 +1,4 @@
-"""When an asset runs by itself: while it was made from something else than what is there now.
+"""When an asset runs by itself: while it was made from inputs other than what is there now.
 
 Dagster's own conditions look at events (something was updated since I last looked), and an event that falls between a
 request and the run's start is lost or makes a second run. This one looks at state: the input data versions and the code
@@ -45,8 +45,8 @@ class MadeFromOlderInputs(AutomationCondition):
     def evaluate(self, context: AutomationContext) -> AutomationResult:
         """Compare the asset's last materialization with what is there now."""
         instance, graph = context.asset_graph_view.instance, context.asset_graph
-        change = pending_change(instance, graph, context.key)
-        failed_run = last_failed_run(instance, context.key)
+        change = _pending_change(instance, graph, context.key)
+        failed_run = _last_failed_run(instance, context.key)
         seen_change, tries = json.loads(context.cursor) if context.cursor else (None, 0)
         requested_before = context.get_previous_requested_subset(context.key)
         if requested_before is not None and not requested_before.is_empty:
@@ -84,7 +84,7 @@ class ChainUnderWay(AutomationCondition):
         return AutomationResult(context, context.get_empty_subset())
 
 
-def pending_change(instance: DagsterInstance, graph: BaseAssetGraph, key: AssetKey) -> str | None:
+def _pending_change(instance: DagsterInstance, graph: BaseAssetGraph, key: AssetKey) -> str | None:
     """Return the change that an asset has not taken in yet, as a short hash; None if it is up to date.
 
     The hash stays the same as long as the inputs and the code do, so that the tries at one change can be counted.
@@ -112,7 +112,7 @@ def data_version(instance: DagsterInstance, graph: BaseAssetGraph, key: AssetKey
     return (record.event_log_entry.tags or {}).get(_DATA_VERSION)
 
 
-def last_failed_run(instance: DagsterInstance, key: AssetKey) -> str | None:
+def _last_failed_run(instance: DagsterInstance, key: AssetKey) -> str | None:
     """Return the id of the last run that was to make the asset, if it failed before it made it."""
     planned = instance.event_log_storage.get_latest_planned_materialization_info(key)
     run = instance.get_run_by_id(planned.run_id) if planned else None

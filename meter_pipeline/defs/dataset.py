@@ -58,15 +58,13 @@ def dataset_split(config: SplitConfig, pipeline: Pipeline) -> dg.MaterializeResu
     from meter_pipeline.dataset.dataset_split import split_dataset
     from meter_pipeline.dataset.processed_folders import write_processed
 
-    settings = pipeline.settings(config)
+    settings = SplitSettings.from_settings(pipeline.settings(config))
     with pipeline.working("training") as layout:
         lake = layout.lake
         split = split_dataset(
             lake.frame(IMAGE_INVENTORY),
             lake.frame(DATASET_SPLIT),
-            test_from=settings.split_test_from,
-            val_from=settings.split_val_from,
-            seed=settings.seed,
+            settings,
         )
         lake.replace(DATASET_SPLIT, split)
         write_processed(split, layout.raw, layout.processed)

@@ -68,11 +68,9 @@ def unknown_clusters(config: ClusterConfig, pipeline: Pipeline) -> dg.Materializ
     """
     from meter_pipeline.discovery.unknown_clusters import cluster_unknowns
 
-    settings = pipeline.settings(config)
+    settings = ClusterSettings.from_settings(pipeline.settings(config))
     with pipeline.working("batches") as layout:
-        found = cluster_unknowns(
-            layout, min_cluster_size=settings.min_cluster_size, seed=settings.seed, anew=config.anew
-        )
+        found = cluster_unknowns(layout, settings, anew=config.anew)
         return table_result(
             layout.lake,
             UNKNOWN_CLUSTERS,

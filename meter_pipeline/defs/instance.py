@@ -27,7 +27,7 @@ CONFIG_TEMPLATE = PROJECT_DIR / "dagster_home" / "dagster.yaml"
 OWNER_FILE = "data_dir.txt"
 
 
-def default_home(data_dir: Path) -> Path:
+def _default_home(data_dir: Path) -> Path:
     """Return the folder of Dagster's history for a data directory: beside the project's own, inside any other."""
     return PROJECT_DIR / "dagster_home" if data_dir == PROJECT_DIR / "data" else data_dir / "dagster_home"
 
@@ -38,7 +38,7 @@ def prepare_home(data_dir: Path) -> Path:
     Raises:
         MeterError: the folder's history belongs to another data directory.
     """
-    home = Path(os.environ.get("DAGSTER_HOME") or default_home(data_dir)).expanduser().resolve()
+    home = Path(os.environ.get("DAGSTER_HOME") or _default_home(data_dir)).expanduser().resolve()
     with storage_errors(home):
         home.mkdir(parents=True, exist_ok=True)
         if not (home / "dagster.yaml").exists():

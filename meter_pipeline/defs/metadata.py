@@ -28,7 +28,7 @@ def column_schema(spec: TableSpec, *beside: TableSpec) -> dict[str, Any]:
     """Return definition metadata that shows the columns of an asset's tables, with what each means.
 
     Args:
-        spec: the table that bears the asset's name, or stands for it; the UI shows it under Columns.
+        spec: the table that has the asset's name, or stands for it; the UI shows it under Columns.
         beside: further tables that the asset writes.
     """
     further = {f"columns of {other.name}": _schema(other) for other in beside}
@@ -97,7 +97,10 @@ def counts_table(values: pd.Series) -> dg.MarkdownMetadataValue:
 def check_result(
     problems: Sequence[str], *, severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
 ) -> dg.AssetCheckResult:
-    """Return a check that passes if there are no problems; otherwise it fails and names the first of them."""
+    """Return a check that passes if there are no problems.
+
+    Otherwise it fails, and its description lists the first problems.
+    """
     return dg.AssetCheckResult(
         passed=not problems,
         severity=severity,

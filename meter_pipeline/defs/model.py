@@ -89,7 +89,7 @@ def evaluation_report(config: EvaluationConfig, pipeline: Pipeline) -> dg.Materi
 
 
 def _unknown_curves(curves: "dict[str, UnknownCurve]") -> dict[str, dg.MarkdownMetadataValue]:
-    """Return what the UI shows of how well types never shown are told; nothing where it was not measured."""
+    """Return how well the guard separates types it was never shown, as the UI shows it; nothing if not measured."""
     from meter_pipeline.evaluation import plots
     from meter_pipeline.evaluation.unknown_curves import curve_table
 
@@ -112,14 +112,8 @@ def champion_model(config: GateConfig, pipeline: Pipeline) -> dg.MaterializeResu
     settings = pipeline.settings(config)
     with pipeline.working("training") as layout:
         challenger = challenger_version(layout)
-        rules = DecisionSettings.from_settings(settings)
-        verdict = challenge(
-            layout,
-            challenger,
-            rules,
-            tolerance=settings.champion_tolerance,
-            allow_dropped_classes=settings.allow_dropped_classes,
-        )
+        rules, gate = DecisionSettings.from_settings(settings), GateSettings.from_settings(settings)
+        verdict = challenge(layout, challenger, rules, gate)
         card = load_card(layout)
         return dg.MaterializeResult(
             metadata={
@@ -143,7 +137,7 @@ def champion_fits_its_weights(pipeline: Pipeline) -> dg.AssetCheckResult:
         model = load_model(pipeline.layout)
     except MeterError as error:
         return check_result([str(error)])
-    return check_result([] if model.classes else ["The champion knows no class."])
+    return check_result([] if model.classes else ["The champion has no classes."])
 
 
 @dg.asset(

@@ -21,6 +21,7 @@ from meter_pipeline.recognition.embeddings import normalised, side_by_side
 from meter_pipeline.recognition.model_card import list_models
 from meter_pipeline.recognition.model_store import load_model
 from meter_pipeline.recognition.scores import Known
+from meter_pipeline.settings import ClusterSettings
 from meter_pipeline.storage.files import read_json, write_json
 from meter_pipeline.storage.lake import Lake, vectors
 from meter_pipeline.storage.layout import Layout
@@ -68,7 +69,7 @@ class Discovery:
     metrics: dict[str, float] = field(default_factory=dict)
 
 
-def cluster_unknowns(layout: Layout, *, min_cluster_size: int | None, seed: int, anew: bool = False) -> Discovery:
+def cluster_unknowns(layout: Layout, settings: ClusterSettings | None = None, *, anew: bool = False) -> Discovery:
     """Cluster the UNKNOWN photos and write `unknown_clusters`, `cluster_summary`, `cluster_events` and `unknown_map`.
 
     Reads `unknown_embeddings` and `unknown_metadata`. Does nothing where these and the parameters are what the tables
@@ -77,18 +78,16 @@ def cluster_unknowns(layout: Layout, *, min_cluster_size: int | None, seed: int,
 
     Args:
         layout: the data directory.
-        min_cluster_size: smallest cluster; None: chosen by set size.
-        seed: of the reduction.
+        settings: smallest cluster, and the seed of the reduction; the defaults if None.
         anew: cluster as if no photo had a cluster yet; ids are kept by their members all the same.
 
     Raises:
         MeterError: an embedding holds NaN or is all zeros, or the embeddings come from several models.
     """
-    lake, state_path = layout.lake, layout.clustering_state
+    lake, state_path, settings = layout.lake, layout.clustering_state, settings or ClusterSettings()
     inputs = {
         "method": METHOD_VERSION,
-        "min_cluster_size": min_cluster_size,
-        "seed": seed,
+        **settings.model_dump(),
         "embeddings": lake.version(UNKNOWN_EMBEDDINGS),
         "metadata": lake.version(UNKNOWN_METADATA),
     }
@@ -96,7 +95,7 @@ def cluster_unknowns(layout: Layout, *, min_cluster_size: int | None, seed: int,
     if not anew and state.get("inputs") == inputs and state.get("outputs") == _output_versions(lake):
         _logger.info("The UNKNOWN photos are the same as before: %d clusters stay.", state["result"]["clusters"])
         return Discovery(**{**state["result"], "changed": False})
-    method = Method(min_cluster_size, seed)
+    method = Method(settings.min_cluster_size, settings.seed)
     stored = _stored(lake)
     photos = _read_photos(layout, stored)
     plan = plan_tables(photos, stored, method, anew=anew)

@@ -10,24 +10,21 @@ from meter_pipeline.evaluation.answers import ask_test_photos
 from meter_pipeline.evaluation.gate import Contender, Verdict, judge
 from meter_pipeline.recognition.model_card import champion_version, set_champion
 from meter_pipeline.recognition.model_store import load_model
-from meter_pipeline.settings import DecisionSettings
+from meter_pipeline.settings import DecisionSettings, GateSettings
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import DATASET_SPLIT
 
 _logger = logging.getLogger(__name__)
 
 
-def challenge(
-    layout: Layout, version: str, rules: DecisionSettings, *, tolerance: float, allow_dropped_classes: bool = False
-) -> Verdict:
+def challenge(layout: Layout, version: str, rules: DecisionSettings, gate: GateSettings) -> Verdict:
     """Let a model challenge the champion on today's test photos, and put it in use if it is no worse.
 
     Args:
         layout: the data directory.
         version: the challenger.
         rules: what makes a photo UNKNOWN or DARK.
-        tolerance: macro recall the challenger may lose and still win.
-        allow_dropped_classes: whether it may win although it no longer knows a class of the champion.
+        gate: what the challenger may lose and still win.
 
     Returns:
         What the gate decided, and why.
@@ -39,7 +36,12 @@ def challenge(
     current = champion_version(layout)
     challenger = _contender(layout, version, split, rules)
     champion = _contender(layout, current, split, rules) if current else None
-    verdict = judge(challenger, champion, tolerance=tolerance, allow_dropped_classes=allow_dropped_classes)
+    verdict = judge(
+        challenger,
+        champion,
+        tolerance=gate.champion_tolerance,
+        allow_dropped_classes=gate.allow_dropped_classes,
+    )
     _logger.info("%s: %s", "Accepted" if verdict.accepted else "Not accepted", verdict.reason)
     if verdict.accepted and current != version:
         set_champion(layout, version, reason=verdict.reason)

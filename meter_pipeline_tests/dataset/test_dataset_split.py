@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from meter_pipeline.dataset.dataset_split import data_set_problems, split_dataset, split_problems
 from meter_pipeline.errors import DataSetError
+from meter_pipeline.settings import SplitSettings
 from meter_pipeline.storage.lake import conform
 from meter_pipeline.storage.tables import DATASET_SPLIT
 
@@ -19,7 +20,7 @@ NOTHING = pd.DataFrame(columns=list(DATASET_SPLIT.columns))
 
 
 def photos(label: str, groups: range | list[int], each: int = 1, reason: str | None = None) -> pd.DataFrame:
-    """An inventory of one class: `each` photos a group."""
+    """An inventory of one class: `each` photos per group."""
     rows = [
         {
             "path": f"{label}/{group:04d}-{n}.jpg",
@@ -35,7 +36,7 @@ def photos(label: str, groups: range | list[int], each: int = 1, reason: str | N
 
 
 def split_of(inventory: pd.DataFrame, previous: pd.DataFrame = NOTHING) -> pd.DataFrame:
-    split = split_dataset(inventory, previous, test_from=TEST_FROM, val_from=VAL_FROM)
+    split = split_dataset(inventory, previous, SplitSettings(split_test_from=TEST_FROM, split_val_from=VAL_FROM))
     conform(DATASET_SPLIT, split)
     assert split_problems(split) == []
     return split

@@ -42,7 +42,7 @@ from meter_pipeline.recognition.network.backbones import load_backbone
 from meter_pipeline.recognition.network.preprocess import Preprocess
 
 MIXES = 5
-DESIGNS_A_MIX = 12
+DESIGNS_PER_MIX = 12
 FLAGGED_KNOWN = 0.05
 Method = Callable[[np.ndarray, int], np.ndarray]
 Sets = dict[str, list[np.ndarray]]
@@ -283,7 +283,7 @@ def mixed_set(photos: pd.DataFrame, draw: int) -> np.ndarray:
     random = np.random.default_rng(100 + draw)
     is_junk = photos["role"] == "junk"
     chosen = []
-    for design in random.choice(np.unique(photos.loc[~is_junk, "label"]), DESIGNS_A_MIX, replace=False):
+    for design in random.choice(np.unique(photos.loc[~is_junk, "label"]), DESIGNS_PER_MIX, replace=False):
         members = photos.index[photos["label"] == design]
         chosen.append(random.permutation(members)[: max(3, int(len(members) * random.uniform(0.15, 0.9)))])
     chosen.append(random.permutation(photos.index[is_junk])[: random.integers(10, 60)])

@@ -126,7 +126,7 @@ def generate(layout: Layout, rows: int, photos: int, model: Path | None) -> None
 
 
 def write_photos(layout: Layout, photos: int) -> list[str]:
-    """Write so many files of a few drawn photos, each with bytes of its own, and return their image ids."""
+    """Write this many files of a few drawn photos, each with bytes of its own, and return their image ids."""
     designs, drawn = known_designs(), []
     for number in range(DRAWN):
         image = Image.open(BytesIO(draw_photo(Shot(designs[number % len(designs)], f"m{number}", f"v{number}"))))
@@ -234,7 +234,7 @@ class Clock:
 
 
 def measure(layout: Layout, *, has_model: bool) -> None:
-    """Print a row a measurement."""
+    """Print one row per measurement."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     environment = {**os.environ, "METER_DATA_DIR": str(layout.root)}

@@ -4,8 +4,8 @@
 
 A split: the known photos go into `data/raw` (with their groups), the pipeline splits and trains; its own test photos,
 the unseen designs and the junk come as a spreadsheet of URLs on a loopback server. Nothing of the folder is kept.
-`--read-plates` trains with METER_READ_PLATES and adds a column; the one without is then what the guard of the same
-models comes to when the print is left out.
+`--read-plates` trains with METER_READ_PLATES and adds a column; the one without is then the result of the guard of the
+same models when the print is left out.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python benchmarks/ingest.py [--urls 3000] [--rows 100000] [--only sheet,kills,dead,two,clients]
 
-Each part prints what was asked for beside what came of it. The photos are drawn noise of 720x1280, JPEG, 45 to 97 KB.
+Each part prints what was asked for beside the outcome. The photos are drawn noise of 720x1280, JPEG, 45 to 97 KB.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def two(folder: Path, arguments: argparse.Namespace) -> None:
 
 
 def clients(_folder: Path, arguments: argparse.Namespace) -> None:
-    """The guarded `requests` client beside barer ones: processor time and wall time a photo, 8 at a time."""
+    """The guarded `requests` client beside simpler ones: processor time and wall time per photo, 8 at a time."""
     import requests
     import urllib3
 

@@ -1,6 +1,6 @@
-"""The words of the contract: what a photo is finally called, which rule decided, and what noise and refusal are called.
+"""The words of the contract: final labels, the rules that decide on them, splits, noise, what happens to clusters.
 
-Tables, exports and pages spell them as they stand here (DESIGN sections 2, 3 and 6).
+Tables, exports and pages spell them as they stand here; docs/architecture.md says what else a new rule touches.
 """
 
 from __future__ import annotations
@@ -27,6 +27,24 @@ class Rule(StrEnum):
     GUARD = "guard"
     DARK = "dark"
     ERROR = "error"
+
+
+class Split(StrEnum):
+    """Which part of the data set a labelled photo is in."""
+
+    TRAIN = "train"
+    VAL = "val"
+    TEST = "test"
+
+
+class ClusterEvent(StrEnum):
+    """What happened to a cluster when the photos were clustered again."""
+
+    NEW = "new"
+    KEPT = "kept"
+    SPLIT = "split"
+    MERGED = "merged"
+    GONE = "gone"
 
 
 class DropStatus(StrEnum):

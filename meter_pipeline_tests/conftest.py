@@ -6,7 +6,10 @@ import pytest
 from hypothesis import settings
 
 from meter_pipeline.recognition.model_store import MeterModel, load_model
+from meter_pipeline.recognition.network.backbones import Backbone, load_backbone
+from meter_pipeline.recognition.network.preprocess import Preprocess
 from meter_pipeline_tests.support.small_models import Trained, train_small_model
+from meter_pipeline_tests.support.wall_plates import locating_preprocess
 
 # A property is about what comes out, not about how busy the machine was meanwhile.
 settings.register_profile("busy machine", deadline=None)
@@ -29,3 +32,15 @@ def drawn_model(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 def model(drawn_model: Trained) -> MeterModel:
     """The same, ready to answer."""
     return load_model(drawn_model.layout)
+
+
+@pytest.fixture(scope="session")
+def backbone() -> Backbone:
+    """The pretrained backbone that needs no network."""
+    return load_backbone("efficientnet_lite0", "imagenet")
+
+
+@pytest.fixture(scope="session")
+def preprocess(backbone: Backbone) -> Preprocess:
+    """Its preprocessing, with a direction learned from plates on a wall."""
+    return locating_preprocess(backbone)

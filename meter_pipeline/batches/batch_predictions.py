@@ -1,4 +1,4 @@
-"""One prediction for every drop row, from what came of its URL and the decision on its photo."""
+"""One prediction for every drop row, from the outcome of its URL and the decision on its photo."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _reasons(rows: pd.DataFrame, failures: Mapping[str, str]) -> list[str]:
         elif outcome != Outcome.OK:
             reasons.append(f"{outcome}: {not_fetched}" if isinstance(not_fetched, str) else outcome)
         else:
-            reasons.append(failures.get(image_id, "The photo went through no network."))
+            reasons.append(failures.get(image_id, "The photo has not been through the network."))
     return reasons
 
 

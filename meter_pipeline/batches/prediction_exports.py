@@ -177,7 +177,7 @@ def _write_refusals(drops: pd.DataFrame, folder: Path) -> None:
     refused = drops[drops["status"] == DropStatus.REFUSED]
     notes = {
         folder / f"{row['drop']}{REFUSED_ENDING}": f"{row['file_name']} was not read.\n\n{row['reason']}\n\n"
-        "Mend the file and save it under the same name in the drops folder; this note then goes away.\n"
+        "Correct the file and save it under the same name in the drops folder; this note then goes away.\n"
         for row in refused.to_dict("records")
     }
     for path, text in notes.items():

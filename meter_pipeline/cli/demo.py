@@ -95,7 +95,7 @@ def _show(card: Scorecard, layout: Layout, console: Console) -> None:
     champion = load_card(layout)
     results = Table("figure", "value", title="Model")
     results.add_row("model", f"{champion.version} ({champion.backbone}, {len(champion.classes)} classes)")
-    measured = read_json(layout.evaluation(champion.version) / "metrics.json")
+    measured = read_json(layout.evaluation_metrics(champion.version))
     for name in ("accuracy", "macro_recall"):
         results.add_row(f"{name.replace('_', ' ')} on its own test photos", f"{measured[name]:.3f}")
     results.add_row("guard", champion.guard.get("summary") or champion.guard.get("note", ""))

@@ -19,7 +19,7 @@ BAR_HEIGHT = 26
 HIGHEST_LOW_END = 0.9
 """Where the axis of an accuracy begins at the latest; a lower accuracy begins it lower, by tenths."""
 FEW_CLASSES = 12
-"""Up to so many, the cells of a confusion matrix are large."""
+"""Up to this many classes, the cells of a confusion matrix are large."""
 
 CLUSTER_COLOURS = (
     "#4c78a8",

@@ -29,8 +29,8 @@ def show_thumbnail(layout: Layout, image_id: str | None, path: Path | None, alt:
 
     Args:
         layout: the data directory.
-        image_id: the photo; None where there never was one.
-        path: its file; None where that is not known.
+        image_id: the photo; None if there never was one.
+        path: its file; None if that is not known.
         alt: what the photo shows, for those who cannot see it.
         centred: whether it stands in the middle of its place.
     """

@@ -22,11 +22,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from meter_pipeline.errors import DataSetError
+from meter_pipeline.labels import Split
 from meter_pipeline.settings import SplitSettings
 from meter_pipeline.storage.tables import DATASET_SPLIT
 
-TRAIN, VAL, TEST = "train", "val", "test"
-SPLITS = (TRAIN, VAL, TEST)
+SPLITS = tuple(Split)
 """From least to most held out."""
 TEST_SHARE, VAL_SHARE = 0.20, 0.15
 """Share of a class's groups that are held out as test, and as val; both together are below one half."""
@@ -84,7 +84,7 @@ def split_dataset(
         sticky: dict[str, str | None] = {}
         for image_id, group in zip(of_class["image_id"], of_class["group_id"], strict=True):
             sticky[group] = _most_held_out([sticky.get(group), placed_before.get((image_id, label))])
-        tier = tier_of(len(sticky), settings.split_test_from, settings.split_val_from)
+        tier = _tier_of(len(sticky), settings.split_test_from, settings.split_val_from)
         numbers = {group: _number(group, settings.seed) for group in sticky}
         places = _place(str(label), sticky, numbers, tier=tier)
         rows.loc[of_class.index, "split"] = of_class["group_id"].map(places)
@@ -92,7 +92,7 @@ def split_dataset(
     return rows[list(DATASET_SPLIT.columns)]
 
 
-def tier_of(groups: int, test_from: int, val_from: int) -> Tier:
+def _tier_of(groups: int, test_from: int, val_from: int) -> Tier:
     """Return what a class of that many groups is split into."""
     if groups < test_from:
         return SMALL
@@ -111,7 +111,7 @@ def split_problems(split: pd.DataFrame) -> list[str]:
         if sets.nunique() > 1:
             problems.append(f"Group {group} is in {_and(sets)}.")
     for label, sets in split.groupby("label", sort=True)["split"]:
-        if TRAIN not in set(sets):
+        if Split.TRAIN not in set(sets):
             problems.append(f"Class {label} is in {_and(sets)} but not in train.")
     return problems
 
@@ -137,7 +137,7 @@ def data_set_problems(split: pd.DataFrame) -> list[str]:
         f"Class {label} has one photo: it is trained on, but cannot be tested." for label in photos[photos == 1].index
     ]
     untested = sorted(
-        set(photos.index) - set(split.loc[split["split"] == TEST, "label"]) - set(photos[photos == 1].index)
+        set(photos.index) - set(split.loc[split["split"] == Split.TEST, "label"]) - set(photos[photos == 1].index)
     )
     return single + ([f"Too small to be tested: {', '.join(untested)}."] if untested else [])
 
@@ -153,14 +153,17 @@ def _place(
 
     Args:
         label: the class, for the log.
-        sticky: group to where it was; None where it is new.
+        sticky: group to where it was; None if it is new.
         numbers: group to its number, 0 to 1.
         tier: what the class is split into.
     """
     by_number = sorted(sticky, key=lambda group: (numbers[group], group))
-    places = {group: place or TRAIN for group, place in sticky.items()}
+    places = {group: place or Split.TRAIN for group, place in sticky.items()}
     new = {group for group, place in sticky.items() if place is None}
-    ranges = ((TEST, tier.has_test, 0.0, TEST_SHARE), (VAL, tier.has_val, TEST_SHARE, TEST_SHARE + VAL_SHARE))
+    ranges = (
+        (Split.TEST, tier.has_test, 0.0, TEST_SHARE),
+        (Split.VAL, tier.has_val, TEST_SHARE, TEST_SHARE + VAL_SHARE),
+    )
     for held_out, wanted, start, end in ranges:
         if not wanted:
             continue
@@ -168,20 +171,20 @@ def _place(
         movable = [
             g for g in by_number if g in new or (present == 0 and SPLITS.index(places[g]) < SPLITS.index(held_out))
         ]
-        movable = [group for group in movable if places[group] != TEST]
+        movable = [group for group in movable if places[group] != Split.TEST]
         share = (end - start) * len(sticky)
         least, most = max(1, math.ceil(LEAST_OF_SHARE * share)), max(1, math.ceil(MOST_OF_SHARE * share))
         chosen = [group for group in movable if start <= numbers[group] < end][: max(0, most - present)]
         others = sorted(
-            (group for group in movable if group not in chosen and places[group] == TRAIN),
+            (group for group in movable if group not in chosen and places[group] == Split.TRAIN),
             key=lambda group: (abs(numbers[group] - (start + end) / 2), group),
         )
         chosen += others[: max(0, least - present - len(chosen))]
         places.update(dict.fromkeys(chosen, held_out))
-    if TRAIN not in places.values():
-        given_up = max(by_number, key=lambda group: (places[group] == VAL, numbers[group], group))
+    if Split.TRAIN not in places.values():
+        given_up = max(by_number, key=lambda group: (places[group] == Split.VAL, numbers[group], group))
         _logger.warning("Class %s has no photos left to train on: one %s group moves to train", label, places[given_up])
-        places[given_up] = TRAIN
+        places[given_up] = Split.TRAIN
     moved = sum(place not in (None, places[group]) for group, place in sticky.items())
     if moved:
         _logger.info("Class %s: %d placed groups moved (%d groups: %s)", label, moved, len(sticky), tier.sets)
@@ -199,7 +202,7 @@ def _most_held_out(places: Iterable[str | None]) -> str | None:
 
 def _rule(tier: Tier, groups: int, place: str) -> str:
     rule = f"{tier.name} class ({groups} {'group' if groups == 1 else 'groups'}): {tier.sets}"
-    kept = (place == TEST and not tier.has_test) or (place == VAL and not tier.has_val)
+    kept = (place == Split.TEST and not tier.has_test) or (place == Split.VAL and not tier.has_val)
     return f"{rule}; what was {place} before stays so" if kept else rule
 
 

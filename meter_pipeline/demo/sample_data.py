@@ -72,7 +72,6 @@ class SampleData:
     Attributes:
         classes: number of labelled photos, by class.
         served: number of served files.
-        served_folder: what the image server serves.
         truth: CSV with path (as in the URL, leading slash), kind, design (empty for junk, dead and corrupt).
         workbooks: the spreadsheets, in the order to drop them.
         rows: number of rows below the header, in the order of `workbooks`.
@@ -80,7 +79,6 @@ class SampleData:
 
     classes: dict[str, int]
     served: int
-    served_folder: Path
     truth: Path
     workbooks: tuple[Path, ...]
     rows: tuple[int, ...]
@@ -153,7 +151,6 @@ def write_sample_data(
     return SampleData(
         classes=dict(classes),
         served=len(photos) - len(labelled),
-        served_folder=served_folder(data_dir),
         truth=demo_dir / "truth.csv",
         workbooks=workbooks,
         rows=tuple(rows),

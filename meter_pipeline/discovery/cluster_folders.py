@@ -14,7 +14,7 @@ import pandas as pd
 
 from meter_pipeline.discovery.contact_sheet import SheetPhoto, chosen_for_sheet, contact_sheet
 from meter_pipeline.discovery.map_page import MapPoint, write_map_page
-from meter_pipeline.discovery.reports import MAP_PAGE, cluster_name, noise_last, write_cluster_tables
+from meter_pipeline.discovery.reports import MAP_PAGE, SHEET, cluster_name, noise_last, write_cluster_tables
 from meter_pipeline.discovery.unknown_clusters import last_metrics
 from meter_pipeline.errors import storage_errors
 from meter_pipeline.labels import NOISE
@@ -33,7 +33,6 @@ from meter_pipeline.storage.tables import (
 _logger = logging.getLogger(__name__)
 
 MANIFEST = ".manifest.json"
-SHEET = "contact_sheet.jpg"
 SHEET_VERSION = "1"
 """Part of every sheet's digest: a new number draws every sheet again."""
 ID_LENGTH = 12
@@ -80,7 +79,7 @@ def write_cluster_folders(layout: Layout) -> FolderChanges:
     """Bring `data/clusters/` and `data/reports/clusters/` in line with the tables; what did not change is not touched.
 
     Only files written here (by the manifest) are removed or replaced, never a person's own. Ended at any point and run
-    again, it comes to the same folders.
+    again, it produces the same folders.
 
     Raises:
         StorageError: the disk is full or not ours to write.
@@ -115,7 +114,7 @@ def write_cluster_folders(layout: Layout) -> FolderChanges:
 def folder_problems(layout: Layout) -> list[str]:
     """Return where the folders do not match `unknown_clusters`: a photo missing, in the wrong folder, or too many.
 
-    Files that a person put there are no problem.
+    Files that a person put there are not a problem.
     """
     clusters = layout.lake.frame(UNKNOWN_CLUSTERS, ["image_id", "cluster_id"])
     folders = [cluster_folder_name(cluster_id) for cluster_id in clusters["cluster_id"]]

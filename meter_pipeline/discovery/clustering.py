@@ -32,9 +32,9 @@ class Clustering:
             clustering, not stable ids.
         membership: HDBSCAN's probability for each photo, 0 to 1; 0 for noise.
         parameters: what was used, for the log and the UI (method, neighbors, dimensions, min_cluster_size, ...).
-        note: why a fallback was taken; empty where none was.
+        note: why a fallback was taken; empty if there was no fallback.
         validity: density-based cluster validity (DBCV, Moulavi et al. 2014, as HDBSCAN estimates it from its spanning
-            tree), -1 to 1; None where there are fewer than two clusters.
+            tree), -1 to 1; None if there are fewer than two clusters.
     """
 
     labels: np.ndarray
@@ -86,18 +86,18 @@ def cluster(
 
     Raises:
         MeterError: an embedding holds NaN or infinity, or is all zeros; says how many are.
-        ValueError: a view, or `meters`, is of another number of photos than the embeddings.
+        ValueError: a view, or `meters`, has a different number of photos from the embeddings.
     """
     count = len(embeddings)
     if {len(view) for view in views} - {count} or (meters is not None and len(meters) != count):
-        raise ValueError("A view, or `meters`, is of another number of photos than the embeddings.")
+        raise ValueError("A view, or `meters`, has a different number of photos from the embeddings.")
     if count == 0:
         return Clustering(np.zeros(0, np.int64), np.zeros(0), {"method": "none"}, "There are no UNKNOWN photos.")
     unit = _unit(embeddings)
     if min_cluster_size is not None and min_cluster_size > count:
         note = f"The smallest cluster is set to {min_cluster_size} photos and there are {count}: all are noise."
         return Clustering(np.full(count, NOISE), np.zeros(count), {"min_cluster_size": min_cluster_size}, note)
-    # Sums are cut by thread: another number of threads gives other last bits, and those another layout.
+    # Sums are cut by thread: another number of threads gives different last bits, and those a different layout.
     with threadpool_limits(1):
         different = different_photos(unit)
         groups = group_by_density(different.unit, min_cluster_size=min_cluster_size, seed=seed)

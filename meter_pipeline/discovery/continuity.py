@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from meter_pipeline.labels import NOISE
+from meter_pipeline.labels import NOISE, ClusterEvent
 
 CONTINUES_FROM = 0.5
 """A new cluster continues an old one only if it has this share of what is left of the old one's photos, or if this
@@ -26,7 +26,7 @@ class MatchedClusters:
 
     Attributes:
         clusters: image_id and cluster_id, one row per photo, by image_id.
-        events: cluster_id, event (new, kept, split, merged, gone), from_clusters (comma-separated ids) and count; one
+        events: cluster_id, event (`ClusterEvent`), from_clusters (comma-separated ids) and count; one
             row per cluster whose photos are not the same as before. `kept` is an old cluster that won or lost photos;
             `merged` one that took in others; `split` a new one made from a part of others; `gone` has count 0.
         next_id: the first id never given out.
@@ -167,7 +167,7 @@ def _events(old: dict[int, set[str]], new: dict[int, set[str]]) -> pd.DataFrame:
         for image_id in members:
             if image_id in cluster_before:
                 still_here[cluster_before[image_id]] = still_here.get(cluster_before[image_id], 0) + 1
-    rows: list[tuple[int, str, str, int]] = []
+    rows: list[tuple[int, ClusterEvent, str, int]] = []
     for cluster_id in sorted(old.keys() | new.keys()):
         members = new.get(cluster_id, set())
         if members == old.get(cluster_id):
@@ -180,12 +180,12 @@ def _events(old: dict[int, set[str]], new: dict[int, set[str]]) -> pd.DataFrame:
         if cluster_id not in old:
             clustered_before = sum(parts.values())
             sources = [s for s in sorted(parts) if parts[s] >= CONTINUES_FROM * min(clustered_before, still_here[s])]
-            event = "split" if sources else "new"
+            event = ClusterEvent.SPLIT if sources else ClusterEvent.NEW
         elif not members:
-            event, sources = "gone", []
+            event, sources = ClusterEvent.GONE, []
         else:
             sources = [s for s in sorted(parts) if s not in new and parts[s] >= CONTINUES_FROM * still_here[s]]
-            event = "merged" if sources else "kept"
+            event = ClusterEvent.MERGED if sources else ClusterEvent.KEPT
         rows.append((cluster_id, event, ",".join(map(str, sources)), len(members)))
     return pd.DataFrame(rows, columns=["cluster_id", "event", "from_clusters", "count"]).astype(
         {"cluster_id": "int64", "event": "str", "from_clusters": "str", "count": "int64"}

@@ -30,7 +30,7 @@ GIANT_SHARE = 0.8
 """A cluster with more of the photos than this may only say that all show meters: its parts are looked at too."""
 
 LARGEST_REDUCED = 40_000
-"""Different photos that are reduced and grouped together; of more, samples of so many (times in 0009)."""
+"""Different photos that are reduced and grouped together; of more, samples of this many (times in 0009)."""
 JOINING_DIMENSIONS, JOINING_QUANTILE = 64, 0.02
 """Principal components that joining compares, and the share of a cluster's own photos that would not join it."""
 MOST_ROUNDS, LEFT_TO_ITSELF = 4, 0.02
@@ -51,7 +51,7 @@ class Groups:
         smallest: photos in the smallest cluster that was looked for.
         validity: see `clustering.Clustering`.
         parameters: what was used.
-        note: why a fallback was taken; empty where none was.
+        note: why a fallback was taken; empty if there was no fallback.
     """
 
     labels: np.ndarray

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from meter_pipeline.discovery.reports import cluster_name
+from meter_pipeline.discovery.reports import CLUSTERS_PAGE, cluster_name
 from meter_pipeline.labels import NOISE
 from meter_pipeline.photos.decoding import PhotoError
 from meter_pipeline.photos.parallel import in_parallel
@@ -53,7 +53,7 @@ def write_map_page(path: Path, points: Sequence[MapPoint]) -> bool:
 
     Args:
         path: of the page.
-        points: the photos; of more than `MOST_POINTS`, so many are shown, evenly chosen.
+        points: the photos; of more than `MOST_POINTS`, this many are shown, evenly chosen.
 
     Raises:
         StorageError: the disk is full or not ours to write.
@@ -87,7 +87,15 @@ def _page(shown: Sequence[MapPoint], *, count: int, pictures: Mapping[int, str],
         for place, point in enumerate(shown)
     ]
     data = {"clusters": [cluster_name(cluster_id) for cluster_id in clusters], "points": rows}
-    return render("meter_pipeline.discovery", TEMPLATE, digest=digest, data=data, count=count, shown=len(shown))
+    return render(
+        "meter_pipeline.discovery",
+        TEMPLATE,
+        digest=digest,
+        data=data,
+        count=count,
+        shown=len(shown),
+        clusters_page=CLUSTERS_PAGE,
+    )
 
 
 def _begins_with(path: Path, mark: str) -> bool:
@@ -100,7 +108,7 @@ def _evenly(count: int, most: int) -> list[int]:
 
 
 def _small_picture(photo: Path) -> str:
-    """A small JPEG as base64; empty where the photo cannot be read."""
+    """A small JPEG as base64; empty if the photo cannot be read."""
     try:
         content = small_jpeg(
             photo,

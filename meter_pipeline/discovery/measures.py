@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_mutual_info_score, silhouette_score
 from meter_pipeline.labels import NOISE
 
 SILHOUETTE_SAMPLE = 3000
-"""Most photos that the silhouette is taken over: it compares each with each."""
+"""Most photos that the silhouette is taken over: it compares all pairs."""
 SUBSAMPLES, SUBSAMPLE_SHARE = 5, 0.8
 LARGEST_MEASURED = 2000
 """Most photos whose stability is measured: it costs five clusterings."""
@@ -45,7 +45,7 @@ def stability(labels: np.ndarray, cluster_again: Callable[[np.ndarray], np.ndarr
         seed: of the subsamples.
 
     Returns:
-        None where there is nothing to measure, or more than `LARGEST_MEASURED` photos.
+        None if there is nothing to measure, or more than `LARGEST_MEASURED` photos.
     """
     if not 2 <= len(labels) <= LARGEST_MEASURED or len(np.unique(labels)) < 2:
         return None

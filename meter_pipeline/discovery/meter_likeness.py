@@ -52,7 +52,7 @@ def learn_meters(reference: np.ndarray, labels: np.ndarray) -> MeterLikeness | N
         labels: the class of each.
 
     Returns:
-        None where there are fewer than two classes or too few photos to choose a threshold.
+        None if there are fewer than two classes or too few photos to choose a threshold.
     """
     if len(reference) > LARGEST_REFERENCE:
         by_class = np.argsort(labels, kind="stable")

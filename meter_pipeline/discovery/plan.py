@@ -13,13 +13,13 @@ from meter_pipeline.discovery.clustering import Clustering, cluster
 from meter_pipeline.discovery.continuity import keep_places, match_clusters
 from meter_pipeline.discovery.map_positions import map_positions
 from meter_pipeline.discovery.same_meter import same_meter_groups
-from meter_pipeline.labels import NOISE
+from meter_pipeline.labels import NOISE, ClusterEvent
 from meter_pipeline.storage.tables import CLUSTER_SUMMARY
 
 _logger = logging.getLogger(__name__)
 
 METHOD_VERSION = "5"
-"""Raised by hand when the clustering gives other clusters for the same embeddings: the next run clusters anew."""
+"""Raised by hand when the clustering gives different clusters for the same embeddings: the next run clusters anew."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class UnknownPhotos:
 
     Attributes:
         image_ids: the photos.
-        model_version: the model; None where there are no photos.
+        model_version: the model; None if there are no photos.
         compared: what clusters are found in, photos x dimensions.
         views: embeddings of single views, each photos x dimensions; empty for sets too large to keep them.
         hashes: perceptual hashes; None for a photo whose file is lost or damaged.
-        look_like_meters: whether each looks like a meter; None where that cannot be told.
+        look_like_meters: whether each looks like a meter; None if that cannot be told.
         metadata: rows of `unknown_metadata`, in any order.
     """
 
@@ -82,7 +82,7 @@ class Method:
 
 @dataclass(frozen=True)
 class Tables:
-    """Clusters, what became of them, and where the photos are on the map.
+    """Clusters, the events that changed them, and where the photos are on the map.
 
     Attributes:
         clusters: `unknown_clusters`, by image_id.
@@ -105,7 +105,7 @@ class Tables:
         newest = int(self.events["revision"].max())
         # No photo has a cluster: finished if every cluster is gone by then; otherwise an end came before the clusters
         # were written.
-        return newest if (last["event"] == "gone").all() else newest - 1
+        return newest if (last["event"] == ClusterEvent.GONE).all() else newest - 1
 
     def finished(self) -> Tables:
         """Return the same tables without the events of a revision that was not finished."""
@@ -119,7 +119,7 @@ class Plan:
     Attributes:
         tables: clusters, events and map.
         summary: `cluster_summary`.
-        found: the clustering; None where the clusters stay as they are.
+        found: the clustering; None if the clusters stay as they are.
     """
 
     tables: Tables
@@ -150,10 +150,10 @@ def plan_tables(photos: UnknownPhotos, stored: Tables, method: Method, *, anew: 
     if now.places["image_id"].to_list() != photos.image_ids:
         x, y = map_positions(photos.compared, seed=method.seed).T
         now = replace(now, places=pd.DataFrame({"image_id": photos.image_ids, "x": x, "y": y}))
-    return Plan(now, summarise(now.clusters, photos), found)
+    return Plan(now, _summarise(now.clusters, photos), found)
 
 
-def summarise(clusters: pd.DataFrame, photos: UnknownPhotos) -> pd.DataFrame:
+def _summarise(clusters: pd.DataFrame, photos: UnknownPhotos) -> pd.DataFrame:
     """Return the rows of `cluster_summary`: photos, meters, whether it shows meters at all, what the model guessed.
 
     Args:
@@ -193,7 +193,7 @@ def _clustered(photos: UnknownPhotos, before: Tables, method: Method, *, anew: b
     """Cluster the photos; where they were clustered in the same way before, they keep their places."""
     image_ids, revision = photos.image_ids, before.revision
     rows = before.clusters.set_index("image_id").reindex(image_ids)
-    # So few photos have views that each is compared with each, whatever the clusters (`LARGEST_COMPARED`).
+    # So few photos have views that all pairs are compared, whatever the clusters (`LARGEST_COMPARED`).
     meters = _meters(photos, np.zeros(len(image_ids)), rows) if photos.views else None
     found = method.cluster(photos, None if meters is None else np.array(meters))
     labels, settled = found.labels, np.ones(len(image_ids), bool)

@@ -15,7 +15,9 @@ from meter_pipeline.storage.layout import cluster_folder_name
 from meter_pipeline.storage.tables import TOP3_COLUMNS
 
 CLUSTERED_CSV, SUMMARY_CSV, EVENTS_CSV = "unknown_clustered.csv", "cluster_summary.csv", "cluster_events.csv"
-PAGE, MAP_PAGE = "index.html", "map.html"
+CLUSTERS_PAGE, MAP_PAGE = "index.html", "map.html"
+SHEET = "contact_sheet.jpg"
+"""The contact sheet in the folder of each cluster."""
 HARDLY_METERS = 0.5
 """Share of meters below which the page says that a cluster probably shows something else."""
 _CLUSTERED_COLUMNS = (
@@ -76,7 +78,7 @@ def write_cluster_tables(
         CLUSTERED_CSV: _csv(ordered, _CLUSTERED_COLUMNS),
         SUMMARY_CSV: _csv(counts, _SUMMARY_COLUMNS),
         EVENTS_CSV: _csv(events.sort_values(["revision", "cluster_id"]), tuple(events.columns)),
-        PAGE: _page(counts, metrics).encode(),
+        CLUSTERS_PAGE: _page(counts, metrics).encode(),
     }
     changed = [name for name, content in contents.items() if not _holds(folder / name, content)]
     for name in changed:
@@ -121,4 +123,5 @@ def _page(summary: pd.DataFrame, metrics: Mapping[str, float]) -> str:
         metrics=metrics,
         hardly_meters=HARDLY_METERS,
         map_page=MAP_PAGE,
+        sheet=SHEET,
     )

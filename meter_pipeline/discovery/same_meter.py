@@ -7,20 +7,22 @@ from pathlib import Path
 
 import numpy as np
 
+from meter_pipeline.labels import FinalLabel
 from meter_pipeline.photos.decoding import PhotoError, open_photo
 from meter_pipeline.photos.near_duplicates import group_photos, perceptual_hash
 from meter_pipeline.photos.parallel import in_parallel
 
-SCOPE = "UNKNOWN"
+SCOPE = FinalLabel.UNKNOWN.value
+"""The ids of the groups are made from it: photos are compared within one scope only."""
 PHOTOS_AHEAD = 64
 HASHED_SIDE = 256
 """Pixels; a JPEG is decoded no larger than the hash needs."""
 LARGEST_COMPARED = 50_000
-"""Photos up to which each is compared with each (half a minute); above, only within their clusters."""
+"""Photos up to which all pairs are compared (half a minute); above, only within their clusters."""
 
 
 def hash_photos(files: Sequence[Path], known: Sequence[str | None]) -> list[str | None]:
-    """Return the perceptual hash of each photo; None where its file is lost or damaged.
+    """Return the perceptual hash of each photo; None if its file is lost or damaged.
 
     Args:
         files: the photos.

@@ -44,7 +44,7 @@ _BLOCK_ROWS = 10_000
 
 @dataclass(frozen=True)
 class Discovery:
-    """What a clustering of the UNKNOWN photos came to, for the log and the UI.
+    """The result of a clustering of the UNKNOWN photos, for the log and the UI.
 
     Attributes:
         photos: UNKNOWN photos.
@@ -73,7 +73,7 @@ def cluster_unknowns(layout: Layout, settings: ClusterSettings | None = None, *,
     """Cluster the UNKNOWN photos and write `unknown_clusters`, `cluster_summary`, `cluster_events` and `unknown_map`.
 
     Reads `unknown_embeddings` and `unknown_metadata`. Does nothing where these and the parameters are what the tables
-    were made from (`changed` is False). Ended at any point and run again, it comes to the same tables. What was
+    were made from (`changed` is False). Ended at any point and run again, it produces the same tables. What was
     clustered before by the same model and parameters is kept as `continuity.keep_places` says.
 
     Args:

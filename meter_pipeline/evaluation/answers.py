@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from meter_pipeline.evaluation.figures import audit_frame
+from meter_pipeline.labels import Split
 from meter_pipeline.recognition.decision import Decision, class_probabilities, decide
 from meter_pipeline.recognition.image_features import features_of, update_labelled_features
 from meter_pipeline.recognition.model_store import MeterModel
@@ -46,7 +47,7 @@ def ask_test_photos(layout: Layout, model: MeterModel, split: pd.DataFrame, rule
     Raises:
         MeterError: the model gives numbers that are not finite.
     """
-    test = split[split["split"] == "test"].sort_values("image_id")
+    test = split[split["split"] == Split.TEST].sort_values("image_id")
     update_labelled_features(layout, model, test)
     features = features_of(layout.lake, LABELLED_FEATURES, model.version, test["image_id"].tolist())
     probabilities = class_probabilities(features.logits)

@@ -13,6 +13,7 @@ from meter_pipeline.evaluation.answers import ask_test_photos
 from meter_pipeline.evaluation.figures import Evaluation, evaluate
 from meter_pipeline.evaluation.page import write_evaluation
 from meter_pipeline.evaluation.unknown_curves import UnknownCurve, unknown_curve
+from meter_pipeline.labels import Split
 from meter_pipeline.recognition.model_store import load_held_out, load_model
 from meter_pipeline.settings import DecisionSettings
 from meter_pipeline.storage.layout import Layout
@@ -26,7 +27,7 @@ class Assessment:
     Attributes:
         evaluation: the figures on the test photos.
         page: the report for people, an HTML file.
-        unknown_curves: how well the guard tells photos of other types from known ones, by what those are; empty where
+        unknown_curves: how well the guard tells photos of other types from known ones, by what those are; empty if
             no classes were hidden during training.
     """
 
@@ -48,7 +49,7 @@ def assess(layout: Layout, version: str, rules: DecisionSettings) -> Assessment:
     """
     model, split = load_model(layout, version), layout.lake.frame(DATASET_SPLIT)
     answers = ask_test_photos(layout, model, split, rules)
-    train_counts = Counter(split.loc[split["split"] == "train", "label"])
+    train_counts = Counter(split.loc[split["split"] == Split.TRAIN, "label"])
     evaluation = evaluate(
         answers.probabilities,
         answers.labels,
@@ -58,7 +59,7 @@ def assess(layout: Layout, version: str, rules: DecisionSettings) -> Assessment:
         calibrated=np.array([decision.calibrated_confidence for decision in answers.decisions]),
     )
     layout.lake.upsert(EVALUATION_AUDIT, answers.audit)
-    curves = hidden_class_curves(load_held_out(layout, version))
+    curves = _hidden_class_curves(load_held_out(layout, version))
     page = write_evaluation(
         layout.evaluation(version),
         evaluation,
@@ -72,14 +73,14 @@ def assess(layout: Layout, version: str, rules: DecisionSettings) -> Assessment:
     return Assessment(evaluation, page, curves)
 
 
-def hidden_class_curves(held_out: pd.DataFrame) -> dict[str, UnknownCurve]:
+def _hidden_class_curves(held_out: pd.DataFrame) -> dict[str, UnknownCurve]:
     """Return how well the guard tells known photos from those of classes that were hidden in turn.
 
     Args:
         held_out: what the folds' models said of the photos kept from them (`model_store.load_held_out`).
 
     Returns:
-        One curve by its name; none where no classes were hidden.
+        One curve by its name; empty if no classes were hidden.
     """
     if "guard_score" not in held_out or held_out["hidden"].nunique() < 2:
         return {}

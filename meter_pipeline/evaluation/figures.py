@@ -12,11 +12,11 @@ from sklearn.metrics import classification_report, precision_recall_fscore_suppo
 from meter_pipeline.errors import MeterError
 from meter_pipeline.evaluation.reliability import Binning, expected_calibration_error, reliability_table
 from meter_pipeline.evaluation.unknown_curves import area_under_risk_coverage, coverage_table, known_flagged_table
+from meter_pipeline.labels import Split
 from meter_pipeline.recognition.decision import Decision, best_first, decision_table
 from meter_pipeline.recognition.temperature import fit_temperature, log_probabilities, require_finite
 from meter_pipeline.storage.tables import EVALUATION_AUDIT
 
-SPLITS = ("train", "val", "test")
 NORMAL_97_5 = 1.959963984540054
 """The normal distribution's 97.5 % quantile."""
 PROBABILITY_SUM_TOLERANCE = 1e-3
@@ -39,7 +39,7 @@ class Evaluation:
         accepted_accuracy: accuracy of those at or above it.
         ece: expected calibration error of the top-1 softmax, bins of equal width.
         ece_equal_mass: the same, bins of equally many photos.
-        ece_calibrated: ECE of the calibrated confidences; None where none were given.
+        ece_calibrated: ECE of the calibrated confidences; None if they were not given.
         best_temperature: the temperature that would fit these test photos; above 1 the model is too sure. A
             diagnosis, not for use: it has seen the answers.
         aurc: area under the risk-coverage curve: mean error share over all coverages; 0 is perfect.
@@ -196,7 +196,7 @@ def wilson_interval(successes: int, total: int) -> tuple[float, float]:
 
 def split_counts(split: pd.DataFrame) -> pd.DataFrame:
     """Count the photos of `dataset_split` by class (index, sorted) and split (columns train, val, test)."""
-    counts = pd.crosstab(split["label"], split["split"]).reindex(columns=list(SPLITS), fill_value=0).sort_index()
+    counts = pd.crosstab(split["label"], split["split"]).reindex(columns=list(Split), fill_value=0).sort_index()
     return counts.rename_axis(index="class", columns=None)
 
 
@@ -213,7 +213,7 @@ def _checked_probabilities(probabilities: np.ndarray, photos: int, classes: tupl
     worst = int(np.abs(sums - 1).argmax())
     if probabilities.min() < 0 or abs(sums[worst] - 1) > PROBABILITY_SUM_TOLERANCE:
         raise MeterError(
-            f"The probabilities are no softmax: those of row {worst} sum to {sums[worst]:.4g}.",
+            f"The probabilities are not a softmax: those of row {worst} sum to {sums[worst]:.4g}.",
             fix="Give softmax probabilities, not logits or percent.",
         )
     return probabilities
@@ -224,7 +224,7 @@ def _calibration_error(confidence: np.ndarray, correct: np.ndarray, binning: Bin
 
 
 def _best_temperature(probabilities: np.ndarray, truth: np.ndarray) -> float | None:
-    """Return the temperature that fits the photos of known classes best; None where nothing can be fitted."""
+    """Return the temperature that fits the photos of known classes best; None if nothing can be fitted."""
     classes = probabilities.shape[1]
     known = truth < classes
     if classes < 2 or not known.any():
@@ -257,7 +257,7 @@ def _per_class(
     report["support"] = np.asarray(support, np.int64)
     report["predicted"] = np.bincount(predicted, minlength=len(labels))
     if train_counts is not None:
-        report["train"] = [int(train_counts.get(name, 0)) for name in labels]
+        report[Split.TRAIN] = [int(train_counts.get(name, 0)) for name in labels]
     return report
 
 

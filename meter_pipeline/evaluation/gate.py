@@ -9,7 +9,7 @@ import pandas as pd
 
 UNCOMPARED_FLOOR = 0.5
 """Macro recall on its own test photos that a new model needs where no photo compares it fairly: a model that cannot be
-compared may come in, one that went astray may not."""
+compared may come in, one whose training diverged may not."""
 ROUNDING = 1e-9
 """Two recalls that differ by less are the same."""
 NAMES_SHOWN = 6
@@ -43,7 +43,7 @@ class Comparison:
 
     Attributes:
         challenger: its version.
-        champion: the version in use; None where there is none yet.
+        champion: the version in use; None if there is none yet.
         own_photos: the challenger's test photos that it was not trained on.
         own_macro_recall: its macro recall on these.
         n_common: photos compared: of classes that both know, and seen in training by neither.
@@ -104,7 +104,7 @@ class Verdict:
 
     @property
     def reason(self) -> str:
-        """Why, in words and numbers, for the UI, the log and the evaluation page."""
+        """Why, in words and numbers, for the Dagster UI, the log, the dashboard and `champion.json`."""
         numbers = self.comparison
         if numbers.champion is None:
             return f"{numbers.challenger} is the first model. {_own_result(numbers)}"
@@ -120,11 +120,11 @@ class Verdict:
 def judge(
     challenger: Contender, champion: Contender | None, *, tolerance: float, allow_dropped_classes: bool = False
 ) -> Verdict:
-    """Decide whether the newest model comes into use.
+    """Decide whether the challenger comes into use.
 
     Args:
-        challenger: the newest model.
-        champion: the model in use; None where there is none yet.
+        challenger: the model that wants to come into use.
+        champion: the model in use; None if there is none yet.
         tolerance: macro recall that the challenger may lose and still win (0 to 1).
         allow_dropped_classes: whether a challenger that no longer knows a class of the champion may win. Fewer classes
             are easier to tell apart, so it is not let through by its score: a person says that the class is gone on
@@ -149,8 +149,8 @@ def compare(challenger: Contender, champion: Contender | None) -> Comparison:
     champion). Top-1 classes count, whatever the confidence.
 
     Args:
-        challenger: the newest model.
-        champion: the model in use; None where there is none yet.
+        challenger: the model that wants to come into use.
+        champion: the model in use; None if there is none yet.
     """
     own = challenger.audit[~challenger.audit["image_id"].isin(challenger.trained_on)]
     if champion is None or champion.version == challenger.version:  # nothing to compare with, or only itself
@@ -181,7 +181,7 @@ def compare(challenger: Contender, champion: Contender | None) -> Comparison:
 
 
 def macro_recall(audit: pd.DataFrame) -> float | None:
-    """Return the mean recall over the true classes of an audit; None where it has no rows."""
+    """Return the mean recall over the true classes of an audit; None if it has no rows."""
     if audit.empty:
         return None
     right = audit["predicted_class"].eq(audit["true_class"]).fillna(False).astype(bool)

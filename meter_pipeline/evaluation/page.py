@@ -21,6 +21,7 @@ from meter_pipeline.recognition.guard import MOST_WHEN_NOT_SURE
 from meter_pipeline.storage.csv_cells import csv_bytes
 from meter_pipeline.storage.files import replacing, write_json
 from meter_pipeline.storage.html_pages import render
+from meter_pipeline.storage.layout import EVALUATION_METRICS, EVALUATION_PAGE
 
 _logger = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ def write_evaluation(
         evaluation: from `evaluate`.
         audit: from `audit_frame`.
         history: one row per epoch: `phase`, `epoch`, `train_loss`, `train_accuracy`, `val_loss`, `val_accuracy`; empty
-            where unknown.
+            if unknown.
         card: the model card; shown as it is.
         photo_paths: the photos' files by image id, for thumbnails; a photo that cannot be read is shown without.
         split: rows of `dataset_split`, for the number of photos by class and split.
@@ -103,7 +104,7 @@ def write_evaluation(
     pictures = _draw(evaluation, history, split, curves)
     photos = _audited_photos(audit, photo_paths or {})
     files = {
-        "index.html": _page(card.get("version", folder.name), evaluation, pictures, photos, card, curves),
+        EVALUATION_PAGE: _page(card.get("version", folder.name), evaluation, pictures, photos, card, curves),
         "classification_report.txt": evaluation.report_text.encode(),
         **{f"{name}.png": pictures[name].light for name in PICTURE_FILES if name in pictures},
         **{f"{name}.csv": _csv(table) for name, table in _tables(evaluation, audit).items()},
@@ -112,9 +113,9 @@ def write_evaluation(
         temporary.mkdir(parents=True)
         for name, content in files.items():
             (temporary / name).write_bytes(content)
-        write_json(temporary / "metrics.json", _metrics(evaluation, card, curves))
+        write_json(temporary / EVALUATION_METRICS, _metrics(evaluation, card, curves))
     _logger.info("Wrote the evaluation of %d test photos to %s", evaluation.photos, folder)
-    return folder / "index.html"
+    return folder / EVALUATION_PAGE
 
 
 def _page(
@@ -142,6 +143,7 @@ def _page(
         summary=card.get("guard", {}).get("summary", ""),
         card=_card_rows(card),
         most_when_not_sure=MOST_WHEN_NOT_SURE,
+        metrics_file=EVALUATION_METRICS,
     )
     return page.encode()
 
@@ -203,7 +205,7 @@ def _audited_photos(audit: pd.DataFrame, photo_paths: Mapping[str, Path]) -> lis
 
 
 def _thumbnail(path: Path | None) -> bytes | None:
-    """Return a small JPEG without metadata; None where there is no photo to show (the page says so)."""
+    """Return a small JPEG without metadata; None if there is no photo to show (the page says so)."""
     if path is None:
         return None
     try:

@@ -25,11 +25,12 @@ from meter_pipeline.evaluation.plot_style import (
     show_percent,
 )
 from meter_pipeline.evaluation.unknown_curves import UnknownCurve
+from meter_pipeline.labels import Split
 
 CLASSES_SHOWN = 90
 """Classes of a confusion matrix picture; of more, those with the most errors are shown (the CSV has all)."""
 CLASSES_WITH_COUNTS = 64
-"""Up to so many classes, counts fit into the cells."""
+"""Up to this many classes, counts fit into the cells."""
 WEAKEST_CELL = 0.25
 """Strength of colour of a cell with hardly any share of its row."""
 DARK_CELL = 0.5
@@ -195,7 +196,7 @@ def history_png(history: pd.DataFrame | Sequence[Mapping[str, Any]], theme: Them
     figure = empty_figure(9.2, 3.6, theme)
     for axes, measure in zip(figure.subplots(1, 2, gridspec_kw={"wspace": 0.22}), ("loss", "accuracy"), strict=True):
         dress(axes, theme)
-        for part, colour in (("train", theme.first), ("val", theme.second)):
+        for part, colour in ((Split.TRAIN, theme.first), (Split.VAL, theme.second)):
             values = pd.to_numeric(frame.get(f"{part}_{measure}", pd.Series(np.nan, index=frame.index)))
             if values.notna().any():
                 axes.plot(steps, values, color=colour, linewidth=2, marker="o", markersize=3.5, label=part)
@@ -224,7 +225,7 @@ def split_counts_png(counts: pd.DataFrame, theme: Theme = LIGHT) -> bytes:
     places = np.arange(len(ordered))
     figure, axes = figure_of_one(6.4, max(0.24 * len(ordered) + 0.6, 1.4), theme)
     left = np.zeros(len(ordered))
-    for part, colour in (("train", theme.first), ("val", theme.muted), ("test", theme.second)):
+    for part, colour in ((Split.TRAIN, theme.first), (Split.VAL, theme.muted), (Split.TEST, theme.second)):
         values = ordered[part].to_numpy(np.float64)
         axes.barh(places, values, left=left, height=0.72, color=colour, label=part, zorder=2)
         left += values

@@ -24,15 +24,13 @@ class UnknownCurve:
         caught: one row per limit of 1, 5 and 10 %: `known_limit`, `threshold`, `known_flagged`, `caught` (shares 0 to
             1).
         curve: one row per threshold, rising: `threshold`, `known_flagged`, `caught`; flagged is what scores below it.
-        n_known: known photos.
         n_other: other photos.
-        oscr: area under the open-set classification rate curve, see `area_under_oscr`; None where not asked for.
+        oscr: area under the open-set classification rate curve, see `_area_under_oscr`; None if not asked for.
     """
 
     auroc: float
     caught: pd.DataFrame
     curve: pd.DataFrame
-    n_known: int
     n_other: int
     oscr: float | None = None
 
@@ -84,11 +82,11 @@ def unknown_curve(
         rows.append({"known_limit": limit, **best.to_dict()})
     is_known = np.concatenate([np.ones(len(known)), np.zeros(len(other))])
     auroc = float(roc_auc_score(is_known, np.concatenate([known, other])))
-    oscr = None if correct is None else area_under_oscr(known_scores, correct, other_scores)
-    return UnknownCurve(auroc, pd.DataFrame(rows), curve, len(known), len(other), oscr)
+    oscr = None if correct is None else _area_under_oscr(known_scores, correct, other_scores)
+    return UnknownCurve(auroc, pd.DataFrame(rows), curve, len(other), oscr)
 
 
-def area_under_oscr(known_scores: np.ndarray, known_correct: np.ndarray, other_scores: np.ndarray) -> float:
+def _area_under_oscr(known_scores: np.ndarray, known_correct: np.ndarray, other_scores: np.ndarray) -> float:
     """Return the area under the open-set classification rate curve (Dhamija et al. 2018), 0 to 1.
 
     Over all thresholds: share of known photos accepted with the right class, against share of other photos accepted.
@@ -152,7 +150,7 @@ def known_flagged_table(confidence: np.ndarray, correct: np.ndarray) -> pd.DataF
 
     Returns:
         One row per threshold, 0 to 1 in steps of 0.05: `threshold`, `known_flagged` (share below it), `right_flagged`
-        and `wrong_flagged` (the same among photos with the right and with a wrong top 1; NaN where there are none).
+        and `wrong_flagged` (the same among photos with the right and with a wrong top 1; NaN if there are none).
     """
     confidence, correct = np.asarray(confidence, np.float64), np.asarray(correct, bool)
     thresholds = np.round(np.linspace(0, 1, 21), 2)

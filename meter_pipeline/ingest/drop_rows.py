@@ -39,10 +39,10 @@ def take_in_drops(layout: Layout, choice: SheetSettings | None = None) -> pd.Dat
     Raises:
         StorageError: the folder or the tables cannot be used.
     """
-    drops, rows = register_drops(
+    drops, rows = _register_drops(
         layout.drops, layout.lake.frame(DROPS), layout.lake.read(DROP_ROWS), choice or SheetSettings()
     )
-    # Rows first: a run killed between the two reads the files again and comes to the same rows.
+    # Rows first: a run killed between the two reads the files again and produces the same rows.
     if not layout.lake.exists(DROP_ROWS) or not rows.equals(layout.lake.read(DROP_ROWS)):
         layout.lake.replace(DROP_ROWS, rows)
     layout.lake.replace(DROPS, drops)
@@ -54,9 +54,9 @@ class _Reading:
     """What reading a file gave.
 
     Attributes:
-        sha256: of the file's bytes; None where they could not be read.
-        read_as: the reader and its settings (`_read_as`); None where the bytes could not be read.
-        sheets: its rows; None where the file was refused.
+        sha256: of the file's bytes; None if they could not be read.
+        read_as: the reader and its settings (`_read_as`); None if the bytes could not be read.
+        sheets: its rows; None if the file was refused.
         refused: why it was refused.
     """
 
@@ -66,7 +66,7 @@ class _Reading:
     refused: str = ""
 
 
-def register_drops(
+def _register_drops(
     folder: Path, drops: pd.DataFrame, rows: pa.Table, choice: SheetSettings
 ) -> tuple[pd.DataFrame, pa.Table]:
     """Bring the tables up to date with the folder.

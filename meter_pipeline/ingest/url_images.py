@@ -76,13 +76,11 @@ class DownloadSummary:
     """What a download did.
 
     Attributes:
-        wanted: different URLs that were asked for.
-        fetched: URLs among them that were tried now.
-        failed: URLs among those that gave no photo; `not_modified` is not a failure.
+        fetched: different URLs that were tried now.
+        failed: URLs among them that gave no photo; `not_modified` is not a failure.
         outcomes: number of URLs tried now, by outcome.
     """
 
-    wanted: int
     fetched: int
     failed: int
     outcomes: dict[str, int]
@@ -156,7 +154,7 @@ def download_urls(
         # In one order, whatever the order of arrival was.
         layout.lake.replace(URL_IMAGES, layout.lake.read(URL_IMAGES).sort_by("image_url"))
     failed = sum(count for outcome, count in outcomes.items() if outcome not in WITH_A_PHOTO)
-    return DownloadSummary(len(wanted), len(to_do), failed, dict(sorted(outcomes.items())))
+    return DownloadSummary(len(to_do), failed, dict(sorted(outcomes.items())))
 
 
 def _to_do(wanted: list[str], layout: Layout, retry_failed: bool) -> list[str]:

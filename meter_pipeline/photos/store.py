@@ -28,7 +28,7 @@ class StoredPhoto:
         height: pixels, upright.
         format: Pillow's word, e.g. `JPEG`.
         quality: what was measured of it.
-        notes: what was unusual about the file, e.g. `animated: first frame`; None where nothing was.
+        notes: what was unusual about the file, e.g. `animated: first frame`; None if nothing was.
     """
 
     image_id: str

@@ -34,7 +34,7 @@ class _AgainstTheOthers(nn.Module):
 
 
 def grad_cam(model: MeterModel, content: bytes, class_name: str) -> np.ndarray:
-    """Return how much each part of a photo spoke for a class and against the others.
+    """Return how much each part of a photo supports a class against the others.
 
     A prediction averages three views; explained is the view of the whole photo, at the last feature maps.
 
@@ -44,7 +44,7 @@ def grad_cam(model: MeterModel, content: bytes, class_name: str) -> np.ndarray:
         class_name: one of the model's classes.
 
     Returns:
-        A square that covers the whole photo, 0 to 1; all 0 where no part spoke for the class.
+        A square that covers the whole photo, 0 to 1; all 0 if no part supports the class.
 
     Raises:
         PhotoError: the bytes are not a photo.

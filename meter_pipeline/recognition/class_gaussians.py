@@ -48,7 +48,7 @@ class ClassGaussians:
             embeddings: L2-normalised, photos x dimensions.
             labels: class index of each photo.
         """
-        with threadpool_limits(1):  # another number of threads gives other last bits
+        with threadpool_limits(1):  # another number of threads gives different last bits
             some = embeddings[:: math.ceil(len(embeddings) / MOST_FOR_COMPONENTS)].astype(np.float64)
             centre = some.mean(axis=0)
             components = _principal_directions(some - centre)

@@ -61,14 +61,14 @@ class Decision:
         top3: the most probable classes, the best first; fewer than three where the model knows fewer.
         rule: what decided.
         limit: what the photo is below, so that the rule decided: a brightness, a confidence or a guard score, depending
-            on the rule; None where the best guess was accepted.
+            on the rule; None if the best guess was accepted.
         calibrated_confidence: chance that the best guess is right if the photo is of a known type, 0 to 1.
         is_capped: whether that chance was kept at `MOST_WHEN_NOT_SURE` or less: the best guess was accepted, but the
             photo is not quite like the known ones.
         guard_score: likeness to the known photos, a sum of scores; 0 is a typical known photo. See `guard`.
         least_familiar: name of the score (`scores.SCORES`) by which the photo is furthest from the known ones.
-        brightness: mean luma, 0 to 255; None where it was not measured.
-        nearest_known: image_id of the most similar known photo; None where the model keeps none.
+        brightness: mean luma, 0 to 255; None if it was not measured.
+        nearest_known: image_id of the most similar known photo; None if the model keeps none.
         nearest_known_class: its class.
     """
 
@@ -192,7 +192,7 @@ def decision_table(decisions: Sequence[Decision], *, exact: bool = False) -> pd.
             they are rounded to `CONFIDENCE_DECIMALS`.
 
     Returns:
-        Columns `tables.DECISION_COLUMNS`; numbers are float64 and all else is text or None.
+        Columns `tables.DECISION_COLUMNS`; numbers are float64, everything else is text or None.
     """
 
     def shown(guess: Guess) -> float:

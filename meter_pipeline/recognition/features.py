@@ -23,12 +23,12 @@ from meter_pipeline.recognition.plate_reading import nothing_read, plate_codes, 
 
 _logger = logging.getLogger(__name__)
 
-PHOTOS_A_PASS = {"cpu": 4, "cuda": 64}
+PHOTOS_PER_PASS = {"cpu": 4, "cuda": 64}
 """Photos per forward pass, by device. A short pass is padded, so that a photo's numbers never depend on its neighbours.
 """
 KEPT_PIXELS = 2_000_000
 """A larger photo is decoded twice rather than held while its pass finds out where the meter is."""
-PHOTOS_A_BATCH = 64
+PHOTOS_PER_BATCH = 64
 """Photos handed out at a time; a run that is killed loses no more."""
 
 
@@ -64,21 +64,21 @@ def extract_features(
         plates: folder where what is read on plates is kept; None: it is not kept.
 
     Yields:
-        Features of up to `PHOTOS_A_BATCH` photos, in order.
+        Features of up to `PHOTOS_PER_BATCH` photos, in order.
     """
-    size = PHOTOS_A_PASS[model.device.type]
+    size = PHOTOS_PER_PASS[model.device.type]
     passes = [photos[start : start + size] for start in range(0, len(photos), size)]
-    a_batch = max(1, PHOTOS_A_BATCH // size)
-    ahead = a_batch
+    passes_per_batch = max(1, PHOTOS_PER_BATCH // size)
+    ahead = passes_per_batch
     if model.reads_plates:
         require_plate_reader()
         # Plates are read on the processor, one pass's on each core, and a pass on a GPU is large.
-        ahead = max(a_batch, os.cpu_count() or 1)
+        ahead = max(passes_per_batch, os.cpu_count() or 1)
         _warn_of_another_reader(model.version, model.card.guard["reader"])
     gathered: list[Features] = []
     for done in in_parallel(lambda some: _one_pass(model, some, size, plates), passes, ahead=ahead):
         gathered.append(done)
-        if len(gathered) == a_batch:
+        if len(gathered) == passes_per_batch:
             yield _together(gathered)
             gathered = []
     if gathered:
@@ -89,7 +89,7 @@ def extract_features(
 def _warn_of_another_reader(model_version: str, reader: str) -> None:
     if reader != reader_id():
         _logger.warning(
-            "Model %s was trained with plates read by %s; here they are read by %s. Train anew: meter train",
+            "Model %s was trained with plates read by %s; here they are read by %s. Train again: meter train",
             model_version,
             reader,
             reader_id(),

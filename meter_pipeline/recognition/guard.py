@@ -52,7 +52,7 @@ class Guard:
     class_sure_from: Mapping[str, float] = field(default_factory=dict)
 
     def threshold_of(self, name: str) -> float | None:
-        """Return the sum that a photo of this name has to reach; None where the guard is off."""
+        """Return the sum that a photo of this name has to reach; None if the guard is off."""
         return self.class_thresholds.get(name, self.threshold)
 
     def is_sure(self, name: str, score: float) -> bool:

@@ -1,4 +1,7 @@
-"""Embeddings of the labelled photos under the champion: what UNKNOWN is measured against, and for analysis."""
+"""Embeddings of the labelled photos under the champion, for analysis and for the dashboard's check of labels.
+
+What the guard compares photos with comes with the model itself (`model_store.Reference`).
+"""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def load_card(layout: Layout, version: str | None = None) -> ModelCard:
         raise WeightsError(
             f"The model's card cannot be read: {error}",
             where=path,
-            fix="Restore the folder from a backup, or train anew.",
+            fix="Restore the folder from a backup, or train again.",
         ) from error
 
 
@@ -143,22 +143,22 @@ def champion_version(layout: Layout) -> str | None:
 
 
 def challenger_version(layout: Layout) -> str:
-    """Return the version that the last training that ended came to; not always the highest.
+    """Return the version that the last finished training produced; not always the highest.
 
     Raises:
-        WeightsError: no training has ended in this data directory since challengers are named.
+        WeightsError: no training has finished in this data directory yet.
     """
     if not layout.challenger.exists():
         raise WeightsError(
-            "No training has named its model yet.",
+            "No training has finished here yet.",
             where=layout.challenger,
-            fix="Train: meter train. What was trained on before is not trained again.",
+            fix="Run meter train; a model that exists already is reused, not trained again.",
         )
     return str(read_json(layout.challenger)["version"])
 
 
 def set_challenger(layout: Layout, version: str) -> None:
-    """Name the model that a training has come to, be it a new one or one that was there."""
+    """Name the model that a training produced, be it a new one or one that was there."""
     write_json(layout.challenger, {"version": version})
 
 
@@ -174,7 +174,7 @@ def content_id(*parts: object) -> str:
 
 
 def next_version(layout: Layout, content: str) -> str:
-    """Return the version a new model of this content gets; the one it has where it was trained already."""
+    """Return the version a new model of this content gets; the one it has if it was trained already."""
     versions = list_models(layout)
     same = [version for version in versions if version.endswith(f"-{content}")]
     last = int(versions[-1].split("-")[0]) if versions else 0

@@ -137,7 +137,7 @@ def _load(folder: Path, _stamp: tuple[int, ...]) -> MeterModel:
     if not path.exists():
         raise _unfit("The model's weights file is missing", path)
     if sha256_of(path) != card.weights_sha256:
-        raise _unfit("The weights file is not the one on the model's card (its hash is another)", path)
+        raise _unfit("The weights file is not the one on the model's card (its hash differs)", path)
     tensors = load_file(path)
     architecture = load_architecture(card.backbone)
     pretrained_block, head = architecture.last_block, nn.Linear(card.dimensions, len(card.classes))
@@ -154,7 +154,8 @@ def _load(folder: Path, _stamp: tuple[int, ...]) -> MeterModel:
             module.load_state_dict(own)
         except RuntimeError as error:
             what = (
-                f"The card names {len(card.classes)} classes and {card.backbone}, and the weights are of something else"
+                f"The card names {len(card.classes)} classes and {card.backbone}, but the weights belong to another "
+                "model"
             )
             raise _unfit(f"{what} ({part}: {str(error).splitlines()[-1].strip()})", path) from error
     device = pick_device()
@@ -209,12 +210,12 @@ def _load_reference(path: Path) -> Reference:
 
 def _unfit(what: str, path: Path) -> WeightsError:
     return WeightsError(
-        f"{what}.", where=path, fix="Restore the model's folder from a backup, or train anew: meter train"
+        f"{what}.", where=path, fix="Restore the model's folder from a backup, or train again: meter train"
     )
 
 
 def load_held_out(layout: Layout, version: str) -> pd.DataFrame:
-    """Read the photos that were held out or hidden when a model's guard was fitted; no rows where none were.
+    """Read the photos that were held out or hidden when a model's guard was fitted; without rows if there were none.
 
     Raises:
         WeightsError: the model's file of them is missing.

@@ -30,8 +30,8 @@ SYMBOLS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789#"
 CODES = len(SYMBOLS) ** 3
 """Number of different codes."""
 CODES_VERSION = 1
-"""Raised by hand with any change that makes other codes of the same lines."""
-CODES_A_PHOTO = 128
+"""Raised by hand with any change that makes different codes of the same lines."""
+CODES_PER_PHOTO = 128
 """Most codes kept of a photo; if there are more, those of the lines that were read most surely."""
 NOTHING = -1
 """Fills the places after a photo's last code."""
@@ -76,7 +76,7 @@ def plate_codes(content: bytes | Path, *, image_id: str, folder: Path | None = N
         folder: where codes are kept, one file per photo; None: they are not kept.
 
     Returns:
-        `CODES_A_PHOTO` codes, int32, ascending, then `NOTHING`.
+        `CODES_PER_PHOTO` codes, int32, ascending, then `NOTHING`.
 
     Raises:
         PhotoError: the photo cannot be decoded or is refused.
@@ -109,7 +109,7 @@ def _load(kept: Path) -> np.ndarray | None:
         codes = np.asarray(np.load(kept))
     except (OSError, EOFError, ValueError):  # not there yet, or damaged: read again
         return None
-    return codes if codes.shape == (CODES_A_PHOTO,) else None
+    return codes if codes.shape == (CODES_PER_PHOTO,) else None
 
 
 def read_lines(content: bytes | Path) -> list[tuple[str, float]]:
@@ -131,7 +131,7 @@ def codes_of(lines: Iterable[tuple[str, float]]) -> np.ndarray:
         lines: text and how surely it was read, 0 to 1.
 
     Returns:
-        `CODES_A_PHOTO` codes as `plate_codes` returns them.
+        `CODES_PER_PHOTO` codes as `plate_codes` returns them.
     """
     found: dict[int, None] = {}
     for text, surety in sorted(lines, key=lambda line: (-line[1], line[0])):
@@ -144,15 +144,15 @@ def codes_of(lines: Iterable[tuple[str, float]]) -> np.ndarray:
             if sum(symbol.isalpha() for symbol in three) > 1:
                 first, second, third = (SYMBOLS.index(symbol) for symbol in three)
                 found[(first * len(SYMBOLS) + second) * len(SYMBOLS) + third] = None
-    codes = np.full(CODES_A_PHOTO, NOTHING, np.int32)
-    kept = sorted(list(found)[:CODES_A_PHOTO])
+    codes = np.full(CODES_PER_PHOTO, NOTHING, np.int32)
+    kept = sorted(list(found)[:CODES_PER_PHOTO])
     codes[: len(kept)] = kept
     return codes
 
 
 def nothing_read(photos: int) -> np.ndarray:
-    """Return the codes of photos of which nothing was read, photos x `CODES_A_PHOTO`."""
-    return np.full((photos, CODES_A_PHOTO), NOTHING, np.int32)
+    """Return the codes of photos of which nothing was read, photos x `CODES_PER_PHOTO`."""
+    return np.full((photos, CODES_PER_PHOTO), NOTHING, np.int32)
 
 
 @cache

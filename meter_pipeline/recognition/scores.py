@@ -24,7 +24,7 @@ FAMILIAR_COLOURS = "familiar colours"
 FAMILIAR_PRINT = "familiar print"
 """Name of the one score that needs the plates to be read."""
 FEWEST_CODES, FEWEST_READ = 8, 3
-"""Fewest codes that a plate is judged by, and fewest photos of a class with so many codes to judge it by."""
+"""Fewest codes that a plate is judged by, and fewest photos of a class with that many codes to judge it by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,17 +43,17 @@ class Known:
 
     @cached_property
     def pretrained_gaussians(self) -> ClassGaussians | None:
-        """The classes in pretrained embeddings; None where photos are too few."""
+        """The classes in pretrained embeddings; None if photos are too few."""
         return self._gaussians(self.embeddings.pretrained)
 
     @cached_property
     def tuned_gaussians(self) -> ClassGaussians | None:
-        """The classes in tuned embeddings; None where photos are too few."""
+        """The classes in tuned embeddings; None if photos are too few."""
         return self._gaussians(self.embeddings.tuned)
 
     @cached_property
     def joint_gaussians(self) -> ClassGaussians | None:
-        """The classes in both embeddings side by side; None where photos are too few."""
+        """The classes in both embeddings side by side; None if photos are too few."""
         return self._gaussians(side_by_side(self.embeddings.tuned, self.embeddings.pretrained))
 
     def _gaussians(self, embeddings: np.ndarray) -> ClassGaussians | None:
@@ -138,7 +138,7 @@ def familiar_print(printed: np.ndarray, predicted: np.ndarray, known: np.ndarray
         labels: class index of each known photo.
 
     Returns:
-        One score per photo, -1 to 0; NaN where too little was read of the photo or of the class.
+        One score per photo, -1 to 0; NaN if too little was read of the photo or of the class.
     """
     score = np.full(len(printed), np.nan)
     shown_by = np.bincount(known[known >= 0], minlength=CODES)
@@ -163,7 +163,7 @@ def nearest_known(embeddings: np.ndarray, known: np.ndarray) -> np.ndarray:
     return (embeddings @ known.T).argmax(axis=1)
 
 
-def generalized_entropy(probabilities: np.ndarray) -> np.ndarray:
+def _generalized_entropy(probabilities: np.ndarray) -> np.ndarray:
     """Return minus the generalized entropy of the largest probabilities (GEN, Liu et al., CVPR 2023)."""
     largest = np.sort(probabilities, axis=1)[:, -GEN_CLASSES:]
     return -np.sum(largest**GEN_POWER * (1 - largest) ** GEN_POWER, axis=1)
@@ -190,7 +190,7 @@ SCORES: dict[str, Score] = {
     "margin": _margin,
     "max-logit": lambda seen, _: seen.logits.max(axis=1).astype(np.float64),
     "energy": lambda seen, _: logsumexp(seen.logits, axis=1),
-    "generalized entropy": lambda seen, _: generalized_entropy(softmax(seen.logits, axis=1)),
+    "generalized entropy": lambda seen, _: _generalized_entropy(softmax(seen.logits, axis=1)),
     "pretrained similarity": lambda seen, known: class_similarity(
         seen.embeddings.pretrained, seen.predicted, known.embeddings.pretrained, known.labels
     ),

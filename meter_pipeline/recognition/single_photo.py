@@ -25,7 +25,7 @@ class Prediction:
     Attributes:
         image: the file, or what else the photo is called.
         decision: what is decided on the photo; None for an ERROR.
-        error: why there is no decision; empty where there is one.
+        error: why there is no decision; empty if there is one.
         quality: how good the photo is; None for an ERROR.
         model_version: the model that was asked; empty for an ERROR.
     """

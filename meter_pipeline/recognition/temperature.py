@@ -33,7 +33,7 @@ def fit_temperature(logits: np.ndarray, labels: Sequence[int] | np.ndarray) -> f
         change which class is first.
 
     Raises:
-        ValueError: there are no photos, the shapes do not fit, or a label is no class.
+        ValueError: there are no photos, the shapes do not fit, or a label is not a class.
         MeterError: a logit is not a finite number.
     """
     logits, labels = np.asarray(logits, np.float64), np.asarray(labels, np.int64)
@@ -81,5 +81,5 @@ def require_finite(values: np.ndarray, what: str) -> None:
     if len(bad):
         raise MeterError(
             f"The model's {what} are not finite numbers for {len(bad)} of {len(values)} photos (first: row {bad[0]}).",
-            fix="The training went astray: train again with a lower learning rate, or from other weights.",
+            fix="The training diverged: train again with a lower learning rate, or from other weights.",
         )

@@ -1,4 +1,7 @@
-"""Where every file of a data directory is: the one place that spells the folder names of DESIGN section 3."""
+"""Where every file of a data directory is: the one place that spells the folder names.
+
+docs/architecture.md says which step writes what.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,12 @@ from pathlib import Path
 from meter_pipeline.labels import NOISE
 from meter_pipeline.storage.lake import Lake
 
+CLUSTERS_ROOT = "clusters"
 NOISE_FOLDER = "noise"
 CLUSTER_FOLDER = "cluster_{:04d}"
 """Of a cluster id; Python's `format` and DuckDB's read it alike."""
+EVALUATION_PAGE, EVALUATION_METRICS = "index.html", "metrics.json"
+"""Files in the evaluation folder of a model version."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class Layout:
 
     @property
     def challenger(self) -> Path:
-        """Which model the last training that ended came to: the one that is judged."""
+        """Which model the last finished training produced: the one that is judged."""
         return self.models / "challenger.json"
 
     @property
@@ -95,7 +101,7 @@ class Layout:
 
     @property
     def locks(self) -> Path:
-        """Turns at the tables."""
+        """Lock files, one per pool."""
         return self.root / "locks"
 
     @property
@@ -106,6 +112,14 @@ class Layout:
     def evaluation(self, version: str) -> Path:
         """Evaluation report of a model version."""
         return self.evaluation_reports / version
+
+    def evaluation_page(self, version: str) -> Path:
+        """Evaluation page of a model version, for people."""
+        return self.evaluation(version) / EVALUATION_PAGE
+
+    def evaluation_metrics(self, version: str) -> Path:
+        """The single numbers of the evaluation of a model version."""
+        return self.evaluation(version) / EVALUATION_METRICS
 
     @property
     def batch_reports(self) -> Path:
@@ -120,7 +134,7 @@ class Layout:
     @property
     def clusters(self) -> Path:
         """UNKNOWN photos, one folder per cluster (`cluster_folder_name`)."""
-        return self.root / "clusters"
+        return self.root / CLUSTERS_ROOT
 
     @property
     def failure_log(self) -> Path:

@@ -15,9 +15,10 @@ import duckdb
 import pyarrow.parquet as pq
 
 from meter_pipeline.errors import MeterError, StorageError
+from meter_pipeline.labels import NOISE, FinalLabel
 from meter_pipeline.storage.files import replacing
 from meter_pipeline.storage.lake import MANIFEST
-from meter_pipeline.storage.layout import CLUSTER_FOLDER, NOISE_FOLDER, Layout
+from meter_pipeline.storage.layout import CLUSTER_FOLDER, CLUSTERS_ROOT, NOISE_FOLDER, Layout
 from meter_pipeline.storage.sql import SQL_TYPES, literal_path, quoted
 from meter_pipeline.storage.tables import ALL_TABLES, TableSpec
 
@@ -41,26 +42,27 @@ _VIEWS_FOR_PEOPLE: dict[str, tuple[str, str]] = {
     ),
     "confident_but_unknown": (
         "Rows that the guard sent to UNKNOWN though top-1 softmax was 90 % or more: new designs, or a wrong guard.",
-        """SELECT "drop", position, image_url, image_id, top1_class, top1_confidence, guard_score, nearest_known, reason
-           FROM batch_predictions WHERE final_prediction = 'UNKNOWN' AND top1_confidence >= 0.9
+        f"""SELECT "drop", position, image_url, image_id, top1_class, top1_confidence, guard_score, nearest_known,
+                  reason
+           FROM batch_predictions WHERE final_prediction = '{FinalLabel.UNKNOWN}' AND top1_confidence >= 0.9
            ORDER BY top1_confidence DESC, "drop", position""",
     ),
     "clusters": (
         "The clusters with their folders, the largest first; noise last.",
         f"""SELECT cluster_id, count,
-                  CASE WHEN cluster_id = -1 THEN 'clusters/{NOISE_FOLDER}'
-                       ELSE 'clusters/' || format('{CLUSTER_FOLDER}', cluster_id)
+                  CASE WHEN cluster_id = {NOISE} THEN '{CLUSTERS_ROOT}/{NOISE_FOLDER}'
+                       ELSE '{CLUSTERS_ROOT}/' || format('{CLUSTER_FOLDER}', cluster_id)
                   END AS folder,
                   mean_membership, top1_class, top1_share, mean_top1_confidence, representative,
                   m.image_url AS representative_url
            FROM cluster_summary
            LEFT JOIN (SELECT image_id AS representative, image_url FROM unknown_metadata) AS m USING (representative)
-           ORDER BY cluster_id = -1, count DESC, cluster_id""",
+           ORDER BY cluster_id = {NOISE}, count DESC, cluster_id""",
     ),
     "clustered_photos": (
         "The UNKNOWN photos with their cluster and what the model thought.",
-        """SELECT cluster_id, membership, m.* FROM unknown_clusters JOIN unknown_metadata AS m USING (image_id)
-           ORDER BY cluster_id = -1, cluster_id, membership DESC, image_id""",
+        f"""SELECT cluster_id, membership, m.* FROM unknown_clusters JOIN unknown_metadata AS m USING (image_id)
+           ORDER BY cluster_id = {NOISE}, cluster_id, membership DESC, image_id""",
     ),
 }
 

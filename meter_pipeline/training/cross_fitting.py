@@ -75,7 +75,7 @@ def make_folds(labels: np.ndarray, groups: np.ndarray, count: int, seed: int) ->
         seed: of the order of classes and groups, and of the photos chosen where there are over `MOST_PHOTOS`.
 
     Returns:
-        The folds; none where there are fewer than `FEWEST_CLASSES` classes or fewer than two folds are asked for.
+        The folds; empty if there are fewer than `FEWEST_CLASSES` classes or fewer than two folds are asked for.
     """
     classes = np.unique(labels)
     count = min(count, len(classes) // 2)
@@ -166,7 +166,7 @@ def _answers(photos: TrainingPhotos, fold: Fold, arrays: dict[str, np.ndarray]) 
     )
 
 
-def _dealt(items: int, hands: int) -> np.ndarray:
-    """Return the hand that each item goes to, there and back again: 0 1 2 2 1 0 0 1 ..."""
-    round_trip = np.concatenate([np.arange(hands), np.arange(hands)[::-1]])
+def _dealt(items: int, folds: int) -> np.ndarray:
+    """Return the number of the fold that each item goes to, up and down again: 0 1 2 2 1 0 0 1 ..."""
+    round_trip = np.concatenate([np.arange(folds), np.arange(folds)[::-1]])
     return np.resize(round_trip, items)

@@ -42,8 +42,8 @@ ASSUMED_UNKNOWN_THRESHOLD = 0.50
 """The softmax rule that a guard is fitted beside: what it flags counts towards the share that may be flagged.
 
 It is the default of the setting `unknown_threshold`, and not the setting itself, which is taken when photos are
-decided on: a person may change it without training anew, and a model must not follow from a setting that is not among
-`TrainingSettings`. Another value makes other guards: raise `trained_model.TRAINING_VERSION` with it."""
+decided on: a person may change it without training again, and a model must not follow from a setting that is not among
+`TrainingSettings`. Another value makes different guards: raise `trained_model.TRAINING_VERSION` with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,13 +53,13 @@ class FittedGuard:
     Attributes:
         guard: the guard.
         held_out: the photos it was fitted on, with their sum as `guard_score`.
-        hidden_caught: share of the photos of hidden classes that it flags, 0 to 1; None where none was hidden.
+        hidden_caught: share of the photos of hidden classes that it flags, 0 to 1; None if no class was hidden.
         known_flagged: the same of the known photos held out.
         hidden_not_sure: share of the photos of hidden classes that it does not flag, but is not sure of.
         known_not_sure: the same of the known photos held out, by which that limit was set.
         tried: share of a hidden class that each sum of scores (joined by +) and each score alone catches, in the mean
             over the classes: each stands for a type, however many photos there are of it.
-        note: what a person should know; empty where nothing is special.
+        note: what a person should know; empty if nothing is special.
     """
 
     guard: Guard
@@ -84,7 +84,7 @@ class FittedGuard:
 
     @property
     def summary(self) -> str:
-        """What it does, in a sentence for people; empty where that was not measured."""
+        """What it does, in a sentence for people; empty if that was not measured."""
         if self.hidden_caught is None or self.known_flagged is None:
             return ""
         return (

@@ -47,14 +47,14 @@ class Allowance:
         return float(np.quantile(score, min(NOT_SURE * self.known_flagged, 1.0)))
 
     def is_measured_by(self, photos: int) -> bool:
-        """Return whether the lowest of so many held-out photos says where few new ones are."""
+        """Return whether the lowest of this many held-out photos says where few new ones are."""
         return self._surely_below(photos) > 0
 
     def _surely_below(self, count: int) -> int:
         """Return the rank, from 1 for the lowest, of the photo with surely at most the allowed share of new ones below.
 
         The share of new photos below the k-th of `count` is distributed as beta(k, count + 1 - k). 0: not even the
-        lowest one has so few below.
+        lowest one has that few below.
         """
         ranks = np.arange(1, count + 1)
         return int(np.sum(beta.cdf(self.known_flagged, ranks, count + 1 - ranks) >= SURENESS))
@@ -78,8 +78,8 @@ class KnownSums:
 def guard_with_limits(terms: Sequence[Term], known: KnownSums, allowance: Allowance) -> Guard:
     """Return the guard for a sum of scores, its limits set on known photos that were held out.
 
-    Classes whose photos all score high get limits of their own: by the common ones strangers would pass as such a
-    class, and would be called sure.
+    Classes whose photos all score high get limits of their own: by the common ones unknown types would pass as such
+    a class, and would be called sure.
 
     Args:
         terms: what is added up.

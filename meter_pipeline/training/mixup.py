@@ -13,8 +13,8 @@ from meter_pipeline.training.training_photos import TrainingPhotos
 
 MIXUP = 0.4
 """Both parameters of mixup's beta distribution, on feature maps and embeddings: 0 would mix nothing."""
-SAMPLES_AN_EPOCH = 3
-"""How many of the kept samples of a photo an epoch takes."""
+SAMPLES_PER_EPOCH = 3
+"""Samples of each photo that one epoch uses."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class MixedBatch:
         return MixedBatch(self.inputs.to(device), self.labels.to(device), self.others.to(device), self.share)
 
 
-def batches_an_epoch(photos: TrainingPhotos, batch_size: int) -> int:
+def batches_per_epoch(photos: TrainingPhotos, batch_size: int) -> int:
     """Return the number of batches in an epoch."""
     return math.ceil(len(photos) * _taken(photos) / batch_size)
 
@@ -67,4 +67,4 @@ def mixed_batches(
 
 
 def _taken(photos: TrainingPhotos) -> int:
-    return min(SAMPLES_AN_EPOCH, photos.samples)
+    return min(SAMPLES_PER_EPOCH, photos.samples)

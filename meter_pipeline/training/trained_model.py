@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from meter_pipeline.dataset.dataset_split import data_set_problems
+from meter_pipeline.labels import Split
 from meter_pipeline.recognition.model_card import (
     ModelCard,
     content_id,
@@ -47,7 +48,8 @@ from meter_pipeline.training.two_phase import EpochRecord, train_network
 _logger = logging.getLogger(__name__)
 
 TRAINING_VERSION = 7
-"""Part of a model's identity; raise it with any change that makes other weights or another guard of the same photos."""
+"""Part of a model's identity; raise it with any change that makes different weights or another guard from the same
+photos."""
 FEWEST_FOR_TEMPERATURE = 40
 """Held-out photos below which no temperature is fitted."""
 MOST_TO_LOCATE_BY = 1000
@@ -101,7 +103,7 @@ def train_model(
 
 def _data_version(split: pd.DataFrame) -> str:
     """Return a hash of the photos that a model follows from."""
-    used = split[split["split"].isin(["train", "val"])].sort_values("image_id")
+    used = split[split["split"].isin([Split.TRAIN, Split.VAL])].sort_values("image_id")
     return content_id(used[["image_id", "label", "split", "group_id"]].to_numpy().tolist())
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from meter_pipeline.labels import Split
 from meter_pipeline.photos.parallel import in_parallel
 from meter_pipeline.photos.progress import Progress
 from meter_pipeline.recognition.colours import photo_colours
@@ -110,7 +111,7 @@ class SplitFiles:
     Attributes:
         classes: those of the train photos, sorted, as are the model's outputs.
         train: photos to train on.
-        val: photos of these classes that choose the epoch; may be none.
+        val: photos of these classes that choose the epoch; may be empty.
     """
 
     classes: list[str]
@@ -125,7 +126,7 @@ class TrainingSet:
     Attributes:
         classes: as in `SplitFiles`.
         train: photos to train on.
-        val: photos that choose the epoch; None where there are none.
+        val: photos that choose the epoch; None if there are none.
     """
 
     classes: list[str]
@@ -151,11 +152,11 @@ def files_of_split(split: pd.DataFrame, raw: Path, *, train_samples: int, val_sa
         train_samples: as how many samples the trunk's outputs of each train photo are kept.
         val_samples: the same of each val photo.
     """
-    classes = sorted(split.loc[split["split"] == "train", "label"].unique())
+    classes = sorted(split.loc[split["split"] == Split.TRAIN, "label"].unique())
     return SplitFiles(
         classes=classes,
-        train=_files(split[split["split"] == "train"], classes, raw, train_samples),
-        val=_files(split[(split["split"] == "val") & split["label"].isin(classes)], classes, raw, val_samples),
+        train=_files(split[split["split"] == Split.TRAIN], classes, raw, train_samples),
+        val=_files(split[(split["split"] == Split.VAL) & split["label"].isin(classes)], classes, raw, val_samples),
     )
 
 

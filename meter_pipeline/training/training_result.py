@@ -1,4 +1,4 @@
-"""What a training came to, and how the model's card tells it."""
+"""The result of a training, and how the model's card tells it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LIBRARIES = ("torch", "torchvision", "timm", "pillow", "numpy")
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingResult:
-    """What a training came to.
+    """The result of a training.
 
     Attributes:
         config: the settings it was trained with.

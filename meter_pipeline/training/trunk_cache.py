@@ -26,7 +26,7 @@ _logger = logging.getLogger(__name__)
 
 PHOTOS_AHEAD = 16
 """Photos read before they are asked for."""
-SAMPLES_A_PASS = {"cpu": 4, "cuda": 64}
+SAMPLES_PER_PASS = {"cpu": 4, "cuda": 64}
 """Samples per forward pass, by device: 12 at once take a third longer each on a processor: its cache is too small."""
 
 
@@ -174,7 +174,7 @@ class TrunkCache:
         return image if sample < len(self.preprocess.views) else augmented(small, image_id, sample, self.seed)
 
     def _through_trunk(self, images: Sequence[Image.Image]) -> np.ndarray:
-        pixels, size = np.stack([np.asarray(image) for image in images]), SAMPLES_A_PASS[self.device.type]
+        pixels, size = np.stack([np.asarray(image) for image in images]), SAMPLES_PER_PASS[self.device.type]
         with torch.inference_mode():
             passes = [pixels[start : start + size] for start in range(0, len(pixels), size)]
             maps = [self.backbone.trunk(self.preprocess.normalise(some).to(self.device)) for some in passes]

@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn import functional
 
 from meter_pipeline.storage.files import replacing
-from meter_pipeline.training.mixup import batches_an_epoch, mixed_batches
+from meter_pipeline.training.mixup import batches_per_epoch, mixed_batches
 from meter_pipeline.training.schedule import TrainingSetup
 from meter_pipeline.training.training_photos import TrainingPhotos
 from meter_pipeline.training.trunk_cache import TrunkCache, block_outputs
@@ -51,7 +51,7 @@ class EpochRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedNetwork:
-    """What a training came to.
+    """The result of a training.
 
     Attributes:
         tuned_block: the last block, as far as it was tuned.
@@ -112,9 +112,9 @@ class _Phase:
         optimiser = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
         return cls(name, epochs, optimiser, tuple(group["lr"] for group in optimiser.param_groups))
 
-    def set_rates(self, step: int, steps_an_epoch: int) -> None:
+    def set_rates(self, step: int, steps_per_epoch: int) -> None:
         """Set the learning rates for a step of the phase, numbered from 0."""
-        share = 0.5 * (1 + math.cos(math.pi * step / (self.epochs * steps_an_epoch)))
+        share = 0.5 * (1 + math.cos(math.pi * step / (self.epochs * steps_per_epoch)))
         for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
             group["lr"] = rate * share
 
@@ -147,7 +147,7 @@ class _TwoPhaseTraining:
         self._train, self._val, self._on_epoch = train, val, on_epoch
         self._schedule, self._cache, self._checkpoints = setup.schedule, setup.cache, setup.checkpoints
         self._device = setup.cache.device
-        self._steps_an_epoch = batches_an_epoch(train, setup.schedule.batch_size)
+        self._steps_per_epoch = batches_per_epoch(train, setup.schedule.batch_size)
         self.history: list[EpochRecord] = []
         torch.manual_seed(self._schedule.seed)
         backbone, classes = setup.cache.backbone, int(train.labels.max()) + 1
@@ -190,13 +190,13 @@ class _TwoPhaseTraining:
 
     def _run_epoch(self, phase: _Phase, epoch: int) -> tuple[float, float]:
         """Return the mean loss, and the share of samples whose larger part was named rightly."""
-        step, losses, right, seen = epoch * self._steps_an_epoch, 0.0, 0, 0
+        step, losses, right, seen = epoch * self._steps_per_epoch, 0.0, 0, 0
         seed = _seed_of(self._schedule.seed, phase.name, epoch)
         torch.manual_seed(seed)
         inputs_of = self._embeddings if phase.name == HEAD else self._feature_maps
         for mixed in mixed_batches(self._train, inputs_of, batch_size=self._schedule.batch_size, seed=seed):
             batch = mixed.to(self._device)
-            phase.set_rates(step, self._steps_an_epoch)
+            phase.set_rates(step, self._steps_per_epoch)
             logits = self.head(functional.dropout(self._embed(phase.name, batch.inputs), DROPOUT))
             loss = batch.share * functional.cross_entropy(logits, batch.labels, self._class_weights)
             loss = loss + (1 - batch.share) * functional.cross_entropy(logits, batch.others, self._class_weights)

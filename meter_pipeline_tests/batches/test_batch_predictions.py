@@ -53,7 +53,7 @@ def test_every_row_has_one_prediction_in_order_and_errors_say_why() -> None:
         "Row refused: no URL",
         "The URL was not fetched yet.",
         "unreadable",
-        "The photo went through no network.",
+        "The photo has not been through the network.",
         "LT2 with 90.0%.",
     ]
     assert found["model_version"].dropna().tolist() == ["v1", "v1"]

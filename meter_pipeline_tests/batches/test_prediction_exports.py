@@ -15,9 +15,9 @@ from openpyxl.utils.escape import unescape
 
 from meter_pipeline.batches.prediction_exports import FURTHER_COLUMNS, PLACE_COLUMNS, write_exports
 from meter_pipeline.ingest.sheets.spreadsheets import read_spreadsheet
-from meter_pipeline.storage.csv_cells import safe_cell, unsafe_cell
 from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, DROPS, EXPORT_COLUMNS
 from meter_pipeline_tests.support.exports import read_export
+from meter_pipeline_tests.support.sheet_texts import ANY_TEXT
 
 FORMULAS = [
     "=1+1",
@@ -148,17 +148,6 @@ def test_a_refused_drop_gets_a_note_that_goes_away(tmp_path: Path) -> None:
     assert "The file is empty." in note
     write_exports(predictions, rows, drops, tmp_path)
     assert not list(tmp_path.glob("*_REFUSED.txt"))
-
-
-ANY_TEXT = st.text(
-    alphabet=st.one_of(st.characters(codec="utf-8"), st.sampled_from("=+-@'\t\r\n,\";_x0D")), max_size=20
-)
-
-
-@given(ANY_TEXT)
-def test_a_cell_is_safe_and_comes_back(text: str) -> None:
-    assert unsafe_cell(safe_cell(text)) == text
-    assert not safe_cell(text).startswith(("=", "+", "@", "\t", "\r", "\n")) or text == ""
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

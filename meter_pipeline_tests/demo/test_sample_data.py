@@ -11,7 +11,7 @@ from openpyxl import load_workbook
 from PIL import Image
 
 from meter_pipeline.demo.drawing.designs import known_designs, unseen_designs
-from meter_pipeline.demo.sample_data import SampleData, drop_workbook, write_sample_data
+from meter_pipeline.demo.sample_data import SampleData, drop_workbook, served_folder, write_sample_data
 from meter_pipeline.demo.sample_size import SampleSize
 from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import load_settings
@@ -57,9 +57,9 @@ def test_labelled_folders_hold_the_counts_asked_for_with_a_burst_and_a_file_that
     assert sorted(copies.values())[-2:] == [1, 2]
 
 
-def test_every_path_of_the_truth_is_served_except_the_dead_ones(sample: SampleData) -> None:
+def test_every_path_of_the_truth_is_served_except_the_dead_ones(sample: SampleData, data_dir: Path) -> None:
     truth = truth_of(sample)
-    served = {f"/{name}" for name in fingerprints(sample.served_folder)}
+    served = {f"/{name}" for name in fingerprints(served_folder(data_dir))}
     assert served == {path for path, (kind, _) in truth.items() if kind != "dead"}
     assert sample.served == len(served)
     kinds = Counter(kind for kind, _ in truth.values())
@@ -69,13 +69,13 @@ def test_every_path_of_the_truth_is_served_except_the_dead_ones(sample: SampleDa
     assert all(design in unseen for kind, design in truth.values() if kind == "unseen")
 
 
-def test_two_urls_share_their_bytes_and_corrupt_files_do_not_open(sample: SampleData) -> None:
-    served = fingerprints(sample.served_folder)
+def test_two_urls_share_their_bytes_and_corrupt_files_do_not_open(sample: SampleData, data_dir: Path) -> None:
+    served = fingerprints(served_folder(data_dir))
     assert len(served) - len(set(served.values())) == TINY.duplicates
     for path, (kind, _) in truth_of(sample).items():
         if kind == "corrupt":
             with pytest.raises(OSError):
-                Image.open(sample.served_folder / path[1:]).load()
+                Image.open(served_folder(data_dir) / path[1:]).load()
 
 
 def test_the_workbooks_link_to_every_path_with_repeats_and_accounts_keep_their_zeros(sample: SampleData) -> None:
@@ -144,11 +144,3 @@ def test_a_workbook_is_dropped_whole_under_the_name_given(sample: SampleData, tm
     assert dropped == tmp_path / "drops" / "again.xlsx"
     assert dropped.read_bytes() == sample.workbooks[0].read_bytes()
     assert [path.name for path in dropped.parent.iterdir()] == ["again.xlsx"]
-
-
-def test_the_sizes_have_classes_of_every_sort_and_the_larger_contain_the_smaller() -> None:
-    for size in (SampleSize.small(), SampleSize.demo(), SampleSize.full()):
-        assert min(size.labelled) < 10 and max(size.labelled) >= 20
-        assert any(10 <= count < 20 for count in size.labelled)
-    assert SampleSize.full().labelled[:14] == SampleSize.demo().labelled
-    assert (len(SampleSize.full().labelled), len(SampleSize.full().unseen)) == (38, 8)

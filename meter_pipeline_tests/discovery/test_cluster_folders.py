@@ -182,7 +182,7 @@ def test_the_page_tells_junk_and_bursts(layout: Layout, ids: dict[str, list[str]
 def test_the_page_gives_the_metrics_of_its_clusters(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     put_unknown(layout, {"alpha": 12, "beta": 9})
-    found = cluster_unknowns(layout, min_cluster_size=None, seed=0)
+    found = cluster_unknowns(layout)
     assert found.metrics["stability"] > 0.5
     assert found.metrics["DBCV"] > 0
     write_cluster_folders(layout)

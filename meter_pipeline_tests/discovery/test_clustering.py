@@ -94,7 +94,7 @@ def test_two_views_tell_apart_what_the_embeddings_do_not() -> None:
         assert cluster(embeddings, views=views).labels.tobytes() == found.labels.tobytes()
     meters = np.where(truth == 1, len(truth), np.arange(len(truth)))
     assert cluster(embeddings, views=views, meters=meters).count == 3
-    with pytest.raises(ValueError, match="another number of photos"):
+    with pytest.raises(ValueError, match="different number of photos"):
         cluster(embeddings, views=[view[1:] for view in views])
     twice = np.concatenate([np.arange(len(truth)), [3, 22, 22]])  # copies: views follow the photos
     again = cluster(embeddings[twice], views=[view[twice] for view in views])

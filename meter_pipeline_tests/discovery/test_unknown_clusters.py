@@ -18,6 +18,7 @@ from meter_pipeline.recognition.embeddings import normalised
 from meter_pipeline.recognition.model_store import Reference, save_model
 from meter_pipeline.recognition.network.backbones import load_backbone
 from meter_pipeline.recognition.network.preprocess import Preprocess
+from meter_pipeline.settings import ClusterSettings
 from meter_pipeline.storage.lake import Lake, vector_column, vectors
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import (
@@ -38,7 +39,7 @@ TABLES = (UNKNOWN_CLUSTERS, CLUSTER_SUMMARY, CLUSTER_EVENTS, UNKNOWN_MAP)
 
 
 def run(layout: Layout, *, anew: bool = False) -> bool:
-    return cluster_unknowns(layout, min_cluster_size=None, seed=0, anew=anew).changed
+    return cluster_unknowns(layout, anew=anew).changed
 
 
 def put_model(layout: Layout, version: str, meters: dict[str, np.ndarray]) -> None:
@@ -70,7 +71,7 @@ def clusters_of(layout: Layout, image_ids: list[str]) -> set[int]:
 def test_designs_come_apart_and_are_summed_up(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     ids = put_unknown(layout, {"alpha": 12, "beta": 9, "gamma": 7})
-    found = cluster_unknowns(layout, min_cluster_size=None, seed=0)
+    found = cluster_unknowns(layout)
     assert found.clusters == 3
     summary = layout.lake.frame(CLUSTER_SUMMARY).set_index("cluster_id")
     assert summary.loc[[0, 1, 2], "top1_class"].tolist() == ["alpha1", "beta1", "gamma1"]
@@ -220,7 +221,7 @@ def test_what_another_method_found_is_clustered_anew_under_its_ids(tmp_path: Pat
 def test_few_photos_or_too_large_a_smallest_cluster_are_said(tmp_path: Path, photos: int, note: str) -> None:
     layout = Layout(tmp_path)
     put_unknown(layout, {"alpha": photos} if photos else {})
-    found = cluster_unknowns(layout, min_cluster_size=40 if photos == 8 else None, seed=0)
+    found = cluster_unknowns(layout, ClusterSettings(min_cluster_size=40 if photos == 8 else None))
     assert (found.photos, found.clusters, found.noise) == (photos, 0, photos)
     assert note in found.note
     assert layout.lake.count(UNKNOWN_CLUSTERS) == layout.lake.count(UNKNOWN_MAP) == photos
@@ -241,7 +242,7 @@ def test_clusters_are_cut_by_single_views_where_the_set_is_small_enough_to_keep_
     layout = Layout(tmp_path)
 
     def cut_by() -> str:
-        return str(cluster_unknowns(layout, min_cluster_size=None, seed=0, anew=True).parameters["cut_by"])
+        return str(cluster_unknowns(layout, anew=True).parameters["cut_by"])
 
     put_unknown(layout, {"alpha": 12, "beta": 9})
     assert cut_by() == "views"
@@ -265,7 +266,7 @@ def test_once_the_set_is_small_enough_clusters_are_cut_by_single_views(tmp_path:
     take_views(layout)
     assert run(layout)
     layout.lake.replace(UNKNOWN_EMBEDDINGS, with_views)
-    found = cluster_unknowns(layout, min_cluster_size=None, seed=0)
+    found = cluster_unknowns(layout)
     assert (found.changed, found.parameters["cut_by"]) == (True, "views")
     clusters = layout.lake.frame(UNKNOWN_CLUSTERS)
     assert clusters["settled"].all()

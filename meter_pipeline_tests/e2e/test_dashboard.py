@@ -25,7 +25,7 @@ from meter_pipeline.ingest.drop_rows import take_in_drops
 from meter_pipeline.ingest.url_images import DownloadLimits, download_drops
 from meter_pipeline.recognition.image_features import compute_features
 from meter_pipeline.recognition.single_photo import predict_photos
-from meter_pipeline.settings import DecisionSettings, load_settings
+from meter_pipeline.settings import ClusterSettings, DecisionSettings, load_settings
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DATASET_SPLIT
 from meter_pipeline_tests.support.browser import CHROMIUM, CHROMIUM_FLAGS, NEEDS_CHROMIUM
@@ -82,7 +82,7 @@ def data(trained: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) 
         compute_features(layout)
         name_rows(layout, DecisionSettings.from_settings(settings))
         collect_unknown(layout)
-        cluster_unknowns(layout, min_cluster_size=4, seed=0)
+        cluster_unknowns(layout, ClusterSettings(min_cluster_size=4))
     return copy
 
 
@@ -183,7 +183,7 @@ def test_an_uploaded_photo_gets_the_answer_of_meter_predict(
     expect(metric(page, "Raw confidence")).to_have_text(f"{best.confidence:.1%}")
     page.get_by_text(expected.reason).first.wait_for()
     page.get_by_role("heading", name="The nearest known photos").wait_for()
-    page.get_by_alt_text(f"The photo; orange where it spoke for {best.class_name}").wait_for()
+    page.get_by_alt_text(f"The photo; orange where it supports {best.class_name}").wait_for()
     settled(page)
 
 

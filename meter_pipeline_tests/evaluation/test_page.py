@@ -14,15 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from scipy.special import softmax
 
 from meter_pipeline.errors import StorageError
-from meter_pipeline.evaluation.figures import Evaluation, audit_frame, evaluate
 from meter_pipeline.evaluation.page import write_evaluation
-from meter_pipeline.evaluation.plot_style import DARK
-from meter_pipeline.evaluation.plots import confusion_matrix_png, history_png
+from meter_pipeline.evaluation.plots import confusion_matrix_png
 from meter_pipeline.evaluation.unknown_curves import unknown_curve
-from meter_pipeline_tests.support.decisions import decided
+from meter_pipeline_tests.support.evaluations import results
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -74,26 +71,6 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data
-
-
-def results(classes: list[str], photos: int = 40, seed: int = 0) -> tuple[Evaluation, pd.DataFrame]:
-    """A model that is right more often than not, its evaluation and its audit."""
-    generator = np.random.default_rng(seed)
-    truth = generator.integers(0, len(classes), photos)
-    logits = generator.normal(size=(photos, len(classes)))
-    if photos:
-        logits[np.arange(photos), truth] += 1
-    probabilities, labels = softmax(logits, axis=1), [classes[index] for index in truth]
-    audit = audit_frame(
-        [
-            decided(f"id{number:03d}", dict(zip(classes, row, strict=True)), calibrated_confidence=0.9 * max(row))
-            for number, row in enumerate(probabilities)
-        ],
-        model_version="0001-abc",
-        paths=[f"{label}/{number:03d}.jpg" for number, label in enumerate(labels)],
-        true_classes=labels,
-    )
-    return evaluate(probabilities, labels, classes, train_counts=dict.fromkeys(classes, 9)), audit
 
 
 @pytest.fixture(scope="module")
@@ -218,20 +195,3 @@ def test_a_place_that_cannot_be_written_is_a_message_and_nothing_is_left(tmp_pat
     with pytest.raises((StorageError, OSError)):
         write_evaluation(in_the_way / "0001", evaluation, audit, [], {"version": "0001"})
     assert [path.name for path in tmp_path.iterdir()] == ["reports"]
-
-
-def test_a_longer_class_name_makes_a_wider_picture_not_a_cut_name() -> None:
-    def width(name: str) -> int:
-        evaluation, _audit = results([name, "b", "c"])
-        with Image.open(io.BytesIO(confusion_matrix_png(evaluation))) as image:
-            edge = np.asarray(image.convert("L"))[:, :3]
-            assert (edge == 255).all()  # nothing touches the edge
-            return image.width
-
-    assert width("SECURE_PREMIER_300_THREE_PHASE_V2") > width("a") + 100
-
-
-def test_history_without_val_and_in_the_dark() -> None:
-    rows = pd.DataFrame(HISTORY[:1]).drop(columns=["val_loss", "val_accuracy"])
-    with Image.open(io.BytesIO(history_png(rows, DARK))) as image:
-        assert image.convert("RGB").getpixel((0, 0)) == (0x17, 0x1C, 0x24)

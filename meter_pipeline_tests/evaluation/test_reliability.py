@@ -1,4 +1,4 @@
-"""Reliability by bins and the expected calibration error: by hand, for every binning, and for what is no confidence."""
+"""Reliability by bins and the expected calibration error: by hand, for every binning, and of what is refused."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
+"""Drops become rows once each; a file that cannot be read stops no other, and a kill loses nothing."""
+
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meter_pipeline.ingest.drop_folder import DropFile, listing, listing_version, settled
 from meter_pipeline.ingest.drop_rows import drop_problems, take_in_drops, unique_drop_name
 from meter_pipeline.settings import SheetSettings
 from meter_pipeline.storage.layout import Layout
@@ -32,45 +31,6 @@ def drop(layout: Layout, name: str, *urls: str) -> Path:
 def rows(layout: Layout) -> list[tuple[str, str]]:
     table = layout.lake.read(DROP_ROWS)
     return list(zip(table["drop"].to_pylist(), table["image_url"].to_pylist(), strict=True))
-
-
-def test_the_listing_leaves_out_what_programs_are_still_writing(layout: Layout) -> None:
-    for name in (
-        "b.xlsx",
-        "a.csv",
-        "~$b.xlsx",
-        ".hidden.csv",
-        ".~lock.a.csv#",
-        "c.xlsx.crdownload",
-        "d.part",
-        "e.tmp",
-        "8F3A21B0",
-    ):
-        (layout.drops / name).write_bytes(b"x")
-    (layout.drops / "folder.csv").mkdir()
-    assert [file.name for file in listing(layout.drops)] == ["a.csv", "b.xlsx"]
-    assert listing(layout.drops / "missing") == []
-
-
-def test_the_version_of_the_listing_changes_with_every_file_and_not_by_looking_twice(layout: Layout) -> None:
-    versions = [listing_version(listing(layout.drops))]
-    path = drop(layout, "a.csv", "http://p.example/1.jpg")
-    versions.append(listing_version(listing(layout.drops)))
-    assert listing_version(listing(layout.drops)) == versions[-1]
-    os.utime(path, ns=(1, 1))
-    versions.append(listing_version(listing(layout.drops)))
-    path.unlink()
-    assert listing_version(listing(layout.drops)) == versions[0]
-    assert len(set(versions)) == 3
-
-
-def test_a_file_is_whole_when_two_looks_agree() -> None:
-    first = [DropFile("a.csv", 10, 1), DropFile("b.csv", 10, 1)]
-    second = [DropFile("a.csv", 10, 1), DropFile("b.csv", 20, 2), DropFile("c.csv", 5, 1)]
-    remembered = [DropFile(*entry) for entry in json.loads(json.dumps(first))]
-    assert settled(first, []) == ([], first)
-    assert settled(second, remembered) == (second[:1], second[1:])
-    assert settled(second, second) == (second, [])
 
 
 def test_a_file_that_was_read_is_not_read_again(layout: Layout, caplog: pytest.LogCaptureFixture) -> None:

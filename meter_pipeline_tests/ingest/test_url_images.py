@@ -1,3 +1,5 @@
+"""Photos behind URLs: each fetched once, stored once, with a reason where there is none; a kill loses nothing."""
+
 from __future__ import annotations
 
 import os
@@ -9,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from meter_pipeline.demo.image_server import ImageServer
 from meter_pipeline.errors import MeterError
 from meter_pipeline.ingest.drop_rows import take_in_drops
-from meter_pipeline.ingest.url_images import DownloadLimits, download_drops, download_urls
+from meter_pipeline.ingest.url_images import DownloadLimits, download_drops, download_urls, fetch_photo
 from meter_pipeline.ingest.web.download_pool import FLUSH_ROWS, QUEUED_ROWS
 from meter_pipeline.ingest.web.fetching import FetchLimits
 from meter_pipeline.settings import load_settings
@@ -20,6 +23,7 @@ from meter_pipeline.storage.tables import URL_IMAGES
 from meter_pipeline_tests.support.downloads import LIMITS, many_urls, start_download
 from meter_pipeline_tests.support.fault_server import FaultServer
 from meter_pipeline_tests.support.odd_images import ODD_IMAGES
+from meter_pipeline_tests.support.patterns import draw
 
 
 @pytest.fixture
@@ -43,7 +47,7 @@ def outcomes(layout: Layout) -> dict[str, str]:
 def test_each_url_is_fetched_once_and_each_photo_stored_once(layout: Layout, server: FaultServer) -> None:
     urls = [server.url(path) for path in ("/photo/1.jpg", "/photo/1001.jpg", "/photo/2.jpg", "/status/404", "/html")]
     summary = download_urls([*urls, *urls], layout, LIMITS)
-    assert (summary.wanted, summary.fetched, summary.failed) == (5, 5, 2)
+    assert (summary.fetched, summary.failed) == (5, 2)
     assert summary.outcomes == {"not_an_image": 1, "not_found": 1, "ok": 3}
     frame = layout.lake.frame(URL_IMAGES).set_index("image_url")
     assert frame.loc[urls[0], "image_id"] == frame.loc[urls[1], "image_id"] != frame.loc[urls[2], "image_id"]
@@ -230,3 +234,16 @@ def test_limits_come_from_the_settings(tmp_path: Path) -> None:
     assert limits.per_host == 8
     with pytest.raises(MeterError, match="METER_ALLOW_NETWORKS"):
         DownloadLimits.from_settings(load_settings(data_dir=tmp_path, allow_networks="ten"))
+
+
+def test_a_url_is_fetched_with_the_guard_of_the_drops(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path, allow_hosts="127.0.0.1", download_attempts=1, download_timeout=5)
+    draw("BLUE_A", 1).save(tmp_path / "1.jpg")
+    with ImageServer(tmp_path) as server:
+        assert fetch_photo(f" {server.base_url}/1.jpg ", settings) == (tmp_path / "1.jpg").read_bytes()
+        with pytest.raises(MeterError, match="not_found"):
+            fetch_photo(f"{server.base_url}/2.jpg", settings)
+    with pytest.raises(MeterError, match="METER_ALLOW_HOSTS"):
+        fetch_photo("http://10.0.0.1/1.jpg", settings)
+    with pytest.raises(MeterError, match="not the URL of a photo"):
+        fetch_photo("file:///etc/passwd", settings)

@@ -1,4 +1,4 @@
-"""Photos of every odd kind come in right, and what is no photo is told from what is broken."""
+"""Photos of every odd kind come in right, and what is not a photo is told from what is broken."""
 
 from __future__ import annotations
 

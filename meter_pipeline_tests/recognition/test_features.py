@@ -8,9 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from meter_pipeline.recognition.embeddings import normalised
 from meter_pipeline.recognition.features import extract_features
-from meter_pipeline.recognition.model_store import MeterModel
-from meter_pipeline_tests.support.patterns import draw
+from meter_pipeline.recognition.model_store import MeterModel, load_model
+from meter_pipeline.settings import TrainingSettings, load_settings
+from meter_pipeline.storage.layout import Layout
+from meter_pipeline.training.trained_model import train_model
+from meter_pipeline_tests.support.patterns import draw, split_of
+from meter_pipeline_tests.support.wall_plates import plate_on_a_wall
 
 pytestmark = pytest.mark.slow
 
@@ -52,3 +57,25 @@ def test_single_views_are_the_whole_photo_before_and_the_closest_after_fine_tuni
     assert preprocess.views[-1] == "nameplate"
     np.testing.assert_allclose(features.whole, expected_whole, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(features.close, expected_close, rtol=1e-4, atol=1e-5)
+
+
+def test_a_photo_is_seen_alike_alone_beside_others_and_in_training(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    split = split_of(layout.raw, {"BLUE_A": (4, 0, 1), "GREY_A": (4, 0, 1)})
+    small = {"backbone": "efficientnet_lite0", "epochs_head": 1, "epochs_tune": 1, "train_views": 5, "guard_folds": 0}
+    card = train_model(split, layout, TrainingSettings.from_settings(load_settings(data_dir=tmp_path, **small)))
+    model = load_model(layout, card.version)
+    assert len(model.preprocess.direction) == 192
+    photos = [(name, layout.raw / path) for name, path in zip(split["image_id"], split["path"], strict=True)]
+    together = next(extract_features(model, photos))
+    for row, photo in enumerate(photos[:3]):
+        alone = next(extract_features(model, [photo]))
+        assert np.array_equal(alone.logits[0], together.logits[row])
+    large = tmp_path / "large.png"
+    plate_on_a_wall(3)[0].resize((1500, 2000)).save(large)  # decoded twice
+    small_one, large_one = next(extract_features(model, [photos[0], ("large", large)])).logits
+    assert np.array_equal(small_one, together.logits[0])
+    assert np.array_equal(large_one, next(extract_features(model, [("large", large.read_bytes())])).logits[0])
+    known = model.reference.image_ids.index(photos[0][0])
+    seen = normalised(together.embeddings.tuned[:1])[0]
+    assert float(seen @ model.reference.known.embeddings.tuned[known]) > 0.999

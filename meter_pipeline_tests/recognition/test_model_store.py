@@ -41,7 +41,7 @@ def test_a_damaged_or_missing_weights_file_is_refused(drawn_model: Trained, tmp_
     folder = copy_of_model(drawn_model.layout, tmp_path)
     weights = folder / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
-    with pytest.raises(WeightsError, match="hash is another"):
+    with pytest.raises(WeightsError, match="its hash differs"):
         load_model(Layout(tmp_path))
     weights.unlink()
     with pytest.raises(WeightsError, match="weights file is missing"):

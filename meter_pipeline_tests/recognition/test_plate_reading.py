@@ -24,7 +24,7 @@ from meter_pipeline.recognition.image_features import features_of, update_featur
 from meter_pipeline.recognition.model_card import set_champion
 from meter_pipeline.recognition.model_store import MeterModel, load_model
 from meter_pipeline.recognition.plate_reading import (
-    CODES_A_PHOTO,
+    CODES_PER_PHOTO,
     NOTHING,
     SYMBOLS,
     codes_of,
@@ -79,7 +79,7 @@ def without_print(features: Features) -> Features:
 def test_any_text_gives_codes_in_order_and_no_long_number_is_in_one(lines: list[tuple[str, float]]) -> None:
     codes = codes_of(lines)
     count = int((codes >= 0).sum())
-    assert codes.shape == (CODES_A_PHOTO,)
+    assert codes.shape == (CODES_PER_PHOTO,)
     assert codes.dtype == np.int32
     assert (np.diff(codes[:count]) > 0).all()
     assert (codes[count:] == NOTHING).all()

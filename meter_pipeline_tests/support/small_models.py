@@ -16,6 +16,7 @@ from meter_pipeline_tests.support.patterns import split_of
 
 COUNTS = {"BLUE_A": (12, 3, 3), "GREY_A": (8, 0, 3), "WHITE_A": (5, 0, 0)}
 """Train, val and test photos of each class."""
+LONGER_COUNTS = {"BLUE_A": (8, 0, 2), "GREY_A": (8, 0, 2), "WHITE_A": (6, 0, 0)}
 
 
 class Trained(NamedTuple):
@@ -35,9 +36,18 @@ def config_for(data_dir: Path, **overrides: object) -> TrainingSettings:
 
 def train_small_model(root: Path) -> Trained:
     """Draw photos, train on them, and put the model into use."""
+    return _train(root, COUNTS)
+
+
+def train_longer(root: Path) -> Trained:
+    """Draw other photos, train on them for longer, and put the model into use: one with a clear Grad-CAM."""
+    return _train(root, LONGER_COUNTS, epochs_head=6, epochs_tune=4, train_views=3)
+
+
+def _train(root: Path, counts: dict[str, tuple[int, int, int]], **overrides: object) -> Trained:
     layout = Layout(root)
-    split = split_of(layout.raw, COUNTS)
+    split = split_of(layout.raw, counts)
     epochs: list[EpochRecord] = []
-    card = train_model(split, layout, config_for(layout.root), on_epoch=epochs.append)
+    card = train_model(split, layout, config_for(layout.root, **overrides), on_epoch=epochs.append)
     set_champion(layout, card.version, reason="for a test")
     return Trained(layout, split, card, epochs)

@@ -29,15 +29,15 @@ COUNTS = dict.fromkeys(("BLUE_A", "GREY_A", "RED_NEW", "WHITE_A"), (22, 0, 3))
 
 @given(
     sizes=st.lists(st.integers(1, 12), min_size=4, max_size=12),
-    photos_a_group=st.integers(1, 3),
+    photos_per_group=st.integers(1, 3),
     count=st.integers(2, 5),
     seed=st.integers(0, 9),
 )
 def test_every_class_is_hidden_once_and_every_group_stays_together(
-    sizes: list[int], photos_a_group: int, count: int, seed: int
+    sizes: list[int], photos_per_group: int, count: int, seed: int
 ) -> None:
-    labels = np.repeat(np.arange(len(sizes)), np.array(sizes) * photos_a_group)
-    groups = np.arange(len(labels)) // photos_a_group
+    labels = np.repeat(np.arange(len(sizes)), np.array(sizes) * photos_per_group)
+    groups = np.arange(len(labels)) // photos_per_group
     folds = make_folds(labels, groups, count, seed)
     assert len(folds) == min(count, len(sizes) // 2)
     hidden = [set(labels[fold.hidden]) for fold in folds]

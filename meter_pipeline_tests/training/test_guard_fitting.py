@@ -149,7 +149,7 @@ def test_no_more_known_photos_are_flagged_than_asked_for_in_four_of_five_draws()
 
 
 def test_a_plate_of_another_colour_is_another_type() -> None:
-    """All else the same: the network sees the housing, and the colours say that no known photo is so blue."""
+    """Everything else is the same: the network sees the housing, and the colours say that no known photo is so blue."""
     known, blue = train_photos(), np.eye(COLOURS)[3]
     fitted = fit_guard(known, pd.concat([FOLDS, val_rows(known)]), known_flagged=0.05)
     new = seen(photos(KNOWN_CENTRES, 20, 3)[0])
@@ -174,7 +174,7 @@ def test_a_class_whose_photos_all_look_alike_has_a_higher_threshold_where_enough
     assert set(guard.class_thresholds) == {f"OF_{OWN}_0"}
     assert guard.threshold_of(f"OF_{OWN}_0") > guard.threshold
     assert guard.threshold_of(f"OF_{OWN}_1") == guard.threshold
-    # What passes as such a class would else always be called sure.
+    # What passes as such a class would otherwise always be called sure.
     assert set(guard.class_sure_from) == {f"OF_{OWN}_0"}
     assert guard.class_sure_from[f"OF_{OWN}_0"] > guard.threshold_of(f"OF_{OWN}_0")
     just_passes = guard.threshold_of(f"OF_{OWN}_0") + 1e-6

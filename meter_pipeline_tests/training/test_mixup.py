@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from meter_pipeline.training.mixup import SAMPLES_AN_EPOCH, MixedBatch, batches_an_epoch, mixed_batches
+from meter_pipeline.training.mixup import SAMPLES_PER_EPOCH, MixedBatch, batches_per_epoch, mixed_batches
 from meter_pipeline.training.training_photos import TrainingPhotos
 from meter_pipeline_tests.support.embedded_photos import KNOWN_CENTRES, embeddings_of, photos
 
@@ -40,8 +40,8 @@ def epoch(train: TrainingPhotos, seed: int) -> tuple[list[MixedBatch], list[tupl
 def test_an_epoch_takes_as_many_different_samples_of_every_photo() -> None:
     train = some_photos()
     batches, asked = epoch(train, 0)
-    assert len(batches) == batches_an_epoch(train, BATCH_SIZE)
-    assert len(asked) == len(set(asked)) == len(train) * SAMPLES_AN_EPOCH
+    assert len(batches) == batches_per_epoch(train, BATCH_SIZE)
+    assert len(asked) == len(set(asked)) == len(train) * SAMPLES_PER_EPOCH
     assert {row for row, _ in asked} == set(range(len(train)))
     assert epoch(train, 0)[1] == asked
     assert epoch(train, 1)[1] != asked

@@ -1,25 +1,23 @@
-"""A model trained from the photos of a split: both phases, what a kill leaves, and what makes no data set."""
+"""A model trained from the photos of a split: both phases, what a kill leaves, and what is not a data set."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
+import numpy as np
 import pytest
-import torch
 
 from meter_pipeline.errors import DataSetError
+from meter_pipeline.recognition.features import extract_features
 from meter_pipeline.recognition.model_card import list_models
-from meter_pipeline.recognition.model_store import MeterModel
-from meter_pipeline.recognition.network.backbones import load_backbone
+from meter_pipeline.recognition.model_store import load_model
 from meter_pipeline.recognition.single_photo import predict_photos
-from meter_pipeline.settings import load_settings
+from meter_pipeline.settings import TrainingSettings, load_settings
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.training.trained_model import train_model
 from meter_pipeline.training.two_phase import EpochRecord
@@ -41,15 +39,6 @@ def test_both_phases_are_trained_and_the_model_knows_its_classes(
         layout, [layout.raw / path for path in test["path"]], load_settings(data_dir=layout.root)
     )
     assert [p.decision and p.decision.best.class_name for p in predictions] == test["label"].tolist()
-
-
-def test_the_last_block_is_tuned_and_the_pretrained_one_is_kept(model: MeterModel) -> None:
-    """Once the copy that was to be tuned was frozen with the original, and phase 2 moved the head alone."""
-    tuned, pretrained = model.tuned_block.state_dict(), model.pretrained_block.state_dict()
-    weights = [name for name in tuned if name.endswith("weight")]
-    assert any(not torch.equal(tuned[name], pretrained[name]) for name in weights)
-    original = load_backbone("efficientnet_lite0", "imagenet").last_block.state_dict()
-    assert all(torch.equal(pretrained[name], original[name]) for name in weights)
 
 
 def test_the_same_photos_and_settings_are_not_trained_again(
@@ -106,11 +95,17 @@ def test_a_class_of_one_photo_and_no_val_set_can_be_trained(tmp_path: Path) -> N
     assert "Off" in card.guard["note"]
 
 
-def test_the_card_says_what_a_person_needs(
-    drawn_model: Trained,
+def test_a_backbone_without_feature_maps_looks_at_the_middle_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    layout, _, card, _ = drawn_model
-    stored = json.loads((layout.models / card.version / "model.json").read_text(encoding="utf-8"))
-    assert {"classes", "backbone", "preprocess_id", "data_version", "config", "metrics", "libraries"} <= set(stored)
-    assert stored["libraries"]["torch"]
-    assert time.strptime(stored["created_at"][:19], "%Y-%m-%dT%H:%M:%S")
+    layout = Layout(tmp_path)
+    split = split_of(layout.raw, {"BLUE_A": (3, 0, 1), "GREY_A": (3, 0, 1)})
+    small = {"backbone": "vit_tiny_patch16_224", "weights": "none", "epochs_head": 1, "epochs_tune": 0}
+    config = TrainingSettings.from_settings(load_settings(data_dir=tmp_path, train_views=4, guard_folds=0, **small))
+    card = train_model(split, layout, config)
+    assert card.preprocess["direction"] == ()
+    assert card.as_dict()["preprocess"]["direction"] == "0 numbers"
+    assert "On 6 of 6 photos nothing tells the meter from what is around it" in caplog.text
+    model = load_model(layout, card.version)
+    features = next(extract_features(model, [("a", layout.raw / split["path"][0])]))
+    assert np.isfinite(features.logits).all()

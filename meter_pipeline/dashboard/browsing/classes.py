@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from meter_pipeline.labels import Rule
+from meter_pipeline.labels import Rule, Split
 from meter_pipeline.storage.lake import vectors
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.queries import querying
@@ -16,7 +16,6 @@ from meter_pipeline.storage.tables import KNOWN_EMBEDDINGS
 
 TABLES = ("image_inventory", "dataset_split", "batch_predictions", "known_embeddings")
 """What the functions here read; for caches."""
-SPLITS = ("train", "val", "test")
 NEIGHBOURS = 5
 """Nearest photos that must all have another label."""
 BLOCK = 1024
@@ -33,9 +32,9 @@ class ClassCounts:
         train: photos of this split, each once.
         val: likewise.
         test: likewise.
-        refused: files that are not used, as they are damaged or no photos.
+        refused: files that are not used, as they are damaged or not photos.
         predicted: rows of drops that were given the class.
-        example_id: a labelled photo; None where there is none.
+        example_id: a labelled photo; None if there is none.
         example_path: its file below `data/raw`.
     """
 
@@ -104,8 +103,9 @@ def count_classes(layout: Layout) -> list[ClassCounts]:
                                  first(image_id ORDER BY path) FILTER (reason IS NULL) AS example_id,
                                  first(path ORDER BY path) FILTER (reason IS NULL) AS example_path
                           FROM image_inventory WHERE label IS NOT NULL GROUP BY label),
-                    s AS (SELECT label, count(*) FILTER (split = 'train') AS train,
-                                 count(*) FILTER (split = 'val') AS val, count(*) FILTER (split = 'test') AS test
+                    s AS (SELECT label, count(*) FILTER (split = '{Split.TRAIN}') AS train,
+                                 count(*) FILTER (split = '{Split.VAL}') AS val,
+                                 count(*) FILTER (split = '{Split.TEST}') AS test
                           FROM dataset_split GROUP BY label),
                     p AS (SELECT final_prediction AS label, count(*) AS predicted FROM batch_predictions
                           WHERE rule = '{Rule.ACCEPTED}' GROUP BY ALL)

@@ -42,7 +42,7 @@ class ClusterCard:
         meters: how many physical meters they show.
         examples: image_ids to show, the representative first, then the surest; each meter once.
         likenesses: what it mostly looks like, the most frequent first.
-        meter_share: how much it looks like meters rather than junk, 0 to 1; None where that is not known.
+        meter_share: how much it looks like meters rather than junk, 0 to 1; None if that is not known.
     """
 
     cluster_id: int
@@ -64,7 +64,7 @@ class ClusterCard:
 
     @property
     def hardly_meters(self) -> bool:
-        """Whether its photos probably show something else than meters."""
+        """Whether its photos probably show something other than meters."""
         return self.meter_share is not None and self.meter_share < HARDLY_METERS
 
 
@@ -155,7 +155,7 @@ def open_cluster(layout: Layout, cluster_id: int) -> list[ClusterMember]:
 
 
 def map_points(layout: Layout) -> list[MapPoint]:
-    """Return the photos on the 2-D map; empty where there is none."""
+    """Return the photos on the 2-D map; empty if there is none."""
     with querying(layout.lake, *TABLES) as lake:
         rows = lake.rows(
             """SELECT image_id, cluster_id, x, y, top1_class FROM unknown_map JOIN unknown_clusters USING (image_id)

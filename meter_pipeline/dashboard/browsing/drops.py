@@ -1,4 +1,4 @@
-"""The dropped spreadsheets, and what became of their rows."""
+"""The dropped spreadsheets, and the outcome of their rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TABLES = ("drops", "batch_predictions")
 
 @dataclass(frozen=True)
 class RowCounts:
-    """How many rows there are, and what became of them; a refused drop has none.
+    """How many rows there are, by their outcome; a refused drop has none.
 
     Attributes:
         rows: all of them.
@@ -58,7 +58,7 @@ class Drop:
         name: the drop.
         file_name: its file in `data/drops`.
         status: whether the file could be read.
-        reason: why not; None where it was read.
+        reason: why not; None if it was read.
         counts: its rows.
     """
 

@@ -23,7 +23,7 @@ class ForeignResults:
         rows: cells as text, as many as the header has.
         missing: columns of a batch report (`EXPORT_COLUMNS`) that it lacks.
         further: columns it has beyond those.
-        labels: rows by final prediction, the most frequent first; empty where it has no such column.
+        labels: rows by final prediction, the most frequent first; empty if it has no such column.
     """
 
     header: list[str]

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from meter_pipeline.labels import Split
 from meter_pipeline.recognition.model_card import Champion, ModelCard, load_cards, load_champion
 from meter_pipeline.storage.csv_cells import unsafe_cell
 from meter_pipeline.storage.files import read_json
-from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.layout import EVALUATION_PAGE, Layout
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,7 @@ class Models:
     """The models there are.
 
     Attributes:
-        champion: the one in use; None where none is yet.
+        champion: the one in use; None if there is none yet.
         cards: by version, the newest first.
         problems: what is wrong with the cards that cannot be read, one message for each.
     """
@@ -43,7 +44,7 @@ class VersionRow:
         backbone: its name.
         classes: how many it can name.
         photos: how many it was trained on.
-        accuracy: on its own test photos, 0 to 1; None where it was not evaluated.
+        accuracy: on its own test photos, 0 to 1; None if it was not evaluated.
         macro_recall: likewise.
     """
 
@@ -63,7 +64,7 @@ class EvaluationFiles:
 
     Attributes:
         folder: where it is.
-        metrics: `metrics.json`; empty where there is none.
+        metrics: `metrics.json`; empty if there is none.
         tables: by name (`EVALUATION_TABLES`), as they are in the CSVs; those that are not there are left out.
     """
 
@@ -73,8 +74,8 @@ class EvaluationFiles:
 
     @property
     def page(self) -> Path | None:
-        """The evaluation page; None where there is none."""
-        path = self.folder / "index.html"
+        """The evaluation page; None if there is none."""
+        path = self.folder / EVALUATION_PAGE
         return path if path.is_file() else None
 
 
@@ -117,7 +118,7 @@ def version_rows(layout: Layout, models: Models) -> list[VersionRow]:
                 trained=card.created_at,
                 backbone=card.backbone,
                 classes=len(card.classes),
-                photos=card.counts.get("train", 0),
+                photos=card.counts.get(Split.TRAIN, 0),
                 accuracy=metrics.get("accuracy"),
                 macro_recall=metrics.get("macro_recall"),
             )
@@ -156,5 +157,5 @@ def caught_shares(metrics: dict[str, Any]) -> list[CaughtShare]:
 
 
 def _metrics(layout: Layout, version: str) -> dict[str, Any]:
-    path = layout.evaluation(version) / "metrics.json"
+    path = layout.evaluation_metrics(version)
     return dict(read_json(path)) if path.is_file() else {}

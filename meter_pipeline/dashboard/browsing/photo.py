@@ -29,7 +29,7 @@ _FLAGS = {
     "sharpness": ("Less sharp than", None),
     "glare": (None, "More glare than"),
 }
-"""What a value at the low and at the high end of the known photos is called; None where it does no harm."""
+"""What a value at the low and at the high end of the known photos is called; None if it does no harm."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class NearPhoto:
         image_id: the photo.
         label: its class.
         similarity: cosine similarity of the embeddings before fine-tuning, as the guard compares, -1 to 1.
-        path: its file; None where it is not among the labelled files any more.
+        path: its file; None if it is not among the labelled files any more.
     """
 
     image_id: str

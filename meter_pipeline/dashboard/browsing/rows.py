@@ -36,7 +36,7 @@ class RowFilter:
         rules: what decided (`labels.Rule`); all where empty.
         confidence: lowest and highest top-1 softmax, 0 to 1; a row without one is left out where this is narrower.
         quality: lowest and highest value by measure (`MEASURES`); a row without the measure is left out.
-        search: text that the URL or one of the sheet's other cells holds, in capitals or not.
+        search: text that the URL or one of the sheet's other cells holds, case-insensitive.
         order: one of `ORDERS`.
     """
 
@@ -71,9 +71,10 @@ class OpenedRow:
     Attributes:
         prediction: the row of `batch_predictions`.
         sheet_cells: the sheet's other columns, header to text, in its order.
-        photo: the row of `url_images`; None where the URL was not fetched.
-        cluster_id: of an UNKNOWN photo, `NOISE` where it is in no cluster; None where it was not clustered.
-        scores: softmax by class, the best first; empty where the photo went through no network, or the model is gone.
+        photo: the row of `url_images`; None if the URL was not fetched.
+        cluster_id: of an UNKNOWN photo, `NOISE` where it is in no cluster; None if it was not clustered.
+        scores: softmax by class, the best first; empty if the photo has not been through the network, or the model
+            is gone.
     """
 
     prediction: Row
@@ -155,7 +156,7 @@ def export_rows(layout: Layout, wanted: RowFilter, ending: str) -> bytes:
 
 
 def open_row(layout: Layout, drop: str, position: int) -> OpenedRow | None:
-    """Return all there is of a row; None where there is no such row (any more)."""
+    """Return all there is of a row; None if there is no such row (any more)."""
     with querying(layout.lake, *TABLES, "image_features") as lake:
         found = lake.rows('SELECT * FROM batch_predictions WHERE "drop" = ? AND position = ?', [drop, position])
         if not found:
@@ -213,7 +214,7 @@ def _where(wanted: RowFilter) -> tuple[str, list[Any]]:
         test("p.top1_confidence BETWEEN ? AND ?", *wanted.confidence)
     for name, (low, high) in wanted.quality.items():
         if name not in MEASURES:
-            raise ValueError(f"{name} is no measure")
+            raise ValueError(f"{name} is not a measure")
         if name in _OF_THE_PREDICTION:
             test(f"p.{name} BETWEEN ? AND ?", low, high)
         else:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from meter_pipeline.dashboard.browsing import classes as browsing
-from meter_pipeline.dashboard.browsing.classes import SPLITS, ClassCounts, LabelledPhoto, Suspicion
+from meter_pipeline.dashboard.browsing.classes import ClassCounts, LabelledPhoto, Suspicion
 from meter_pipeline.dashboard.context import Fingerprint, Now
 from meter_pipeline.dashboard.paging import choose_page
 from meter_pipeline.dashboard.pictures import card, show_thumbnail
 from meter_pipeline.dashboard.text import counted, percent, plain
+from meter_pipeline.labels import Split
 
 PAGE_SIZE = 40
 ALL = "All classes"
@@ -81,7 +82,8 @@ def _show_one(now: Now, row: ClassCounts) -> None:
 
 
 def _show_labelled(now: Now, label: str) -> None:
-    split = st.segmented_control("Split", [EVERY_SPLIT, *SPLITS], default=EVERY_SPLIT, required=True, key="class_split")
+    choices = [EVERY_SPLIT, *(part.value for part in Split)]
+    split = st.segmented_control("Split", choices, default=EVERY_SPLIT, required=True, key="class_split")
     with st.spinner("Comparing every labelled photo with its neighbours"):
         suspicious = _suspicious(now, now.fingerprint("known_embeddings"))
     found = browsing.labelled_photos(now.layout, label, None if split == EVERY_SPLIT else split)

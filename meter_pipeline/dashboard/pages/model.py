@@ -1,4 +1,4 @@
-"""The page Model: the card and the evaluation of the model in use, or of any version before it."""
+"""The page Model: the card and the evaluation of the model in use, or of any other version."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from meter_pipeline.dashboard import charts
 from meter_pipeline.dashboard.browsing import models as browsing
 from meter_pipeline.dashboard.context import Now
 from meter_pipeline.dashboard.text import GUARD, counted, moment, percent, plain
+from meter_pipeline.labels import Split
 from meter_pipeline.recognition.model_card import ModelCard
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _show_card(card: ModelCard) -> None:
     facts = {
         "Backbone": card.backbone,
         "Pretrained weights": card.weights_source,
-        "Photos": ", ".join(f"{card.counts[name]} {name}" for name in ("train", "val", "test") if name in card.counts),
+        "Photos": ", ".join(f"{card.counts[name]} {name}" for name in Split if name in card.counts),
         "Trained": moment(card.created_at),
         "Temperature of the calibrated confidence": f"{card.temperature:.3f}",
         **_guard_facts(card.guard),
@@ -208,7 +209,7 @@ def _show_caught(caught: list[browsing.CaughtShare]) -> None:
 def _show_tables(tables: dict[str, pd.DataFrame]) -> None:
     if "classification_report" in tables:
         st.markdown("**By class**")
-        names = {"f1": "F1", "support": "test photos", "predicted": "predictions", "train": "train photos"}
+        names = {"f1": "F1", "support": "test photos", "predicted": "predictions", Split.TRAIN: "train photos"}
         st.dataframe(
             tables["classification_report"].rename(columns=names),
             hide_index=True,

@@ -128,13 +128,13 @@ def _show_photo(now: Now, content: bytes, answer: asking.Answer, key: tuple[str,
             st.info(plain(str(error)))
             picture = None
         if picture:
-            st.image(picture, alt=f"The photo; orange where it spoke for {name}", width="stretch")
+            st.image(picture, alt=f"The photo; orange where it supports {name}", width="stretch")
             st.caption(
-                f"Orange: what spoke for {plain(name)} and against the other classes (Grad\\-CAM on the whole photo). "
+                f"Orange: what supports {plain(name)} against the other classes (Grad\\-CAM on the whole photo). "
                 "White frames: the parts that the model also looked at enlarged."
             )
             return
-        st.caption(f"No part of the photo spoke for {plain(name)} more than for the other classes.")
+        st.caption(f"No part of the photo supports {plain(name)} more than the other classes.")
     st.image(small_jpeg(content, side=PREVIEW_SIDE), alt=f"The photo: {prediction.final_prediction}", width="stretch")
     quality = asdict(prediction.quality) if prediction.quality else {}
     st.caption(" · ".join(f"{MEASURES[name].split(' (')[0]} {value:.2f}" for name, value in quality.items()))

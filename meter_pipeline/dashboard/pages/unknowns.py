@@ -37,7 +37,7 @@ def show(now: Now) -> None:
     if chosen == ALL:
         _show_all(now, cards)
     else:
-        show_cluster(now, names[chosen])
+        _show_cluster(now, names[chosen])
 
 
 def _show_all(now: Now, cards: list[ClusterCard]) -> None:
@@ -51,16 +51,16 @@ def _show_all(now: Now, cards: list[ClusterCard]) -> None:
     page = choose_page(len(clusters), CARDS_PER_PAGE, "clusters_page")
     with st.container(horizontal=True):
         for cluster in clusters[page * CARDS_PER_PAGE : (page + 1) * CARDS_PER_PAGE]:
-            show_card(now, cluster)
+            _show_card(now, cluster)
     for noise in (cluster for cluster in cards if cluster.is_noise):
         st.subheader("Noise")
         st.caption(NOISE_PHOTOS)
-        show_card(now, noise)
+        _show_card(now, noise)
     st.subheader("Map")
     _show_map(now)
 
 
-def show_card(now: Now, cluster: ClusterCard) -> None:
+def _show_card(now: Now, cluster: ClusterCard) -> None:
     """Draw a cluster's card; actions on the cluster have their place beside the button that opens it."""
     with card(CLUSTER_WIDTH):
         st.markdown(f"**{cluster.name.capitalize()}**: {_size(cluster)}")
@@ -92,7 +92,7 @@ def _choose(name: str) -> None:
     st.session_state["cluster"] = name
 
 
-def show_cluster(now: Now, cluster: ClusterCard) -> None:
+def _show_cluster(now: Now, cluster: ClusterCard) -> None:
     """Draw one cluster with all its photos; actions on the cluster have their place above the photos."""
     members = _members(now, now.fingerprint(*browsing.TABLES), cluster.cluster_id)
     st.markdown(f"**{_size(cluster)}**. {_likeness(cluster)}")

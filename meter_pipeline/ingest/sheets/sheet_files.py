@@ -128,7 +128,7 @@ def _calamine_sheets(path: Path, content: bytes, lost: Mapping[str, _Lost]) -> I
                 sheet = workbook.get_sheet_by_index(index)
                 row, column = sheet.start or (0, 0)
                 # Not `to_python`, whose list of all values would stand in memory beside our list of texts.
-                rows = [[cell_text(value) for value in cells] for cells in _rows_of(sheet)]
+                rows = [[_cell_text(value) for value in cells] for cells in _rows_of(sheet)]
                 hidden = about.visible != python_calamine.SheetVisibleEnum.Visible
                 its = lost.get(about.name, _Lost())
                 for (number, place), text in its.errors.items():
@@ -155,7 +155,7 @@ def _rows_of(sheet: python_calamine.CalamineSheet) -> Iterator[Sequence[object]]
     yield from sheet.iter_rows()
 
 
-def cell_text(value: object) -> str:
+def _cell_text(value: object) -> str:
     """Return a cell's value as people see it: whole numbers without a point, dates in ISO form, empty as empty text."""
     if isinstance(value, str):
         return value

@@ -22,7 +22,7 @@ from meter_pipeline.storage.csv_cells import unsafe_cell
 from meter_pipeline.storage.tables import EXPORT_COLUMNS
 
 READER_VERSION = "2"
-"""Raised by hand with any change that gives other rows: every file that is still there is then read again."""
+"""Raised by hand with any change that gives different rows: every file that is still there is then read again."""
 URL_SHARE = 0.3
 """A column is a URL column if at least this share of its filled cells (below the header) are URLs."""
 SECOND_COLUMN_SHARE = 0.9
@@ -250,7 +250,7 @@ def _rows(sheet: Sheet, table: _Table) -> list[SheetRow]:
         found = [url for column in table.url_columns for url in urls_in(_url_text(sheet, number, column, cells))]
         errors = [cells[c].strip() for c in table.url_columns if c < len(cells) and is_error(cells[c])]
         if errors and all(url.reason for url in found):
-            reason = f"the cell holds the error {errors[0]}: mend its formula"
+            reason = f"the cell holds the error {errors[0]}: correct its formula"
             rows.append(SheetRow(sheet.name, number, errors[0], others, reason))
             continue
         if not found:

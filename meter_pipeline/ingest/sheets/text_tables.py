@@ -38,7 +38,7 @@ def read_text_table(path: Path, content: bytes) -> list[list[str]]:
     ordered = _SEPARATOR_LINE.match(text)
     if ordered:
         text = text[ordered.end() :]
-    delimiter = ordered.group(1) if ordered else find_delimiter(text)
+    delimiter = ordered.group(1) if ordered else _find_delimiter(text)
     csv.field_size_limit(MAX_FIELD_CHARACTERS)
     try:
         return _rows(text, delimiter, strict=True)
@@ -92,7 +92,7 @@ def _without_mark(content: bytes) -> list[str]:
     return ["utf-8", "cp1252", "latin-1"]
 
 
-def find_delimiter(text: str) -> str:
+def _find_delimiter(text: str) -> str:
     """Return the delimiter that cuts most rows into the same number (at least 2) of fields; a comma if no one does."""
     best, best_score = ",", (0.0, 0)
     for delimiter in DELIMITERS:

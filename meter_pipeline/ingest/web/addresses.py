@@ -63,7 +63,7 @@ class AddressRules:
 
     def allow(self, host: str, address: Address) -> bool:
         """Return whether `address`, which `host` leads to, may be connected to."""
-        real = embedded_ipv4(address) or address
+        real = _embedded_ipv4(address) or address
         if any(a in network for a in (address, real) for network in self.networks if a.version == network.version):
             return True
         if is_public(address):
@@ -76,7 +76,7 @@ def is_public(address: Address) -> bool:
 
     An IPv6 address that carries an IPv4 one (mapped, NAT64, 6to4, ISATAP) is judged by what it carries.
     """
-    carried = embedded_ipv4(address)
+    carried = _embedded_ipv4(address)
     if carried is not None:
         return is_public(carried)
     if isinstance(address, ipaddress.IPv4Address):
@@ -84,7 +84,7 @@ def is_public(address: Address) -> bool:
     return address in _GLOBAL_UNICAST and address not in _TEREDO and address.is_global and not address.is_multicast
 
 
-def embedded_ipv4(address: Address) -> ipaddress.IPv4Address | None:
+def _embedded_ipv4(address: Address) -> ipaddress.IPv4Address | None:
     """Return the IPv4 address that an IPv6 address stands for, or None."""
     if isinstance(address, ipaddress.IPv4Address):
         return None

@@ -35,7 +35,7 @@ SNIFFED_BYTES = 256
 MAX_VALIDATOR = 500
 """Characters of an `ETag` or `Last-Modified` that is kept; a longer one is ignored."""
 DRAINED_BYTES = 64 * 1024
-"""An error page of so many bytes is read to its end, so that the connection can be used again."""
+"""An error page of up to this many bytes is read to its end, so that the connection can be used again."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Fetched:
         content: the bytes; empty unless `ok`.
         attempts: tries made.
         seconds: from first try to last byte, waiting included.
-        reason: why not, in a sentence for people; None where `ok`.
+        reason: why not, in a sentence for people; None if `ok`.
         validators: what a later request can send, to be told whether the photo is still the same.
     """
 

@@ -273,7 +273,7 @@ def _download_resnet18(path: Path) -> None:
                     out.write(block)
             expected = RESNET18_FILE.rsplit("-", 1)[1].removesuffix(".pth")
             if not digest.hexdigest().startswith(expected):
-                raise _no_imagenet("resnet18", f"what came from {url} is not the file (its hash is another)")
+                raise _no_imagenet("resnet18", f"what came from {url} is not the file (its hash differs)")
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
         raise _no_imagenet("resnet18", f"{url}: {getattr(error, 'reason', error)}") from error
 

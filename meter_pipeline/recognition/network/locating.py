@@ -26,7 +26,7 @@ def fit_direction(maps: np.ndarray) -> tuple[float, ...]:
         maps: feature maps of whole photos, photos x channels x height x width.
 
     Returns:
-        A direction, one number per channel; empty where there is none: outputs without places, maps with channels last
+        A direction, one number per channel; empty if there is none: outputs without places, maps with channels last
         (as MambaOut gives), or maps that are all the same.
     """
     if maps.ndim != 4 or not len(maps) or not 3 <= min(maps.shape[2:]) <= max(maps.shape[2:]) <= maps.shape[1]:
@@ -50,7 +50,7 @@ def fit_direction(maps: np.ndarray) -> tuple[float, ...]:
 
 
 def locate(photo_map: np.ndarray, direction: tuple[float, ...]) -> Place | None:
-    """Return where on a photo the meter is; None where no place stands out.
+    """Return where on a photo the meter is; None if no place stands out.
 
     Args:
         photo_map: feature map of the whole photo, channels x height x width.

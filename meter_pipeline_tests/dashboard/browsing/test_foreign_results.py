@@ -1,4 +1,4 @@
-"""Results made elsewhere: opened whatever their form, missing columns named, refused where they are no results."""
+"""Results made elsewhere: opened whatever their form, missing columns named, refused where they are not results."""
 
 from __future__ import annotations
 

@@ -75,8 +75,8 @@ def test_pages_together_are_all_rows_once(layout: Layout) -> None:
     assert [row.position for page in pages for row in page] == [2, 1, 0, 3]
 
 
-def test_a_measure_that_is_none_is_refused(layout: Layout) -> None:
-    with pytest.raises(ValueError, match="no measure"):
+def test_what_is_not_a_measure_is_refused(layout: Layout) -> None:
+    with pytest.raises(ValueError, match="not a measure"):
         count_rows(layout, RowFilter(quality={"brightness; DROP TABLE x": (0, 1)}))
 
 

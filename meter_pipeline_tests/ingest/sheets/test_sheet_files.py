@@ -1,24 +1,19 @@
+"""Files that cannot be read: refused with their name, the reason and advice; any others are read."""
+
 from __future__ import annotations
 
 import io
-import time
 import zipfile
 from pathlib import Path
 
-import openpyxl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from odf.opendocument import OpenDocumentSpreadsheet
-from odf.table import Table, TableCell, TableRow
-from odf.text import P
 
 from meter_pipeline.errors import SpreadsheetError
 from meter_pipeline.ingest.sheets import sheet_files
-from meter_pipeline.ingest.sheets.error_cells import errors_of_part
 from meter_pipeline.ingest.sheets.spreadsheets import read_spreadsheet
 from meter_pipeline_tests.support.sheet_writers import write_xlsx
-from meter_pipeline_tests.support.xlsb_writer import write_xlsb
 
 ROWS = [["Account", "Photo"], *([f"{n:06d}", f"http://photos.example/{n}.jpg"] for n in range(5))]
 
@@ -79,53 +74,6 @@ def test_a_workbook_cut_off_anywhere_is_refused(tmp_path: Path, share: float) ->
         read_spreadsheet(tmp_path / "a.xlsx")
 
 
-def test_cells_far_apart_do_not_fill_the_memory(tmp_path: Path) -> None:
-    book = openpyxl.Workbook()
-    book.active["A1"] = "http://p.example/1.jpg"
-    book.active["XFD1048576"] = "stray"
-    book.save(tmp_path / "a.xlsx")
-    with pytest.raises(SpreadsheetError, match="stray cells"):
-        read_spreadsheet(tmp_path / "a.xlsx")
-
-
-@pytest.mark.parametrize("name", ["far.xlsb", "far.ods"])
-def test_cells_far_apart_in_other_workbooks_do_not_fill_the_memory_either(tmp_path: Path, name: str) -> None:
-    path = tmp_path / name
-    if name.endswith("xlsb"):
-        write_xlsb(path, [["http://photos.example/1.jpg", *[None] * 16_000, "far"], *[["x"]] * 5000], first_row=9000)
-    else:
-        book = OpenDocumentSpreadsheet()
-        table = Table(name="Sheet")
-        line = TableRow(numberrowsrepeated=1_000_000)
-        for text in ("http://photos.example/1.jpg", "far"):
-            cell = TableCell(valuetype="string", numbercolumnsrepeated=8_000)
-            cell.addElement(P(text=text))
-            line.addElement(cell)
-        table.addElement(line)
-        book.spreadsheet.addElement(table)
-        book.save(str(path))
-    with pytest.raises(SpreadsheetError, match="stray cells"):
-        read_spreadsheet(path)
-
-
-def test_empty_cells_to_the_edge_of_an_ods_sheet_are_no_extent(tmp_path: Path) -> None:
-    book = OpenDocumentSpreadsheet()
-    table = Table(name="Sheet")
-    for text in ("Photo", "http://photos.example/1.jpg"):
-        line = TableRow()
-        cell = TableCell(valuetype="string")
-        cell.addElement(P(text=text))
-        line.addElement(cell)
-        line.addElement(TableCell(numbercolumnsrepeated=16_383))
-        table.addElement(line)
-    rest = TableRow(numberrowsrepeated=1_048_574)
-    rest.addElement(TableCell(numbercolumnsrepeated=16_384))
-    table.addElement(rest)
-    book.spreadsheet.addElement(table)
-    book.save(str(tmp_path / "a.ods"))
-    assert [row.image_url for row in read_spreadsheet(tmp_path / "a.ods").rows] == ["http://photos.example/1.jpg"]
-
-
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     content=st.binary(max_size=300),
@@ -141,21 +89,3 @@ def test_no_file_content_raises_anything_but_a_spreadsheet_error(
         read_spreadsheet(path)
     except SpreadsheetError as error:
         assert error.fix
-
-
-def test_an_error_of_a_formula_and_one_across_the_readers_chunks_are_found() -> None:
-    cell = '<c r="B{}" s="1" t="e"><f t="shared" si="0">VLOOKUP(A1,Z:Z,1,0)</f><v>#N/A</v></c>'
-    cells = "".join(cell.format(row) + f'<c r="C{row}" t="s"><v>{row}</v></c>' for row in range(1, 20_001))
-    with io.BytesIO() as buffer, zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("sheet.xml", cells)
-        assert len(cells) > 1 << 20
-        assert errors_of_part(archive, "sheet.xml") == {(row, 1): "#N/A" for row in range(1, 20_001)}
-
-
-def test_looking_for_error_cells_takes_no_longer_for_what_somebody_made_to_hold_it_up() -> None:
-    for part in (b"<c " * 300_000, b'<c t="e" ' * 100_000, b'<c r="A1" t="e"><f>' * 50_000, b"<c " + b"a " * 500_000):
-        with io.BytesIO() as buffer, zipfile.ZipFile(buffer, "w") as archive:
-            archive.writestr("sheet.xml", part)
-            start = time.process_time()
-            assert errors_of_part(archive, "sheet.xml") == {}
-            assert time.process_time() - start < 3

@@ -48,7 +48,7 @@ def test_after_one_answer_there_is_no_limit() -> None:
 def test_requests_that_hang_do_not_hold_up_the_others() -> None:
     breaker, cancelled = _busy(FAILURES_TO_SUSPECT, probe_interval_s=SHORT_S)
     breaker.failed("host")
-    assert not _waits(breaker, cancelled), "One an interval is let in, to see whether the host answers."
+    assert not _waits(breaker, cancelled), "One per interval is let in, to see whether the host answers."
 
 
 def test_a_request_that_is_withdrawn_makes_room() -> None:

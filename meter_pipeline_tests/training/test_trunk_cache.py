@@ -1,0 +1,80 @@
+"""The kept outputs of the trunk: computed once per view and place, and read without holding files open."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from meter_pipeline.recognition.network.backbones import Backbone
+from meter_pipeline.recognition.network.preprocess import Preprocess
+from meter_pipeline.training.trunk_cache import TrunkCache
+from meter_pipeline_tests.support.wall_plates import plate_on_a_wall
+
+
+def test_another_direction_computes_only_what_it_moves(
+    backbone: Backbone, preprocess: Preprocess, tmp_path: Path
+) -> None:
+    photos = []
+    for seed in range(3):
+        path = tmp_path / f"{seed}.png"
+        plate_on_a_wall(seed)[0].save(path)
+        photos.append((f"photo{seed}", path))
+
+    def filled(direction: tuple[float, ...]) -> dict[Path, int]:
+        other = replace(preprocess, direction=direction)
+        TrunkCache(tmp_path / "cache", backbone, other, 0, torch.device("cpu")).fill(photos, 5)
+        return {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*.npy")}
+
+    first = filled(preprocess.direction)
+    assert len(first) == 6  # the framed views of three photos, and the located ones
+    assert filled(tuple(value * 1.0001 for value in preprocess.direction)) == first
+    turned = filled(tuple(-value for value in preprocess.direction))
+    assert first.items() < turned.items()
+    assert len(turned) == 9
+
+
+def test_a_thousand_kept_photos_do_not_hold_their_files_open(
+    backbone: Backbone, preprocess: Preprocess, tmp_path: Path
+) -> None:
+    """Once each sample was a view of its mapped file: a direction was learned with a thousand files open."""
+    resource = pytest.importorskip("resource")
+    image, _ = plate_on_a_wall(5)
+    path = tmp_path / "a.png"
+    image.save(path)
+    cache = TrunkCache(tmp_path / "cache", backbone, preprocess, 0, torch.device("cpu"))
+    cache.fill([("a", path)], 3)
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, limit[1]))
+    try:
+        kept = [cache.sample("a", 3, number % 3) for number in range(300)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+    assert len(kept) == 300
+
+
+@pytest.mark.parametrize("samples", [3, 5, 8])
+def test_samples_are_the_views_in_turn(
+    backbone: Backbone, preprocess: Preprocess, tmp_path: Path, samples: int
+) -> None:
+    image, _ = plate_on_a_wall(5)
+    path = tmp_path / "a.png"
+    image.save(path)
+    cache = TrunkCache(tmp_path / "cache", backbone, preprocess, 0, torch.device("cpu"))
+    cache.fill([("a", path)], samples)
+    maps = cache.maps("a", samples)
+    assert maps.shape[0] == samples
+    pixels = np.concatenate(
+        [preprocess.framed_pixels(image), preprocess.located_pixels(image, maps[0].astype(np.float32))]
+    )
+    with torch.inference_mode():
+        expected = backbone.trunk(preprocess.normalise(pixels)).numpy()
+    assert np.allclose(maps[:3].astype(np.float32), expected, atol=0.02)
+    for number in range(samples):
+        assert np.array_equal(cache.sample("a", samples, number), maps[number])
+        if number >= 3:  # augmented
+            assert not np.allclose(maps[number].astype(np.float32), expected[number % 3], atol=0.02)
+    assert np.array_equal(cache.maps("a", samples, use=3), maps[:3])

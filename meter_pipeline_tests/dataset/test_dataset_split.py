@@ -86,6 +86,7 @@ def test_neither_order_nor_other_classes_matter(data: st.DataObject) -> None:
     assert {image_id: place for image_id, place in places(split_of(together)).items() if image_id in alone} == alone
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.integers(0, 70), min_size=1, max_size=25), min_size=2, max_size=5), st.integers(1, 3))
 @settings(max_examples=40, deadline=None)
 def test_adding_photos_moves_none_except_past_a_threshold_and_never_out_of_test(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +43,7 @@ def test_the_same_clusters_keep_their_ids_without_an_event(labels: dict[str, int
     assert again.next_id == first.next_id
 
 
+@pytest.mark.slow
 @given(labelled_photos, labelled_photos, st.randoms(use_true_random=False))
 def test_neither_order_nor_numbers_matter(before: dict[str, int], after: dict[str, int], random: object) -> None:
     previous = match_clusters(EMPTY, before, next_id=0)
@@ -56,6 +58,7 @@ def test_neither_order_nor_numbers_matter(before: dict[str, int], after: dict[st
     assert one.events.equals(other.events)
 
 
+@pytest.mark.slow
 @given(labelled_photos, labelled_photos)
 def test_every_photo_keeps_its_companions_and_no_id_is_used_twice(
     before: dict[str, int], after: dict[str, int]
@@ -70,6 +73,7 @@ def test_every_photo_keeps_its_companions_and_no_id_is_used_twice(
         assert cluster_id < matched.next_id
 
 
+@pytest.mark.slow
 @given(labelled_photos, st.dictionaries(st.text("xyz", min_size=1, max_size=4), st.integers(NOISE, 8), max_size=40))
 def test_growth_keeps_every_id(before: dict[str, int], added: dict[str, int]) -> None:
     previous = match_clusters(EMPTY, before, next_id=0)

@@ -21,6 +21,8 @@ from meter_pipeline.evaluation.plots import confusion_matrix_png
 from meter_pipeline.evaluation.unknown_curves import unknown_curve
 from meter_pipeline_tests.support.evaluations import results
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = [
     "<script>alert(1)</script>",
     '=HYPERLINK("http://evil.example","x")',

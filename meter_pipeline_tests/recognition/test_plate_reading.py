@@ -115,6 +115,7 @@ def test_print_says_nothing_where_too_little_was_read_of_the_photo_or_of_the_cla
     assert np.isnan(familiar_print(nothing_read(2), np.array([0, 1]), nothing_read(6), labels)).all()
 
 
+@pytest.mark.slow
 def test_a_plate_is_read_once_and_what_was_read_is_kept(tmp_path: Path) -> None:
     content = plate(THREE)
     image_id = hashlib.sha256(content).hexdigest()

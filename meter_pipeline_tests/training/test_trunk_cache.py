@@ -14,6 +14,8 @@ from meter_pipeline.recognition.network.preprocess import Preprocess
 from meter_pipeline.training.trunk_cache import TrunkCache
 from meter_pipeline_tests.support.wall_plates import plate_on_a_wall
 
+pytestmark = pytest.mark.slow
+
 
 def test_another_direction_computes_only_what_it_moves(
     backbone: Backbone, preprocess: Preprocess, tmp_path: Path

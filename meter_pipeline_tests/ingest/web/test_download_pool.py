@@ -40,6 +40,7 @@ def no_download_thread_is_left() -> bool:
     return not [thread for thread in threading.enumerate() if thread.name.removeprefix("download-").isdigit()]
 
 
+@pytest.mark.slow
 def test_every_url_is_written_or_given_back_once(server: FaultServer, fetcher: Fetcher) -> None:
     written: list[Row] = []
     urls = urls_of(server, 150)

@@ -150,6 +150,7 @@ def test_a_dead_host_is_given_up_for_all_its_urls_together() -> None:
     assert time.monotonic() - start < 10
 
 
+@pytest.mark.slow
 def test_a_host_that_comes_back_loses_no_url() -> None:
     port = _closed_port()
     breaker = HostBreaker(threading.Event(), patience_s=20, probe_interval_s=0.1)
@@ -181,6 +182,7 @@ def test_a_host_that_comes_back_loses_no_url() -> None:
     assert outcomes == ["ok"] * 80
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("threads_per_host", "broken"), [(1, 3), (8, 8)])
 def test_urls_that_break_off_do_not_take_their_host_down(threads_per_host: int, broken: int) -> None:
     breaker = HostBreaker(threading.Event(), patience_s=2, probe_interval_s=0.2)

@@ -18,7 +18,6 @@ import argparse
 import hashlib
 import resource
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -39,6 +38,7 @@ from meter_pipeline.discovery.reduction import reduce_umap
 from meter_pipeline.labels import NOISE
 from meter_pipeline.recognition.embeddings import Embeddings, normalised
 from meter_pipeline.recognition.network.backbones import load_backbone
+from meter_pipeline.recognition.network.device import one_thread_each
 from meter_pipeline.recognition.network.preprocess import Preprocess
 
 MIXES = 5
@@ -67,7 +67,6 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[250, 2_500, 25_000, 100_000], help="of scale")
     parser.add_argument("--dimensions", type=int, default=1280, help="of scale; 640 is the default backbone's")
     arguments = parser.parse_args()
-    warnings.filterwarnings("ignore")
     wanted = [arguments.only] if arguments.only else ["methods", "growth", "meters"]
     if "scale" in wanted:
         show_scale(arguments.sizes, arguments.dimensions)
@@ -294,8 +293,7 @@ def embed(files: list[Path]) -> np.ndarray:
     """Embed the photos by the pretrained network."""
     backbone = load_backbone("efficientnet_lite0", "imagenet")
     preprocess = Preprocess(backbone.mean, backbone.std, views=("squeezed", "centre", "zoomed"))
-    torch.set_num_threads(1)
-    with torch.inference_mode():
+    with one_thread_each(), torch.inference_mode():
         return np.stack(
             [
                 backbone.last_block(
@@ -319,7 +317,8 @@ def under_model(folder: Path, files: list[Path], photos: pd.DataFrame) -> Seen:
     layout = Layout(folder)
     model = load_model(layout)
     ids = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
-    batches = list(extract_features(model, list(zip(ids, files, strict=True)), plates=layout.plates))
+    with one_thread_each():
+        batches = list(extract_features(model, list(zip(ids, files, strict=True)), plates=layout.plates))
     embeddings = Embeddings.together([batch.embeddings for batch in batches])
     views = [np.concatenate([batch.whole for batch in batches]), np.concatenate([batch.close for batch in batches])]
     sets = sets_of(photos[~np.isin(ids, model.reference.image_ids)])

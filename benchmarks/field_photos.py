@@ -16,7 +16,6 @@ import os
 import shutil
 import tempfile
 import time
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,7 +58,6 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="keep the data directories here")
     parser.add_argument("--read-plates", action="store_true")
     arguments = parser.parse_args()
-    warnings.filterwarnings("ignore")
     logging.basicConfig(level=logging.WARNING)
     photos = pd.read_csv(arguments.photos / "photos.csv")
     work = arguments.work or Path(tempfile.mkdtemp(prefix="field-photos-"))

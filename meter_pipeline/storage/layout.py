@@ -113,10 +113,6 @@ class Layout:
         """Evaluation report of a model version."""
         return self.evaluation_reports / version
 
-    def evaluation_page(self, version: str) -> Path:
-        """Evaluation page of a model version, for people."""
-        return self.evaluation(version) / EVALUATION_PAGE
-
     def evaluation_metrics(self, version: str) -> Path:
         """The single numbers of the evaluation of a model version."""
         return self.evaluation(version) / EVALUATION_METRICS

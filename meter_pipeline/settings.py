@@ -187,6 +187,12 @@ class ClusterSettings(SeedSettings):
     )
 
 
+class MapSettings(SeedSettings):
+    """Where UNKNOWN photos lie on the map."""
+
+    reaches: ClassVar[tuple[str, ...]] = ("unknown_map",)
+
+
 class DashboardSettings(SettingsGroup):
     """Who may see the dashboard."""
 
@@ -205,6 +211,7 @@ GROUPS: tuple[type[SettingsGroup], ...] = (
     SheetSettings,
     DownloadSettings,
     ClusterSettings,
+    MapSettings,
     DashboardSettings,
 )
 
@@ -218,6 +225,7 @@ class Settings(
     SheetSettings,
     DownloadSettings,
     ClusterSettings,
+    MapSettings,
     DashboardSettings,
     BaseSettings,
 ):

@@ -1,4 +1,4 @@
-"""Discovery: the UNKNOWN photos' embeddings, their clusters, and the folders that people open."""
+"""Discovery: the UNKNOWN photos' embeddings, their clusters, the folders that people open, and the map."""
 
 import dagster as dg
 
@@ -7,7 +7,7 @@ from meter_pipeline.defs.batches import IN_THE_BATCH, batch_predictions, image_f
 from meter_pipeline.defs.metadata import check_result, column_schema, frame_table, table_result
 from meter_pipeline.defs.resources import Pipeline
 from meter_pipeline.defs.run_config import overrides_of
-from meter_pipeline.settings import ClusterSettings
+from meter_pipeline.settings import ClusterSettings, MapSettings
 from meter_pipeline.storage.tables import (
     CLUSTER_EVENTS,
     CLUSTER_SUMMARY,
@@ -18,6 +18,7 @@ from meter_pipeline.storage.tables import (
 )
 
 GROUP = "discovery"
+LAST_IN_A_RUN = {"dagster/priority": "-1"}
 AFTER_THE_BATCH = when_inputs_change(not_waiting_for=TRAINING_GROUPS)
 
 
@@ -25,6 +26,10 @@ class ClusterConfig(overrides_of(ClusterSettings)):  # type: ignore[misc]
     """Overrides of the settings for this run, and whether to cluster as if no photo had a cluster yet."""
 
     anew: bool = False
+
+
+class MapConfig(overrides_of(MapSettings)):  # type: ignore[misc]
+    """Overrides of the settings for this run."""
 
 
 @dg.asset(
@@ -58,13 +63,13 @@ def unknown_embeddings(pipeline: Pipeline) -> dg.MaterializeResult:
     code_version="5",
     pool="batches",
     kinds={"scikitlearn", "parquet"},
-    metadata=column_schema(UNKNOWN_CLUSTERS, CLUSTER_SUMMARY, CLUSTER_EVENTS, UNKNOWN_MAP),
+    metadata=column_schema(UNKNOWN_CLUSTERS, CLUSTER_SUMMARY, CLUSTER_EVENTS),
     automation_condition=AFTER_THE_BATCH,
 )
 def unknown_clusters(config: ClusterConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """One row per UNKNOWN photo: its cluster (-1 is noise); a cluster that is still there keeps its id.
 
-    Also writes the tables cluster_summary, cluster_events and unknown_map.
+    Also writes the tables cluster_summary and cluster_events.
     """
     from meter_pipeline.discovery.unknown_clusters import cluster_unknowns
 
@@ -97,7 +102,7 @@ def every_unknown_is_in_one_cluster_or_noise(pipeline: Pipeline) -> dg.AssetChec
 @dg.asset(
     group_name=GROUP,
     deps=[unknown_clusters, unknown_embeddings],
-    code_version="2",
+    code_version="3",
     pool="batches",
     kinds={"image", "csv"},
     automation_condition=when_inputs_change(
@@ -106,19 +111,17 @@ def every_unknown_is_in_one_cluster_or_noise(pipeline: Pipeline) -> dg.AssetChec
 )
 def cluster_folders(pipeline: Pipeline) -> dg.MaterializeResult:
     """Folders, contact sheets and CSVs under data/clusters and data/reports/clusters, for people."""
-    from meter_pipeline.discovery.cluster_folders import write_cluster_folders
-    from meter_pipeline.discovery.reports import MAP_PAGE
+    from meter_pipeline.discovery.cluster_folders import folders_version, write_cluster_folders
 
     with pipeline.working("batches") as layout:
-        lake, changes = layout.lake, write_cluster_folders(layout)
+        changes = write_cluster_folders(layout)
         return dg.MaterializeResult(
             metadata={
                 "folder": dg.MetadataValue.path(layout.clusters),
-                "map": dg.MetadataValue.path(layout.cluster_reports / MAP_PAGE),
                 "written now": changes.written,
                 "removed now": changes.removed,
             },
-            data_version=dg.DataVersion(f"{lake.version(UNKNOWN_CLUSTERS)[:16]}{lake.version(UNKNOWN_METADATA)[:16]}"),
+            data_version=dg.DataVersion(folders_version(layout)),
         )
 
 
@@ -128,3 +131,47 @@ def folders_match_the_table(pipeline: Pipeline) -> dg.AssetCheckResult:
     from meter_pipeline.discovery.cluster_folders import folder_problems
 
     return check_result(folder_problems(pipeline.layout))
+
+
+@dg.asset(
+    group_name=GROUP,
+    deps=[unknown_clusters, unknown_embeddings, cluster_folders],
+    code_version="1",
+    # A pool and a run of its own: laying out photos takes 15 s to minutes, in which drops are taken in.
+    pool="map",
+    op_tags=LAST_IN_A_RUN,
+    kinds={"python", "parquet"},
+    metadata=column_schema(UNKNOWN_MAP),
+    automation_condition=AFTER_THE_BATCH,
+)
+def unknown_map(config: MapConfig, pipeline: Pipeline) -> dg.MaterializeResult:
+    """One row per UNKNOWN photo: its place on a plane where photos that look alike are near. Also writes the map page.
+
+    It is made after the clusters and their folders, and nothing waits for it.
+    """
+    from meter_pipeline.discovery.reports import MAP_PAGE
+    from meter_pipeline.discovery.unknown_map import draw_map, place_unknowns
+
+    settings = MapSettings.from_settings(pipeline.settings(config))
+    with pipeline.working("map") as layout:
+        place_unknowns(layout, settings)
+        with pipeline.working("batches"):  # the page links to files in the folders
+            drawn = draw_map(layout)
+        return table_result(
+            layout.lake,
+            UNKNOWN_MAP,
+            metadata={
+                "page": dg.MetadataValue.path(layout.cluster_reports / MAP_PAGE),
+                "photos without a place": drawn.waiting,
+            },
+        )
+
+
+@dg.asset_check(asset=unknown_map)
+def every_unknown_is_on_the_map_once(pipeline: Pipeline) -> dg.AssetCheckResult:
+    """Every UNKNOWN photo is on the map exactly once. Photos that came while it was made are on the next one."""
+    from meter_pipeline.discovery.unknown_map import map_problems
+
+    lake = pipeline.layout.lake
+    problems = map_problems(lake.frame(UNKNOWN_EMBEDDINGS, ["image_id"]), lake.frame(UNKNOWN_MAP, ["image_id"]))
+    return check_result(problems, severity=dg.AssetCheckSeverity.WARN)

@@ -19,7 +19,7 @@ from meter_pipeline.storage.files import write_text
 
 _logger = logging.getLogger(__name__)
 
-POOLS = {"batches": 1, "training": 1}
+POOLS = {"batches": 1, "map": 1, "training": 1}
 """Number of runs at a time in each pool: two runs never work on the same tables."""
 PROCESS_TAG = "meter/process"
 """`<pid>:<start time>` of a process that runs a job itself (`meter update`, `meter train`)."""

@@ -1,11 +1,11 @@
 """UNKNOWN photos by look: their embeddings, clusters, ids that stay, and the folders and sheets people open.
 
-`unknown_embeddings`, `unknown_clusters` and `cluster_folders` are what the assets of those names call.
+`unknown_embeddings`, `unknown_clusters`, `cluster_folders` and `unknown_map` are what the assets of those names call.
 
 - What belongs together: `clustering` (of any embeddings), by `density` after `reduction`, cut into `parts`.
-- What is written: `plan`, with `continuity` of ids and places, `same_meter`, `meter_likeness`, `map_positions`.
+- What is written: `plan`, with `continuity` of ids and places, `same_meter`, `meter_likeness`.
 - How good it is without a known truth: `measures`.
-- What people open: `reports`, `contact_sheet`, `map_page`.
+- What people open: `reports`, `contact_sheet`; the map, which nobody waits for: `map_positions`, `map_page`.
 
 Nothing here decides what is UNKNOWN (`recognition.decision`), and what people make of a cluster will be in `review`.
 """

@@ -8,12 +8,11 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 import pandas as pd
 
 from meter_pipeline.discovery.contact_sheet import SheetPhoto, chosen_for_sheet, contact_sheet
-from meter_pipeline.discovery.map_page import MapPoint, write_map_page
+from meter_pipeline.discovery.map_page import take_down
 from meter_pipeline.discovery.reports import MAP_PAGE, SHEET, cluster_name, noise_last, write_cluster_tables
 from meter_pipeline.discovery.unknown_clusters import last_metrics
 from meter_pipeline.errors import storage_errors
@@ -22,13 +21,7 @@ from meter_pipeline.photos.decoding import PhotoError
 from meter_pipeline.photos.metadata_stripping import without_metadata
 from meter_pipeline.storage.files import read_json, safe_name, write_bytes, write_json
 from meter_pipeline.storage.layout import Layout, cluster_folder_name, is_cluster_folder
-from meter_pipeline.storage.tables import (
-    CLUSTER_EVENTS,
-    CLUSTER_SUMMARY,
-    UNKNOWN_CLUSTERS,
-    UNKNOWN_MAP,
-    UNKNOWN_METADATA,
-)
+from meter_pipeline.storage.tables import CLUSTER_EVENTS, CLUSTER_SUMMARY, UNKNOWN_CLUSTERS, UNKNOWN_METADATA
 
 _logger = logging.getLogger(__name__)
 
@@ -78,15 +71,18 @@ class _Sheet:
 def write_cluster_folders(layout: Layout) -> FolderChanges:
     """Bring `data/clusters/` and `data/reports/clusters/` in line with the tables; what did not change is not touched.
 
-    Only files written here (by the manifest) are removed or replaced, never a person's own. Ended at any point and run
-    again, it produces the same folders.
+    A map page of other clusters is taken down before any photo moves: its links would lead nowhere. `unknown_map` makes
+    the next one. Only files written here (by the manifest) are removed or replaced, never a person's own. Ended at any
+    point and run again, it produces the same folders.
 
     Raises:
         StorageError: the disk is full or not ours to write.
     """
-    members, summary = _members(layout), layout.lake.frame(CLUSTER_SUMMARY)
-    photos, sheets = _photo_places(members), _sheets(layout, members)
+    members, summary = read_members(layout), layout.lake.frame(CLUSTER_SUMMARY)
+    photos, sheets = photo_paths(members), _sheets(layout, members)
     manifest = _read_manifest(layout)
+    map_page = layout.cluster_reports / MAP_PAGE
+    reports = int(take_down(map_page, waiting=len(members), clusters=folders_version(layout)))
     # Everything that is about to be written is claimed first, so that a run that is cut off leaves no file unowned.
     _write_manifest(layout, {**dict.fromkeys(sheets, SHEET_KIND), **photos, **manifest})
     moved = _move(layout, manifest, photos)
@@ -98,8 +94,7 @@ def write_cluster_folders(layout: Layout) -> FolderChanges:
         layout, {**{path: image_id for path, image_id in photos.items() if image_id not in missing}, **digests}
     )
     events, metrics = layout.lake.frame(CLUSTER_EVENTS), last_metrics(layout)
-    reports = write_cluster_tables(layout.cluster_reports, members, summary, events, metrics)
-    reports += write_map_page(layout.cluster_reports / MAP_PAGE, _map_points(layout, members, photos))
+    reports += write_cluster_tables(layout.cluster_reports, members, summary, events, metrics)
     changes = FolderChanges(
         clusters=int(members.loc[members["cluster_id"] != NOISE, "cluster_id"].nunique()),
         photos=len(photos) - len(missing),
@@ -133,7 +128,13 @@ def folder_problems(layout: Layout) -> list[str]:
     return [f"{len(places)} {what}, {'/'.join(min(places))} among them" for what, places in kinds if places]
 
 
-def _members(layout: Layout) -> pd.DataFrame:
+def folders_version(layout: Layout) -> str:
+    """Return a hash of what the folders follow from; their photos' names change only if it does."""
+    return "".join(layout.lake.version(table)[:16] for table in (UNKNOWN_CLUSTERS, UNKNOWN_METADATA))
+
+
+def read_members(layout: Layout) -> pd.DataFrame:
+    """Return the clustered photos with what is known of each, by cluster, noise at the end, the surest first."""
     clusters = layout.lake.frame(UNKNOWN_CLUSTERS, _MEMBER_COLUMNS)
     return noise_last(clusters.merge(layout.lake.frame(UNKNOWN_METADATA), on="image_id", how="left"))
 
@@ -144,8 +145,8 @@ def _by_cluster(members: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
         yield int(rows["cluster_id"].iloc[0]), rows
 
 
-def _photo_places(members: pd.DataFrame) -> dict[str, str]:
-    """Path below `data/clusters` to image_id; names begin with the rank in the cluster, the surest member first."""
+def photo_paths(members: pd.DataFrame) -> dict[str, str]:
+    """Return path below `data/clusters` to image_id; names begin with the rank in the cluster, the surest first."""
     places = {}
     for cluster_id, rows in _by_cluster(members):
         folder, width = cluster_folder_name(cluster_id), max(3, len(str(len(rows))))
@@ -173,7 +174,7 @@ def _sheet(layout: Layout, cluster_id: int, rows: pd.DataFrame) -> _Sheet:
         subtitle = f"{len(shown)} of {count} shown, from the surest to the least sure. {subtitle}"
     name = "Noise: in no cluster" if cluster_id == NOISE else cluster_name(cluster_id)
     photos = tuple(
-        SheetPhoto(layout.image(image_id), _guess(top1, confidence), image_id[:ID_LENGTH])
+        SheetPhoto(layout.image(image_id), guess_text(top1, confidence), image_id[:ID_LENGTH])
         for image_id, top1, confidence in zip(
             shown["image_id"], shown["top1_class"], shown["top1_confidence"], strict=True
         )
@@ -181,32 +182,8 @@ def _sheet(layout: Layout, cluster_id: int, rows: pd.DataFrame) -> _Sheet:
     return _Sheet(f"{name} · {count} photo{'' if count == 1 else 's'}", subtitle, photos)
 
 
-def _map_points(layout: Layout, members: pd.DataFrame, photos: Mapping[str, str]) -> list[MapPoint]:
-    table = layout.lake.frame(UNKNOWN_MAP)
-    places = dict(zip(table["image_id"], zip(table["x"], table["y"], strict=True), strict=True))
-    exported = {image_id: f"../../clusters/{quote(path)}" for path, image_id in photos.items()}
-    shown = members[members["image_id"].isin(list(places))]
-    return [
-        MapPoint(
-            x=x,
-            y=y,
-            cluster_id=cluster_id,
-            caption=f"{_guess(top1, confidence)} · {image_id[:ID_LENGTH]}",
-            link=exported[image_id],
-            photo=layout.image(image_id),
-        )
-        for (x, y), image_id, cluster_id, top1, confidence in zip(
-            (places[image_id] for image_id in shown["image_id"]),
-            shown["image_id"],
-            shown["cluster_id"],
-            shown["top1_class"],
-            shown["top1_confidence"],
-            strict=True,
-        )
-    ]
-
-
-def _guess(top1: object, confidence: float) -> str:
+def guess_text(top1: object, confidence: float) -> str:
+    """Return a photo's first guess with its confidence, for captions."""
     return _text(top1) + ("" if pd.isna(confidence) else f" {100 * confidence:.1f} %")
 
 

@@ -7,9 +7,10 @@ from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
 from meter_pipeline.discovery.clustering import different_photos
-from meter_pipeline.discovery.density import SMALLEST_REDUCED_SET
 from meter_pipeline.discovery.reduction import reduce_umap
 
+SMALLEST_LAID_OUT = 15
+"""Different photos from which on UMAP lays them out; of fewer, two principal components show as much."""
 MAP_NEIGHBORS = 15
 MAP_MIN_DISTANCE = 0.15
 """Photos of one design lie far enough apart to be pointed at."""
@@ -21,7 +22,8 @@ _BLOCK_ROWS = 4096
 def map_positions(unit: np.ndarray, *, seed: int) -> np.ndarray:
     """Return a place in the plane for each photo; photos that look alike are near each other.
 
-    Sets with fewer than 15 different photos are laid out by PCA. The same input and seed give the same bits.
+    Sets with fewer than `SMALLEST_LAID_OUT` different photos are laid out by PCA. The same input and seed give the same
+    bits.
 
     Args:
         unit: photos x dimensions, L2-normalised.
@@ -39,7 +41,7 @@ def map_positions(unit: np.ndarray, *, seed: int) -> np.ndarray:
 
 
 def _places(unit: np.ndarray, seed: int) -> np.ndarray:
-    if len(unit) < SMALLEST_REDUCED_SET:
+    if len(unit) < SMALLEST_LAID_OUT:
         axes = min(2, len(unit) - 1, unit.shape[1])
         places = np.zeros((len(unit), 2))
         if axes:

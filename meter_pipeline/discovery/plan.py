@@ -11,7 +11,6 @@ import pandas as pd
 
 from meter_pipeline.discovery.clustering import Clustering, cluster
 from meter_pipeline.discovery.continuity import keep_places, match_clusters
-from meter_pipeline.discovery.map_positions import map_positions
 from meter_pipeline.discovery.same_meter import same_meter_groups
 from meter_pipeline.labels import NOISE, ClusterEvent
 from meter_pipeline.storage.tables import CLUSTER_SUMMARY
@@ -51,7 +50,7 @@ class Method:
 
     Attributes:
         min_cluster_size: smallest cluster; None: chosen by set size.
-        seed: of the reduction and the map.
+        seed: of the reduction.
     """
 
     min_cluster_size: int | None
@@ -82,17 +81,15 @@ class Method:
 
 @dataclass(frozen=True)
 class Tables:
-    """Clusters, the events that changed them, and where the photos are on the map.
+    """Clusters, and the events that changed them.
 
     Attributes:
         clusters: `unknown_clusters`, by image_id.
         events: `cluster_events`.
-        places: `unknown_map`, by image_id.
     """
 
     clusters: pd.DataFrame
     events: pd.DataFrame
-    places: pd.DataFrame
 
     @property
     def revision(self) -> int:
@@ -117,7 +114,7 @@ class Plan:
     """What is to be written.
 
     Attributes:
-        tables: clusters, events and map.
+        tables: clusters and events.
         summary: `cluster_summary`.
         found: the clustering; None if the clusters stay as they are.
     """
@@ -147,9 +144,6 @@ def plan_tables(photos: UnknownPhotos, stored: Tables, method: Method, *, anew: 
     if anew or not photos.image_ids or not same_photos or not _comparable(now, photos, method):
         _logger.info("Clustering %d UNKNOWN photos", len(photos.image_ids))
         now, found = _clustered(photos, now, method, anew=anew)
-    if now.places["image_id"].to_list() != photos.image_ids:
-        x, y = map_positions(photos.compared, seed=method.seed).T
-        now = replace(now, places=pd.DataFrame({"image_id": photos.image_ids, "x": x, "y": y}))
     return Plan(now, _summarise(now.clusters, photos), found)
 
 
@@ -219,7 +213,7 @@ def _clustered(photos: UnknownPhotos, before: Tables, method: Method, *, anew: b
         revision=revision,
     )
     events = pd.concat([before.events, matched.events.assign(revision=revision)], ignore_index=True)
-    return Tables(clusters, events, places=before.places.iloc[:0]), found
+    return Tables(clusters, events), found
 
 
 def _meters(photos: UnknownPhotos, labels: np.ndarray, before: pd.DataFrame) -> list[str]:

@@ -30,7 +30,6 @@ from meter_pipeline.storage.tables import (
     CLUSTER_SUMMARY,
     UNKNOWN_CLUSTERS,
     UNKNOWN_EMBEDDINGS,
-    UNKNOWN_MAP,
     UNKNOWN_METADATA,
     VIEW_COLUMNS,
 )
@@ -69,8 +68,50 @@ class Discovery:
     metrics: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class EmbeddedPhotos:
+    """The UNKNOWN photos as one model embedded them, by image_id.
+
+    Attributes:
+        table: rows of `unknown_embeddings`.
+        model_version: the model; None if there are no photos.
+        known: the model's train photos; None: they are not there any more.
+    """
+
+    table: pa.Table
+    model_version: str | None
+    known: Known | None
+
+    @property
+    def image_ids(self) -> list[str]:
+        """The photos."""
+        return self.table["image_id"].to_pylist()
+
+    def compared(self) -> np.ndarray:
+        """Return what they are compared by, photos x dimensions."""
+        return compared(vectors(self.table, "embedding"), vectors(self.table, "pretrained_embedding"), self.known)
+
+
+def read_embedded(layout: Layout) -> EmbeddedPhotos:
+    """Read the embeddings of the UNKNOWN photos, and what their model was trained on.
+
+    Raises:
+        MeterError: the embeddings come from several models.
+    """
+    table = layout.lake.read(UNKNOWN_EMBEDDINGS).sort_by("image_id")
+    models = sorted(set(table["model_version"].to_pylist()))
+    if len(models) > 1:
+        raise MeterError(
+            f"The UNKNOWN embeddings come from {len(models)} models ({', '.join(map(str, models))}).",
+            where=UNKNOWN_EMBEDDINGS.name,
+            fix="Run batch_predictions and unknown_embeddings again, so that all are of the champion.",
+        )
+    known = load_model(layout, models[0]).reference.known if models and models[0] in list_models(layout) else None
+    return EmbeddedPhotos(table, models[0] if models else None, known)
+
+
 def cluster_unknowns(layout: Layout, settings: ClusterSettings | None = None, *, anew: bool = False) -> Discovery:
-    """Cluster the UNKNOWN photos and write `unknown_clusters`, `cluster_summary`, `cluster_events` and `unknown_map`.
+    """Cluster the UNKNOWN photos and write `unknown_clusters`, `cluster_summary` and `cluster_events`.
 
     Reads `unknown_embeddings` and `unknown_metadata`. Does nothing where these and the parameters are what the tables
     were made from (`changed` is False). Ended at any point and run again, it produces the same tables. What was
@@ -152,14 +193,13 @@ def compared(embedding: np.ndarray, pretrained: np.ndarray, known: Known | None)
 
 
 def _output_versions(lake: Lake) -> dict[str, str]:
-    return {spec.name: lake.version(spec) for spec in (UNKNOWN_CLUSTERS, CLUSTER_SUMMARY, CLUSTER_EVENTS, UNKNOWN_MAP)}
+    return {spec.name: lake.version(spec) for spec in (UNKNOWN_CLUSTERS, CLUSTER_SUMMARY, CLUSTER_EVENTS)}
 
 
 def _stored(lake: Lake) -> Tables:
     return Tables(
         clusters=lake.frame(UNKNOWN_CLUSTERS).sort_values("image_id", ignore_index=True),
         events=lake.frame(CLUSTER_EVENTS),
-        places=lake.frame(UNKNOWN_MAP).sort_values("image_id", ignore_index=True),
     )
 
 
@@ -168,12 +208,11 @@ def _commit(lake: Lake, plan: Plan) -> None:
 
     The clusters carry the revision and are written between the others. A run that ended before them left events of a
     revision that the clusters do not know: the next run drops these and clusters again (`Tables.finished`). A run that
-    ended after them left clusters from which the summary and the map follow.
+    ended after them left clusters from which the summary follows.
     """
     lake.replace(CLUSTER_EVENTS, plan.tables.events)
     lake.replace(UNKNOWN_CLUSTERS, plan.tables.clusters)
     lake.replace(CLUSTER_SUMMARY, plan.summary)
-    lake.replace(UNKNOWN_MAP, plan.tables.places)
 
 
 def _described(photos: UnknownPhotos, plan: Plan, method: Method) -> Discovery:
@@ -212,27 +251,19 @@ def _read_photos(layout: Layout, stored: Tables) -> UnknownPhotos:
     Raises:
         MeterError: the embeddings come from several models.
     """
-    table = layout.lake.read(UNKNOWN_EMBEDDINGS).sort_by("image_id")
-    models = sorted(set(table["model_version"].to_pylist()))
-    if len(models) > 1:
-        raise MeterError(
-            f"The UNKNOWN embeddings come from {len(models)} models ({', '.join(map(str, models))}).",
-            where=UNKNOWN_EMBEDDINGS.name,
-            fix="Run batch_predictions and unknown_embeddings again, so that all are of the champion.",
-        )
-    image_ids = table["image_id"].to_pylist()
-    known = load_model(layout, models[0]).reference.known if models and models[0] in list_models(layout) else None
+    embedded = read_embedded(layout)
+    image_ids = embedded.image_ids
     hashes = stored.clusters.set_index("image_id")["perceptual_hash"].reindex(image_ids)
     return UnknownPhotos(
         image_ids=image_ids,
-        model_version=models[0] if models else None,
-        compared=compared(vectors(table, "embedding"), vectors(table, "pretrained_embedding"), known),
-        views=_views(table),
+        model_version=embedded.model_version,
+        compared=embedded.compared(),
+        views=_views(embedded.table),
         hashes=hash_photos(
             [layout.image(image_id) for image_id in image_ids],
             [hash_ if isinstance(hash_, str) else None for hash_ in hashes],
         ),
-        look_like_meters=_look_like_meters(table, known),
+        look_like_meters=_look_like_meters(embedded),
         metadata=layout.lake.frame(UNKNOWN_METADATA),
     )
 
@@ -244,7 +275,10 @@ def _views(table: pa.Table) -> list[np.ndarray]:
     return [vectors(table, name) for name in VIEW_COLUMNS]
 
 
-def _look_like_meters(table: pa.Table, known: Known | None) -> np.ndarray | None:
+def _look_like_meters(photos: EmbeddedPhotos) -> np.ndarray | None:
     """Whether each photo looks like a meter, by the labelled photos of the model that embedded it."""
+    known = photos.known
     meters = learn_meters(known.embeddings.pretrained, known.labels) if known is not None else None
-    return None if meters is None else meters.looks_like_a_meter(normalised(vectors(table, "pretrained_embedding")))
+    if meters is None:
+        return None
+    return meters.looks_like_a_meter(normalised(vectors(photos.table, "pretrained_embedding")))

@@ -445,6 +445,8 @@ UNKNOWN_MAP = TableSpec(
         "image_id": IMAGE_ID,
         "x": Column(FLOAT, "Horizontal place on the map; without unit."),
         "y": Column(FLOAT, "Vertical place on the map; without unit."),
+        "model_version": MODEL_VERSION,
+        "placed_with": Column(STRING, "Method and seed; if one changes, all photos are placed anew."),
     },
     key=("image_id",),
 )

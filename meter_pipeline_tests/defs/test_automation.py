@@ -48,6 +48,7 @@ class World:
             "unknown": (["predictions"], chain, lambda: self.unknown),
             "clusters": (["unknown"], after, lambda: self.unknown),
             "folders": (["clusters", "unknown"], with_clusters, lambda: self.unknown),
+            "map": (["clusters", "unknown", "folders"], after, lambda: self.unknown),
         }
 
         def stand_in(name: str) -> dg.AssetsDefinition:
@@ -129,6 +130,7 @@ def test_without_a_champion_a_drop_is_read_and_fetched_and_then_waits(world: Wor
     world.train("c1")
     assert world.tick() == ["features", "predictions", "unknown"]
     assert world.tick() == ["clusters", "folders"]
+    assert world.tick() == ["map"]
 
 
 def test_a_drop_is_one_run_and_discovery_follows_only_if_the_unknown_changed(running: World) -> None:
@@ -139,6 +141,7 @@ def test_a_drop_is_one_run_and_discovery_follows_only_if_the_unknown_changed(run
     running.observe("d3")
     assert running.tick() == CHAIN
     assert running.tick() == ["clusters", "folders"]
+    assert running.tick() == ["map"]  # in a run of its own, which holds up no drop
     assert running.tick() == []
 
 

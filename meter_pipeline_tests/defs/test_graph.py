@@ -27,6 +27,7 @@ GRAPH = {
     "unknown_embeddings": ("discovery", {"batch_predictions", "image_features"}),
     "unknown_clusters": ("discovery", {"unknown_embeddings"}),
     "cluster_folders": ("discovery", {"unknown_clusters", "unknown_embeddings"}),
+    "unknown_map": ("discovery", {"cluster_folders", "unknown_clusters", "unknown_embeddings"}),
     "warehouse": ("review", {"champion_model", "cluster_folders", "known_embeddings", "prediction_exports"}),
 }
 NOT_BY_ITSELF = {"dataset", "model"}
@@ -81,6 +82,18 @@ def test_what_must_hold_blocks(definitions: dg.Definitions) -> None:
         name: key.asset_key.to_user_string() for name, key in checks.items() if graph.get_check_spec(key).blocking
     }
     assert blocking == BLOCKING_CHECKS
+
+
+def test_nothing_waits_for_the_map(definitions: dg.Definitions) -> None:
+    """Laying out photos takes 15 s to minutes: not downstream of it, nor behind it in a pool, nor after it in a run."""
+    graph = definitions.resolve_asset_graph()
+    the_map = graph.get(dg.AssetKey("unknown_map"))
+    others = [node for node in graph.asset_nodes if node.key != the_map.key and node.is_materializable]
+    assert not the_map.child_keys
+    assert not the_map.pools & {pool for node in others for pool in node.pools}
+    update = definitions.resolve_job_def("update").graph
+    priorities = {node.name: int(node.tags.get("dagster/priority", "0")) for node in update.nodes}
+    assert priorities.pop("unknown_map") < min(priorities.values())
 
 
 def test_a_persons_menu_and_what_watches(definitions: dg.Definitions) -> None:

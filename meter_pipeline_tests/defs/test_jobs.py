@@ -15,7 +15,13 @@ from meter_pipeline.defs.observations import observe_drops, observe_labelled
 from meter_pipeline.defs.resources import Pipeline
 from meter_pipeline.demo.image_server import ImageServer
 from meter_pipeline.storage.layout import Layout
-from meter_pipeline.storage.tables import BATCH_PREDICTIONS, IMAGE_FEATURES, UNKNOWN_CLUSTERS, URL_IMAGES
+from meter_pipeline.storage.tables import (
+    BATCH_PREDICTIONS,
+    IMAGE_FEATURES,
+    UNKNOWN_CLUSTERS,
+    UNKNOWN_MAP,
+    URL_IMAGES,
+)
 from meter_pipeline_tests.support.patterns import draw, write_raw
 
 pytestmark = pytest.mark.slow
@@ -122,6 +128,9 @@ def test_from_photos_and_a_drop_to_names_and_cluster_folders(trained: World) -> 
     unknown = set(rows.loc[rows["final_prediction"] == "UNKNOWN", "image_id"])
     assert set(world.layout.lake.frame(UNKNOWN_CLUSTERS)["image_id"]) == unknown
     assert len(list(world.layout.clusters.glob("*/*.jpg"))) >= len(unknown)
+    made = [event.step_key for event in result.all_events if event.is_step_success]
+    assert made.index("unknown_map") > made.index("warehouse")
+    assert set(world.layout.lake.frame(UNKNOWN_MAP)["image_id"]) == unknown
     assert all(evaluation.passed for evaluation in result.get_asset_check_evaluations())
 
 
@@ -145,7 +154,7 @@ def test_a_second_pass_with_nothing_new_changes_no_version(trained: World) -> No
     world = trained
     world.drop("june.xlsx", [*KNOWN, *NEW[:6]])
     assert world.run("update").success
-    names = [*CHAIN, "unknown_clusters", "cluster_folders"]
+    names = [*CHAIN, "unknown_clusters", "cluster_folders", "unknown_map"]
     before = {name: world.version(name) for name in names}
     assert world.run("update").success
     assert {name: world.version(name) for name in names} == before

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import re
 from pathlib import Path
-from urllib.parse import unquote
 
 import pandas as pd
 import pytest
@@ -15,7 +13,7 @@ from meter_pipeline.discovery.cluster_folders import MANIFEST, SHEET, folder_pro
 from meter_pipeline.discovery.unknown_clusters import cluster_unknowns
 from meter_pipeline.storage.files import write_bytes
 from meter_pipeline.storage.layout import Layout
-from meter_pipeline.storage.tables import CLUSTER_SUMMARY, UNKNOWN_CLUSTERS, UNKNOWN_MAP, UNKNOWN_METADATA
+from meter_pipeline.storage.tables import CLUSTER_SUMMARY, UNKNOWN_CLUSTERS, UNKNOWN_METADATA
 from meter_pipeline_tests.support.unknown_photos import put_unknown
 
 
@@ -27,8 +25,6 @@ def put_clusters(layout: Layout, clusters: dict[int, list[str]]) -> None:
     ]
     table = pd.DataFrame(rows).reindex(columns=list(UNKNOWN_CLUSTERS.columns))
     layout.lake.replace(UNKNOWN_CLUSTERS, table)
-    places = table[["image_id"]].assign(x=table["cluster_id"], y=table["membership"])
-    layout.lake.replace(UNKNOWN_MAP, places)
     summary = pd.DataFrame([{"cluster_id": c, "count": len(i), "meters": len(i)} for c, i in clusters.items()])
     layout.lake.replace(CLUSTER_SUMMARY, summary.reindex(columns=list(CLUSTER_SUMMARY.columns)))
 
@@ -158,12 +154,9 @@ def test_tables_for_people(layout: Layout, ids: dict[str, list[str]]) -> None:
     assert {path.parent for path in layout.clusters.rglob("*a_b_c*")} == {layout.clusters / "noise"}
 
 
-def test_the_map_links_to_the_exported_photos(layout: Layout, ids: dict[str, list[str]]) -> None:
+def test_until_the_map_is_made_its_page_says_so(layout: Layout, ids: dict[str, list[str]]) -> None:
     write_cluster_folders(layout)
-    page = layout.cluster_reports / "map.html"
-    links = re.findall(r'"(\.\./\.\./clusters/[^"]+)"', page.read_text(encoding="utf-8"))
-    assert len(links) == 9
-    assert all((layout.cluster_reports / unquote(link)).is_file() for link in links)
+    assert "is not made yet" in (layout.cluster_reports / "map.html").read_text(encoding="utf-8")
     assert 'href="map.html"' in (layout.cluster_reports / "index.html").read_text(encoding="utf-8")
 
 

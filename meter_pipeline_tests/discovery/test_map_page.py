@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from meter_pipeline.discovery.map_page import MapPoint, write_map_page
+from meter_pipeline.discovery.map_page import MapPoint, take_down, write_map_page
 from meter_pipeline.labels import NOISE
 from meter_pipeline_tests.support.browser import CHROMIUM, CHROMIUM_FLAGS
 
@@ -28,19 +28,46 @@ def points(tmp_path: Path) -> list[MapPoint]:
     ]
 
 
+def write(page: Path, shown: list[MapPoint], *, waiting: int = 0, clusters: str = "c1") -> bool:
+    return write_map_page(page, shown, waiting=waiting, clusters=clusters)
+
+
 def test_the_page_is_whole_and_loads_nothing(tmp_path: Path) -> None:
     page = tmp_path / "map.html"
-    assert write_map_page(page, points(tmp_path))
+    assert write(page, points(tmp_path))
     html = page.read_text(encoding="utf-8")
     assert HOSTILE not in html
     assert "SECRET" not in html
     assert not re.search(r"""<[^>]*(src|href)=["']?(https?:)?//""", html)
     assert html.index("Cluster 2") < html.index("Cluster 10") < html.index('"Noise"')
     stamp = page.stat().st_mtime_ns
-    assert not write_map_page(page, points(tmp_path))
+    assert not write(page, points(tmp_path))
     assert page.stat().st_mtime_ns == stamp
-    assert write_map_page(page, points(tmp_path)[:2])
-    assert write_map_page(page, [])
+    assert write(page, points(tmp_path)[:2])
+    assert write(page, [])
+    assert "no UNKNOWN" in page.read_text(encoding="utf-8")
+
+
+def test_the_page_says_what_is_not_on_it_yet(tmp_path: Path) -> None:
+    page = tmp_path / "map.html"
+    write(page, points(tmp_path))
+    assert "no place yet" not in page.read_text(encoding="utf-8")
+    assert write(page, points(tmp_path), waiting=1)
+    assert "1 more photo has no place yet" in page.read_text(encoding="utf-8")
+    assert write(page, [], waiting=4)
+    assert "is not made yet" in page.read_text(encoding="utf-8")
+
+
+def test_a_page_of_other_clusters_is_taken_down_and_one_of_these_stays(tmp_path: Path) -> None:
+    page = tmp_path / "map.html"
+    write(page, points(tmp_path))
+    assert not take_down(page, waiting=3, clusters="c1")
+    assert "clusters/a.jpg" in page.read_text(encoding="utf-8")
+    assert take_down(page, waiting=3, clusters="c2")
+    assert "is not made yet" in page.read_text(encoding="utf-8")
+    assert "clusters/a.jpg" not in page.read_text(encoding="utf-8")
+    assert not take_down(page, waiting=3, clusters="c2")
+    assert take_down(page, waiting=0, clusters="c3")
     assert "no UNKNOWN" in page.read_text(encoding="utf-8")
 
 
@@ -49,7 +76,7 @@ def test_the_page_is_whole_and_loads_nothing(tmp_path: Path) -> None:
 def test_in_a_browser_it_shows_filters_and_opens_photos(tmp_path: Path) -> None:
     from playwright.sync_api import sync_playwright
 
-    write_map_page(tmp_path / "map.html", points(tmp_path))
+    write(tmp_path / "map.html", points(tmp_path))
     (tmp_path / "clusters").mkdir()
     shutil.copyfile(tmp_path / "photo.jpg", tmp_path / "clusters" / "b.jpg")
     with sync_playwright() as playwright:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from meter_pipeline.discovery.plan import Method, Tables, UnknownPhotos, plan_tables
-from meter_pipeline.storage.tables import CLUSTER_EVENTS, UNKNOWN_CLUSTERS, UNKNOWN_MAP
+from meter_pipeline.storage.tables import CLUSTER_EVENTS, UNKNOWN_CLUSTERS
 from meter_pipeline_tests.support.drawn_embeddings import drawn_embeddings
 
 pytestmark = pytest.mark.slow
@@ -16,7 +16,6 @@ METHOD = Method(min_cluster_size=None, seed=0)
 NOTHING = Tables(
     clusters=UNKNOWN_CLUSTERS.schema.empty_table().to_pandas(),
     events=CLUSTER_EVENTS.schema.empty_table().to_pandas(),
-    places=UNKNOWN_MAP.schema.empty_table().to_pandas(),
 )
 
 
@@ -47,29 +46,29 @@ def test_what_is_planned_stays_as_it_is_when_it_is_planned_again() -> None:
     assert first.tables.revision == 1
     assert again.found is None
     assert again.summary.equals(first.summary)
-    for name in ("clusters", "events", "places"):
+    for name in ("clusters", "events"):
         assert getattr(again.tables, name).equals(getattr(first.tables, name))
 
 
 def test_the_tables_that_there_are_are_not_changed() -> None:
     embeddings = drawn_embeddings()[0]
     stored = plan_tables(photos_of(embeddings[:100]), NOTHING, METHOD, anew=False).tables
-    copies = {name: getattr(stored, name).copy() for name in ("clusters", "events", "places")}
+    copies = {name: getattr(stored, name).copy() for name in ("clusters", "events")}
     grown = plan_tables(photos_of(embeddings), stored, METHOD, anew=False)
-    assert len(grown.tables.clusters) == len(grown.tables.places) == len(embeddings)
+    assert len(grown.tables.clusters) == len(embeddings)
     for name, copy in copies.items():
         assert getattr(stored, name).equals(copy)
 
 
 def test_events_of_a_revision_that_the_clusters_do_not_know_are_dropped() -> None:
     clusters = pd.DataFrame({"image_id": ["a"], "cluster_id": [0], "revision": [1]})
-    unfinished = Tables(clusters, events((1, 0, "new"), (2, 0, "kept"), (2, 1, "new")), NOTHING.places)
+    unfinished = Tables(clusters, events((1, 0, "new"), (2, 0, "kept"), (2, 1, "new")))
     assert unfinished.finished().events["revision"].tolist() == [1]
 
 
 def test_without_photos_the_last_revision_is_finished_if_every_cluster_is_gone_by_then() -> None:
     gone = events((1, 0, "new"), (2, 0, "gone"))
-    assert Tables(NOTHING.clusters, gone, NOTHING.places).revision == 2
+    assert Tables(NOTHING.clusters, gone).revision == 2
     still_there = events((1, 0, "new"))
-    assert Tables(NOTHING.clusters, still_there, NOTHING.places).revision == 0
+    assert Tables(NOTHING.clusters, still_there).revision == 0
     assert NOTHING.revision == 0

@@ -26,7 +26,6 @@ from meter_pipeline.storage.tables import (
     CLUSTER_SUMMARY,
     UNKNOWN_CLUSTERS,
     UNKNOWN_EMBEDDINGS,
-    UNKNOWN_MAP,
     TableSpec,
 )
 from meter_pipeline.training.held_out import no_held_out_rows
@@ -35,7 +34,7 @@ from meter_pipeline_tests.support.unknown_photos import draw_meter, put_unknown
 
 pytestmark = pytest.mark.slow
 
-TABLES = (UNKNOWN_CLUSTERS, CLUSTER_SUMMARY, CLUSTER_EVENTS, UNKNOWN_MAP)
+TABLES = (UNKNOWN_CLUSTERS, CLUSTER_SUMMARY, CLUSTER_EVENTS)
 
 
 def run(layout: Layout, *, anew: bool = False) -> bool:
@@ -224,7 +223,7 @@ def test_few_photos_or_too_large_a_smallest_cluster_are_said(tmp_path: Path, pho
     found = cluster_unknowns(layout, ClusterSettings(min_cluster_size=40 if photos == 8 else None))
     assert (found.photos, found.clusters, found.noise) == (photos, 0, photos)
     assert note in found.note
-    assert layout.lake.count(UNKNOWN_CLUSTERS) == layout.lake.count(UNKNOWN_MAP) == photos
+    assert layout.lake.count(UNKNOWN_CLUSTERS) == photos
 
 
 def test_what_is_compared_is_the_same_in_blocks_as_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from meter_pipeline.batches.batch_predictions import name_rows
 from meter_pipeline.demo.image_server import ImageServer
 from meter_pipeline.discovery.unknown_clusters import cluster_unknowns
 from meter_pipeline.discovery.unknown_embeddings import collect_unknown
+from meter_pipeline.discovery.unknown_map import place_unknowns
 from meter_pipeline.ingest.drop_rows import take_in_drops
 from meter_pipeline.ingest.url_images import DownloadLimits, download_drops
 from meter_pipeline.recognition.image_features import compute_features
@@ -83,6 +84,7 @@ def data(trained: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) 
         name_rows(layout, DecisionSettings.from_settings(settings))
         collect_unknown(layout)
         cluster_unknowns(layout, ClusterSettings(min_cluster_size=4))
+        place_unknowns(layout)
     return copy
 
 

@@ -99,6 +99,21 @@ class MapPoint:
         return cluster_name(self.cluster_id).lower()
 
 
+@dataclass(frozen=True)
+class UnknownMap:
+    """The 2-D map, which is made after the clusters and may be missing or older than they are.
+
+    Attributes:
+        points: the photos in the clusters that have a place.
+        without_place: how many photos in the clusters have none.
+        is_older: whether it was made of other photos than there are now, or by another model.
+    """
+
+    points: list[MapPoint]
+    without_place: int
+    is_older: bool
+
+
 def list_clusters(layout: Layout, *, examples: int = 6) -> list[ClusterCard]:
     """Return the clusters, those that look like meters and are large first, noise at the end.
 
@@ -154,14 +169,21 @@ def open_cluster(layout: Layout, cluster_id: int) -> list[ClusterMember]:
     return list(members.values())
 
 
-def map_points(layout: Layout) -> list[MapPoint]:
-    """Return the photos on the 2-D map; empty if there is none."""
+def read_map(layout: Layout) -> UnknownMap:
+    """Return the photos on the 2-D map, and how far it is behind the clusters."""
     with querying(layout.lake, *TABLES) as lake:
         rows = lake.rows(
-            """SELECT image_id, cluster_id, x, y, top1_class FROM unknown_map JOIN unknown_clusters USING (image_id)
-               LEFT JOIN unknown_metadata USING (image_id) ORDER BY image_id"""
+            """SELECT c.image_id, c.cluster_id, m.x, m.y, u.top1_class,
+                      m.model_version IS DISTINCT FROM u.model_version AS of_another_model
+               FROM unknown_clusters AS c LEFT JOIN unknown_map AS m USING (image_id)
+               LEFT JOIN unknown_metadata AS u USING (image_id) ORDER BY c.image_id"""
         )
-    return [MapPoint(**row) for row in rows]
+        on_map = lake.value("SELECT count(*) FROM unknown_map")
+    of_another_model = [row.pop("of_another_model") for row in rows if row["x"] is not None]
+    points = [MapPoint(**row) for row in rows if row["x"] is not None]
+    without_place = len(rows) - len(points)
+    older = bool(points) and (without_place > 0 or on_map > len(points) or any(of_another_model))
+    return UnknownMap(points, without_place, is_older=older)
 
 
 def _likenesses(lake: LakeQueries) -> dict[int, list[Likeness]]:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from meter_pipeline.dashboard import charts
 from meter_pipeline.dashboard.browsing import clusters as browsing
-from meter_pipeline.dashboard.browsing.clusters import ClusterCard, ClusterMember, MapPoint
+from meter_pipeline.dashboard.browsing.clusters import ClusterCard, ClusterMember, UnknownMap
 from meter_pipeline.dashboard.context import Fingerprint, Now
 from meter_pipeline.dashboard.paging import choose_page
 from meter_pipeline.dashboard.pictures import card, show_strip, show_thumbnail
@@ -124,11 +124,14 @@ def _member_card(now: Now, member: ClusterMember) -> None:
 
 
 def _show_map(now: Now) -> None:
-    points = _points(now, now.fingerprint(*browsing.TABLES))
-    if not points:
-        st.caption("There is no map of these photos yet; the next update makes one.")
+    found = _map(now, now.fingerprint(*browsing.TABLES))
+    if not found.points:
+        st.caption("There is no map of these photos yet. It is made after the clusters, as the asset `unknown_map`.")
         return
-    marked = charts.show_map(points)
+    if found.is_older:
+        missing = f"; not on it yet: {counted(found.without_place, 'photo')}" if found.without_place else ""
+        st.caption(f"The map is older than the clusters, and is made again after them{missing}.")
+    marked = charts.show_map(found.points)
     if marked:
         show_strip(now.layout, [(i, now.layout.image(i), "Photo marked on the map") for i in marked[:PAGE_SIZE]])
     else:
@@ -148,5 +151,5 @@ def _members(_now: Now, key: Fingerprint, cluster_id: int) -> list[ClusterMember
 
 
 @st.cache_data(max_entries=2, show_spinner=False)
-def _points(_now: Now, key: Fingerprint) -> list[MapPoint]:  # noqa: ARG001
-    return browsing.map_points(_now.layout)
+def _map(_now: Now, key: Fingerprint) -> UnknownMap:  # noqa: ARG001
+    return browsing.read_map(_now.layout)

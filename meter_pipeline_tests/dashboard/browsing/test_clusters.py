@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from meter_pipeline.dashboard.browsing.clusters import Likeness, MapPoint, list_clusters, map_points, open_cluster
+from meter_pipeline.dashboard.browsing.clusters import Likeness, MapPoint, list_clusters, open_cluster, read_map
 from meter_pipeline.labels import NOISE
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import CLUSTER_SUMMARY, UNKNOWN_CLUSTERS, UNKNOWN_MAP, UNKNOWN_METADATA, TableSpec
@@ -83,10 +83,29 @@ def test_photos_of_one_meter_are_folded_and_junk_comes_after_meters(layout: Layo
     assert (member.image_id, member.others) == ("a", ["b", "c"])
 
 
+def put_map(layout: Layout, image_ids: str, *, model_version: str | None = None) -> None:
+    places = [{"image_id": i, "x": 0.5, "y": 2.0, "model_version": model_version} for i in image_ids]
+    layout.lake.replace(UNKNOWN_MAP, frame(UNKNOWN_MAP, places))
+
+
 def test_the_map_is_read_where_there_is_one(layout: Layout) -> None:
-    assert map_points(layout) == []
-    layout.lake.replace(UNKNOWN_MAP, pd.DataFrame({"image_id": ["a", "f"], "x": [0.5, 1.0], "y": [2.0, 3.0]}))
-    assert map_points(layout) == [MapPoint("a", 0, 0.5, 2.0, "X"), MapPoint("f", NOISE, 1.0, 3.0, None)]
+    assert read_map(layout).points == []
+    assert not read_map(layout).is_older
+    put_map(layout, "abcdef")
+    found = read_map(layout)
+    assert (len(found.points), found.without_place, found.is_older) == (6, 0, False)
+    assert found.points[0] == MapPoint("a", 0, 0.5, 2.0, "X")
+    assert found.points[-1] == MapPoint("f", NOISE, 0.5, 2.0, None)
+
+
+def test_a_map_of_other_photos_or_of_another_model_is_older_than_the_clusters(layout: Layout) -> None:
+    put_map(layout, "abd")
+    assert [point.image_id for point in read_map(layout).points] == ["a", "b", "d"]
+    assert (read_map(layout).without_place, read_map(layout).is_older) == (3, True)
+    put_map(layout, "abcdefg")
+    assert (read_map(layout).without_place, read_map(layout).is_older) == (0, True)
+    put_map(layout, "abcdef", model_version="the model before")
+    assert (read_map(layout).without_place, read_map(layout).is_older) == (0, True)
 
 
 def test_no_tables_no_clusters(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ class GateConfig(overrides_of(GateSettings)):  # type: ignore[misc]
     """Overrides of the settings for this run."""
 
 
-@dg.asset(group_name=GROUP, deps=[dataset_split], code_version="2", pool="training", kinds={"pytorch"})
+@dg.asset(group_name=GROUP, deps=[dataset_split], code_version="3", pool="training", kinds={"pytorch"})
 def trained_model(config: TrainConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """Weights and their card, trained head first, then the last block; once for the same photos and settings."""
     from meter_pipeline.evaluation.plots import history_png
@@ -48,6 +48,7 @@ def trained_model(config: TrainConfig, pipeline: Pipeline) -> dg.MaterializeResu
                 "history": inline_png(history_png(card.history)),
                 "weights": dg.MetadataValue.path(layout.models / card.version),
                 "guard": card.guard.get("summary") or card.guard.get("note", ""),
+                "classes with too few photos for the guard's promise": ", ".join(card.guard.get("below_promise", [])),
                 **{name: round(value, 4) for name, value in card.metrics.items() if isinstance(value, int | float)},
             },
             data_version=dg.DataVersion(f"{card.version}-{card.weights_sha256[:16]}"),

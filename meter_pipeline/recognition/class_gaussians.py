@@ -51,12 +51,12 @@ class ClassGaussians:
         with threadpool_limits(1):  # another number of threads gives different last bits
             some = embeddings[:: math.ceil(len(embeddings) / MOST_FOR_COMPONENTS)].astype(np.float64)
             centre = some.mean(axis=0)
-            components = _principal_directions(some - centre)
+            components = principal_directions(some - centre, DIMENSIONS)
             points = (embeddings.astype(np.float64) - centre) @ components.T
             classes, places = np.unique(labels, return_inverse=True)
             means = np.stack([points[places == place].mean(axis=0) for place in range(len(classes))])
-            within = _rounded(_covariance(points - means[places]), SHRINKAGE)
-            return cls(centre, components, means, within, _rounded(_covariance(points), SHRINKAGE))
+            within = rounded(_covariance(points - means[places]), SHRINKAGE)
+            return cls(centre, components, means, within, rounded(_covariance(points), SHRINKAGE))
 
     def whitened(self, embeddings: np.ndarray) -> np.ndarray:
         """Return points in which photos of one class vary alike in every direction, photos x components, length 1.
@@ -64,7 +64,7 @@ class ClassGaussians:
         What varies within known designs (light, distance, dirt) counts little, also between designs never seen.
         """
         with threadpool_limits(1):
-            values, vectors = eigh(_rounded(self.within, ROUNDER))
+            values, vectors = eigh(rounded(self.within, ROUNDER))
             points = self._points(embeddings) @ vectors / np.sqrt(np.maximum(values, 1e-12))
             lengths = np.linalg.norm(points, axis=1, keepdims=True)
             return (points / np.maximum(lengths, 1e-12)).astype(np.float32)
@@ -82,14 +82,31 @@ class ClassGaussians:
             to_classes = np.stack([_squared_length(points - mean, within) for mean in self.class_means])
             return np.asarray(to_classes.min(axis=0) - _squared_length(points, overall))
 
+    def discriminant(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return weights (classes x dimensions) and bias (classes) that make log-odds of the classes from embeddings.
+
+        Linear discriminant analysis, no class more common than another: half the squared distance to each class with
+        the opposite sign, less what is the same for all classes. Zeros where no photo differs from others of its class.
+        """
+        with threadpool_limits(1):
+            directions = self.class_means @ pinvh(self.within)
+            weights = directions @ self.components
+            bias = -weights @ self.centre - (directions * self.class_means).sum(axis=1) / 2
+            return weights - weights.mean(axis=0), bias - bias.mean()
+
     def _points(self, embeddings: np.ndarray) -> np.ndarray:
         return (embeddings.astype(np.float64) - self.centre) @ self.components.T
 
 
-def _principal_directions(centred: np.ndarray) -> np.ndarray:
-    """Return up to `DIMENSIONS` directions of largest variance, one per row; zeros where nothing varies along one."""
+def principal_directions(centred: np.ndarray, most: int) -> np.ndarray:
+    """Return up to `most` directions of largest variance, one per row; zeros where nothing varies along one.
+
+    Args:
+        centred: photos x dimensions, their mean taken away.
+        most: directions at most; there are no more than photos less one, or dimensions.
+    """
     photos, dimensions = centred.shape
-    count, side = min(DIMENSIONS, photos - 1, dimensions), min(photos, dimensions)
+    count, side = min(most, photos - 1, dimensions), min(photos, dimensions)
     largest = (side - count, side - 1)
     if dimensions <= photos:
         values, vectors = eigh(centred.T @ centred, subset_by_index=largest)
@@ -106,7 +123,7 @@ def _covariance(deviations: np.ndarray) -> np.ndarray:
     return np.asarray(deviations.T @ deviations / len(deviations))
 
 
-def _rounded(covariance: np.ndarray, share: float) -> np.ndarray:
+def rounded(covariance: np.ndarray, share: float) -> np.ndarray:
     """Mix in a round shape of the same size (shrinkage as in Ledoit and Wolf 2004, with a fixed share)."""
     size = len(covariance)
     return (1 - share) * covariance + share * np.trace(covariance) / size * np.eye(size)

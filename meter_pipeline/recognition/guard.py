@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from meter_pipeline.recognition.scores import FAMILIAR_PRINT, SCORES, Known, Seen
+from meter_pipeline.recognition.scores import FAMILIAR_PRINT, SCORES, Known, Seen, widening
 
 MOST_WHEN_NOT_SURE = 0.90
 """Calibrated confidence that a photo named below `Guard.sure_from` has at most (0013)."""
@@ -24,11 +24,18 @@ class Term:
 
     Of a normal distribution that spread is the standard deviation. The lower side matters, and on it the photos near
     the threshold: measured nearer the middle, a score whose lower side is long would outweigh the others.
+
+    Attributes:
+        score: its name.
+        median: of known photos.
+        spread: of known photos of a class that many photos show.
+        doubled_at: photos of a class at which it is twice that (`scores.widening`); 0: it is the same for all classes.
     """
 
     score: str
     median: float
     spread: float
+    doubled_at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -68,11 +75,12 @@ class Guard:
     def deviations(self, seen: Seen, known: Known) -> np.ndarray:
         """Return what is added up, terms x photos, in standard deviations from a typical known photo.
 
-        The sum over the terms is a photo's score; higher is more like the known photos.
+        The sum over the terms is a photo's score; higher is more like the known photos of the class it is named.
         """
-        parts = []
+        parts, photos_of_class = [], known.photos_of(seen.predicted)
         for term in self.terms:
-            deviations = standardised(SCORES[term.score](seen, known), term.median, term.spread, self.lowest)
+            spread = term.spread * widening(photos_of_class, term.doubled_at)
+            deviations = standardised(SCORES[term.score](seen, known), term.median, spread, self.lowest)
             parts.append(without_silence(deviations) if term.score == FAMILIAR_PRINT else deviations)
         return np.stack(parts)
 

@@ -35,7 +35,9 @@ class ModelCard:
         trained_on: image ids of the train and val photos.
         history: one entry per epoch.
         metrics: figures by name, shares 0 to 1.
-        guard: what the guard was fitted to: its limits, what it flags of known and catches of hidden classes.
+        guard: what the guard was fitted to: its limits, what it flags of known and catches of hidden classes; how many
+            train photos a class needs (`needs_photos`) until no more of its known photos are flagged than allowed, and
+            the classes that have fewer (`below_promise`), of which `flagged_below` is flagged.
         temperature: fitted on held-out photos; 1 where there were none.
         libraries: versions.
         weights_sha256: of the weights file.

@@ -23,6 +23,8 @@ FAMILIAR_COLOURS = "familiar colours"
 """Name of the one score that looks at colours."""
 FAMILIAR_PRINT = "familiar print"
 """Name of the one score that needs the plates to be read."""
+SPREAD_DOUBLED_AT = 12.0
+"""Photos of a class at which the spread of some scores is twice that of a class with many (0017)."""
 FEWEST_CODES, FEWEST_READ = 8, 3
 """Fewest codes that a plate is judged by, and fewest photos of a class with that many codes to judge it by."""
 
@@ -55,6 +57,10 @@ class Known:
     def joint_gaussians(self) -> ClassGaussians | None:
         """The classes in both embeddings side by side; None if photos are too few."""
         return self._gaussians(side_by_side(self.embeddings.tuned, self.embeddings.pretrained))
+
+    def photos_of(self, labels: np.ndarray) -> np.ndarray:
+        """Return for each of these class indices how many photos the class has here."""
+        return np.bincount(self.labels, minlength=int(labels.max(initial=-1)) + 1)[labels]
 
     def _gaussians(self, embeddings: np.ndarray) -> ClassGaussians | None:
         return ClassGaussians.fit(embeddings, self.labels) if len(embeddings) > 1 else None
@@ -216,3 +222,18 @@ SCORES: dict[str, Score] = {
 """By name: softmax (Hendrycks and Gimpel 2017), max-logit (Hendrycks et al. 2022), energy (Liu et al. 2020), GEN;
 cosine similarity to the known photos, of the predicted class or of any (Sun et al. 2022); relative Mahalanobis distance
 (Ren et al. 2021); colours; and print. Higher is more like the known photos; NaN says nothing."""
+
+_SPREADING = ("pretrained Mahalanobis", "tuned Mahalanobis", "joint Mahalanobis", FAMILIAR_COLOURS, FAMILIAR_PRINT)
+DOUBLED_AT: dict[str, float] = dict.fromkeys(_SPREADING, SPREAD_DOUBLED_AT)
+"""The scores that spread wider for a class of few photos: its mean is off by more, and its photos show less of what it
+can look like. The similarity to the nearest photos hardly does."""
+
+
+def widening(photos: np.ndarray, doubled_at: np.ndarray | float) -> np.ndarray:
+    """Return how many times wider a score spreads for a class of so many photos than for one of very many.
+
+    Args:
+        photos: of the class that a photo is named.
+        doubled_at: photos at which the spread is doubled; 0: it does not depend on them.
+    """
+    return 1 + doubled_at / np.maximum(photos, 1)

@@ -1,8 +1,9 @@
 """Makes a model from a split: photos and kept trunk outputs, two phases, folds, fitting the guard, the model's card.
 
 `trained_model` runs the steps: `training_photos` and `trunk_cache` read the photos (`augmentation`), `two_phase` trains
-a network (`schedule`, `mixup`), `cross_fitting` those of the folds, `guard_fitting` fits the guard to what they say of
-photos they were not shown (`held_out`, `guard_limits`), and `training_result` is what the card tells.
+a network (`schedule`, `mixup`, and `discriminant_head` for what names the photos), `cross_fitting` those of the folds,
+`guard_fitting` fits the guard to what they say of photos they were not shown (`held_out`, `guard_limits`,
+`photos_needed`), and `training_result` is what the card tells.
 
 Only `trained_model.train_model` is called from outside. A model that answers is in `recognition`, which this package
 imports; whether a model is good enough is in `evaluation`.

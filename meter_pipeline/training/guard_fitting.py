@@ -1,7 +1,8 @@
 """The guard chosen from known photos alone: of classes that were hidden in turn, and of photos that were held out.
 
 Which sum of scores it is, and what it catches, is measured on classes that were hidden (`cross_fitting`); its limits
-are set on known photos that were held out (`guard_limits`).
+are set on known photos that were held out and named rightly (`guard_limits`): those that were named wrongly are better
+flagged, and look less like the class that they were named than known photos do (0017).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from meter_pipeline.recognition.guard import Guard, Term
 from meter_pipeline.recognition.scores import FAMILIAR_COLOURS, FAMILIAR_PRINT, SCORES, Known, class_similarity
 from meter_pipeline.training.guard_limits import Allowance, KnownSums, guard_with_limits
 from meter_pipeline.training.held_out import OWN, Measures
+from meter_pipeline.training.photos_needed import PhotosNeeded
 
 CANDIDATES: tuple[tuple[str, ...], ...] = (
     ("tuned Mahalanobis", "joint Mahalanobis", "pretrained similarity", FAMILIAR_COLOURS),
@@ -28,8 +30,9 @@ CANDIDATES: tuple[tuple[str, ...], ...] = (
 )
 """Sums of scores, the default first: another one is taken where it catches clearly more of the hidden classes. All hold
 the pretrained similarity, without which junk passes. Where plates were read, the print is added to each."""
-CLEARLY_MORE = 0.10
-"""A smaller difference says little: a dozen hidden classes stand for all types there are."""
+CLEARLY_MORE = 0.20
+"""A smaller difference says little: a dozen hidden classes stand for all types there are. At 0.10 sums of logits were
+taken that pass more of the unseen types (0017)."""
 FEWEST_HELD_OUT = 40
 """Held-out known photos below which they set no threshold."""
 FEWEST_OF_A_FOLD = 10
@@ -59,6 +62,8 @@ class FittedGuard:
         known_not_sure: the same of the known photos held out, by which that limit was set.
         tried: share of a hidden class that each sum of scores (joined by +) and each score alone catches, in the mean
             over the classes: each stands for a type, however many photos there are of it.
+        needed: how many photos a class needs until no more of them are flagged than allowed; None if the guard is off
+            or not measured.
         note: what a person should know; empty if nothing is special.
     """
 
@@ -69,6 +74,7 @@ class FittedGuard:
     hidden_not_sure: float | None = None
     known_not_sure: float | None = None
     tried: dict[str, float] = field(default_factory=dict)
+    needed: PhotosNeeded | None = None
     note: str = ""
 
     @property
@@ -87,14 +93,21 @@ class FittedGuard:
         """What it does, in a sentence for people; empty if that was not measured."""
         if self.hidden_caught is None or self.known_flagged is None:
             return ""
-        return (
-            f"Of types it was never shown, it caught {self.hidden_caught:.0%}{_and_not_sure(self.hidden_not_sure)}; "
-            f"of known photos it sent {self.known_flagged:.0%} to review{_and_not_sure(self.known_not_sure)}."
-        )
+        of_hidden, of_known = f"it sent {self.hidden_caught:.0%} to review", f"{self.known_flagged:.0%}"
+        if self.hidden_not_sure is not None and self.known_not_sure is not None:
+            of_hidden += f" and named {self.hidden_not_sure:.0%} without being sure"
+            of_known += f" and {self.known_not_sure:.0%}"
+        shares = f"Of photos of types it was never shown, {of_hidden}; of known photos, {of_known}."
+        return f"{shares} {self._on_rare_classes}".strip()
 
-
-def _and_not_sure(share: float | None) -> str:
-    return "" if share is None else f" and was not sure of {share:.0%} more"
+    @property
+    def _on_rare_classes(self) -> str:
+        if self.needed is None or self.needed.flagged_below is None:
+            return ""
+        flagged = f"{self.needed.flagged_below:.0%}"
+        if self.needed.photos is None:
+            return f"Classes of any size had more known photos sent there than was asked for: {flagged} in all."
+        return f"Of classes with fewer than {self.needed.photos} photos to train on more may be sent there: {flagged}."
 
 
 def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> FittedGuard:
@@ -110,7 +123,7 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
         the train photos alone, with limits from leaving each photo's own group out.
     """
     allowance, held_out = Allowance(known_flagged), _folds_with_a_measure(held_out)
-    if np.sum(~held_out["hidden"]) < FEWEST_HELD_OUT:
+    if np.sum(held_out["correct"]) < FEWEST_HELD_OUT:
         return _similarity_alone(known, held_out, allowance)
     photos = _HeldOut.of(held_out, allowance)
     candidates = _candidates(held_out)
@@ -122,9 +135,9 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
 
 
 def _folds_with_a_measure(held_out: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of folds, and of the model itself, that held out enough known photos to measure scores by."""
-    known_photos = (~held_out["hidden"]).groupby(held_out["fold"]).transform("sum")
-    return held_out[known_photos >= np.where(held_out["fold"] == OWN, FEWEST_HELD_OUT, FEWEST_OF_A_FOLD)]
+    """Return the rows of folds, and of the model itself, that named enough known photos to measure scores by."""
+    measured_by = held_out["correct"].groupby(held_out["fold"]).transform("sum")
+    return held_out[measured_by >= np.where(held_out["fold"] == OWN, FEWEST_HELD_OUT, FEWEST_OF_A_FOLD)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +146,7 @@ class _HeldOut:
 
     Attributes:
         rows: of `held_out.held_out_rows`.
-        measures: medians and spreads of the known ones' scores.
+        measures: medians and spreads of the scores of the known ones that were named rightly.
         deviations: all scores, standardised by these.
         own: whether the photo was held out from the model itself.
         unsure: whether the softmax rule flags the photo. Only what the model itself says counts: a fold's model saw
@@ -150,7 +163,7 @@ class _HeldOut:
 
     @classmethod
     def of(cls, rows: pd.DataFrame, allowance: Allowance) -> _HeldOut:
-        measures = Measures.of(rows[~rows["hidden"]])
+        measures = Measures.of(rows[rows["correct"]])
         own = (rows["fold"] == OWN).to_numpy(bool)
         return cls(
             rows=rows,
@@ -166,24 +179,31 @@ class _HeldOut:
         """Whether the photo is of a hidden class."""
         return self.rows["hidden"].to_numpy(bool)
 
+    @property
+    def named_rightly(self) -> np.ndarray:
+        """Whether the photo is a known one that was named rightly: limits are set by these."""
+        return self.rows["correct"].to_numpy(bool)
+
     def score(self, candidate: Sequence[str]) -> np.ndarray:
         """Return the sum of these scores for each photo."""
         return self.deviations[list(candidate)].sum(axis=1).to_numpy(np.float64)
 
     def share_caught(self, candidate: Sequence[str]) -> float:
         """Return the share of a hidden class that a sum catches with a threshold for all, in the mean over classes."""
-        score, hidden = self.score(candidate), self.hidden
-        threshold = self.allowance.threshold(score[~hidden], self.unsure[~hidden])
+        score, hidden, right = self.score(candidate), self.hidden, self.named_rightly
+        threshold = self.allowance.threshold(score[right], self.unsure[right])
         caught = pd.Series((score < threshold)[hidden] | self.unsure[hidden])
         return float(caught.groupby(self.rows["class"].to_numpy()[hidden]).mean().mean())
 
     def fitted(self, chosen: Sequence[str], tried: dict[tuple[str, ...], float]) -> FittedGuard:
         """Return the guard that adds up the chosen scores, and how it does on these photos."""
         score, hidden, predicted = self.score(chosen), self.hidden, self.rows["predicted"].to_numpy()
-        known = KnownSums(predicted=predicted[~hidden], score=score[~hidden], unsure=self.unsure[~hidden])
+        right = self.named_rightly
+        known = KnownSums(predicted=predicted[right], score=score[right], unsure=self.unsure[right])
         guard = guard_with_limits(self.measures.terms(chosen), known, self.allowance)
         named = list(zip(predicted, score, strict=True))
-        flagged = self.unsure | np.array([guard.flags(name, value) for name, value in named], bool)
+        by_guard = np.array([guard.flags(name, value) for name, value in named], bool)
+        flagged = self.unsure | by_guard
         not_sure = ~flagged & ~np.array([guard.is_sure(name, value) for name, value in named], bool)
         return FittedGuard(
             guard=guard,
@@ -193,8 +213,15 @@ class _HeldOut:
             hidden_not_sure=float(not_sure[hidden].mean()) if hidden.any() else None,
             known_not_sure=float(not_sure[~hidden].mean()),
             tried={" + ".join(candidate): caught for candidate, caught in tried.items()},
+            needed=None if guard.threshold is None else self._photos_needed(by_guard),
             note=" ".join(self._notes(guard)),
         )
+
+    def _photos_needed(self, by_guard: np.ndarray) -> PhotosNeeded:
+        """Return it by what both rules flag, also in folds: small classes have hardly any photos held out but there."""
+        known = self.rows[~self.hidden]
+        flagged = by_guard[~self.hidden] | (known["confidence"] < ASSUMED_UNKNOWN_THRESHOLD).to_numpy(bool)
+        return PhotosNeeded.of(known["class_photos"].to_numpy(), flagged, self.allowance.known_flagged)
 
     def _notes(self, guard: Guard) -> list[str]:
         notes = []

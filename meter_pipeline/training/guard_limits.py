@@ -62,7 +62,7 @@ class Allowance:
 
 @dataclass(frozen=True, kw_only=True)
 class KnownSums:
-    """Known photos that were held out, one row per photo.
+    """Known photos that were held out and named rightly, one row per photo.
 
     Attributes:
         predicted: name of the class that the photo was given.

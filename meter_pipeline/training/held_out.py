@@ -11,7 +11,15 @@ from scipy.special import softmax
 
 from meter_pipeline.recognition.embeddings import Embeddings
 from meter_pipeline.recognition.guard import Term, standardised, without_silence
-from meter_pipeline.recognition.scores import FAMILIAR_COLOURS, FAMILIAR_PRINT, SCORES, Known, Seen
+from meter_pipeline.recognition.scores import (
+    DOUBLED_AT,
+    FAMILIAR_COLOURS,
+    FAMILIAR_PRINT,
+    SCORES,
+    Known,
+    Seen,
+    widening,
+)
 
 OWN = -1
 """Number that stands for a fold where photos were held out from the model itself."""
@@ -45,13 +53,16 @@ def held_out_rows(
         fold: number of the fold; `OWN` for the model itself.
 
     Returns:
-        Columns image_id, class, predicted, fold, hidden, correct, confidence (softmax of the first, 0 to 1) and the
-        `SCORES`.
+        Columns image_id, class, predicted, fold, hidden, correct, confidence (softmax of the first, 0 to 1),
+        class_photos and predicted_photos (train photos of the class, 0 where it was hidden, and of the predicted one)
+        and the `SCORES`.
     """
     rows = pd.DataFrame({"image_id": list(image_ids), "class": list(classes), "fold": fold, "hidden": labels < 0})
     rows["predicted"] = np.asarray(outputs, dtype=object)[seen.predicted] if len(labels) else None
     rows["correct"] = seen.predicted == labels
     rows["confidence"] = softmax(seen.logits, axis=1).max(axis=1)
+    rows["class_photos"] = np.where(labels < 0, 0, known.photos_of(np.maximum(labels, 0)))
+    rows["predicted_photos"] = known.photos_of(seen.predicted)
     return rows.assign(**{name: score(seen, known) for name, score in SCORES.items()})
 
 
@@ -71,35 +82,46 @@ def no_held_out_rows() -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Measures:
-    """Medians and spreads of the scores of known photos that were held out, one row per fold, one column per score."""
+    """Medians and spreads of the scores of known photos that were held out, one row per fold, one column per score.
+
+    The spreads are those of a class that many photos show, as `scores.widening` makes them from those of any class.
+    """
 
     medians: pd.DataFrame
     spreads: pd.DataFrame
 
     @classmethod
     def of(cls, known: pd.DataFrame) -> Measures:
-        """Measure the rows of `held_out_rows` that are of known classes."""
+        """Measure rows of `held_out_rows` that are of known classes."""
         by_fold = known.groupby("fold")[list(SCORES)]
         smallest = pd.Series(SMALLEST_SPREAD, index=list(SCORES))
         smallest[[FAMILIAR_COLOURS, FAMILIAR_PRINT]] = SMALLEST_SPREAD_OF_SHARES
         medians = by_fold.median()
-        spreads = (medians - by_fold.quantile(LOW_QUANTILE)) / DEVIATIONS_BELOW
+        below = (medians.loc[known["fold"]].to_numpy() - known[list(SCORES)]) / _widening(known)
+        spreads = below.groupby(known["fold"]).quantile(1 - LOW_QUANTILE) / DEVIATIONS_BELOW
         return cls(medians, spreads.clip(lower=smallest, axis=1))
 
     def deviations(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return each photo's scores as deviations from those of its own model, one column per score."""
         median, spread = (measure.loc[rows["fold"]].to_numpy() for measure in (self.medians, self.spreads))
         values = rows[list(SCORES)].to_numpy(np.float64)
-        found = pd.DataFrame(standardised(values, median, spread, LOWEST), columns=list(SCORES))
+        found = pd.DataFrame(standardised(values, median, spread * _widening(rows), LOWEST), columns=list(SCORES))
         return found.assign(**{FAMILIAR_PRINT: without_silence(found[FAMILIAR_PRINT].to_numpy())})
 
     def terms(self, names: Sequence[str]) -> tuple[Term, ...]:
         """Return the sum of these scores, with what the scores of new photos are measured by.
 
         The val photos chose the epoch, so that the model is surer of them than of new photos; a fold's model saw fewer
-        photos, and is less sure. The truth lies between: the geometric mean of the two spreads.
+        photos, and is less sure. The truth lies between: the geometric mean of the two spreads. That of the folds is
+        their geometric mean too, as one fold with a few odd photos would make an arithmetic one.
         """
-        own = self.medians.index == OWN
+        own, logarithms = self.medians.index == OWN, np.log(self.spreads)
         typical = self.medians[own if own.any() else ~own].mean()
-        spread = np.exp(np.log(pd.DataFrame([self.spreads[own].mean(), self.spreads[~own].mean()])).mean())
-        return tuple(Term(name, float(typical[name]), float(spread[name])) for name in names)
+        spread = np.exp(pd.DataFrame([logarithms[own].mean(), logarithms[~own].mean()]).mean())
+        return tuple(Term(name, float(typical[name]), float(spread[name]), DOUBLED_AT.get(name, 0.0)) for name in names)
+
+
+def _widening(rows: pd.DataFrame) -> np.ndarray:
+    """Return how much wider each score spreads for the class that each photo is named, photos x scores."""
+    doubled_at = np.array([DOUBLED_AT.get(name, 0.0) for name in SCORES])
+    return widening(rows["predicted_photos"].to_numpy()[:, None], doubled_at)

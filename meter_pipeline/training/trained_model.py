@@ -47,7 +47,7 @@ from meter_pipeline.training.two_phase import EpochRecord, train_network
 
 _logger = logging.getLogger(__name__)
 
-TRAINING_VERSION = 7
+TRAINING_VERSION = 8
 """Part of a model's identity; raise it with any change that makes different weights or another guard from the same
 photos."""
 FEWEST_FOR_TEMPERATURE = 40

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import asdict, dataclass
 from importlib.metadata import version as library_version
 from typing import Any
@@ -91,6 +92,11 @@ class TrainingResult:
         fields = fitted.guard.as_card() | {"known_flagged_limit": self.config.guard_known_flagged} | fitted.figures
         if fitted.hidden_caught is not None:
             fields |= {"tried": fitted.tried, "summary": fitted.summary}
+        if fitted.needed is not None:
+            counts = Counter(self.photos.names(self.photos.train))
+            below = [name for name, photos in sorted(counts.items()) if not fitted.needed.is_met_by(photos)]
+            needed = {"needs_photos": fitted.needed.photos, "flagged_below": fitted.needed.flagged_below}
+            fields |= needed | {"below_promise": below}
         if fitted.guard.uses(FAMILIAR_PRINT):
             fields["reader"] = reader_id()
         elif self.config.read_plates:

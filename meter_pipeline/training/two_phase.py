@@ -19,6 +19,7 @@ from torch import nn
 from torch.nn import functional
 
 from meter_pipeline.storage.files import replacing
+from meter_pipeline.training.discriminant_head import discriminant_head, samples_used
 from meter_pipeline.training.mixup import batches_per_epoch, mixed_batches
 from meter_pipeline.training.schedule import TrainingSetup
 from meter_pipeline.training.training_photos import TrainingPhotos
@@ -55,7 +56,7 @@ class TrainedNetwork:
 
     Attributes:
         tuned_block: the last block, as far as it was tuned.
-        head: from embedding to logits.
+        head: from embedding to logits, by discriminant analysis of what the tuned block makes of the photos.
         cache: the trunk's outputs that it was trained on.
         history: the epochs, in order.
     """
@@ -76,7 +77,9 @@ def train_network(
     setup: TrainingSetup,
     on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> TrainedNetwork:
-    """Run both phases, from the last checkpoint where there is one; call it inside `device.training_threads`.
+    """Run both phases, from the last checkpoint where there is one, then fit the head that names photos.
+
+    Call it inside `device.training_threads`.
 
     Args:
         train: photos to train on; their labels are 0 to the number of classes less 1, and each class has a photo.
@@ -86,8 +89,14 @@ def train_network(
     """
     training = _TwoPhaseTraining(train, val, setup, on_epoch)
     training.run()
+    views = len(setup.cache.preprocess.views)
+    used = samples_used(len(train), views=views, samples=train.samples)
+    outputs = block_outputs(training.tuned_block, setup.cache, train.image_ids, train.samples, use=used)
     return TrainedNetwork(
-        tuned_block=training.tuned_block, head=training.head, cache=setup.cache, history=tuple(training.history)
+        tuned_block=training.tuned_block,
+        head=discriminant_head(training.head, outputs.numpy(), train.labels, views=views),
+        cache=setup.cache,
+        history=tuple(training.history),
     )
 
 

@@ -69,3 +69,14 @@ def test_a_photo_alone_has_the_distance_it_has_among_others() -> None:
     gaussians, asked = ClassGaussians.fit(*photos(0)), photos(1)[0]
     alone = np.concatenate([gaussians.relative_distance(asked[i : i + 1]) for i in range(len(asked))])
     assert alone == pytest.approx(gaussians.relative_distance(asked), rel=1e-9)
+
+
+def test_the_discriminant_is_half_the_difference_of_squared_distances() -> None:
+    gaussians = ClassGaussians.fit(*photos(0))
+    weights, bias = gaussians.discriminant()
+    asked = photos(1)[0][:5].astype(np.float64)
+    log_odds = asked @ weights.T + bias
+    differences = (asked - gaussians.centre) @ gaussians.components.T - gaussians.class_means[:, None]
+    distances = np.einsum("cpi,ij,cpj->pc", differences, np.linalg.inv(gaussians.within), differences)
+    assert log_odds == pytest.approx((distances.mean(axis=1, keepdims=True) - distances) / 2)
+    assert weights.sum(axis=0) == pytest.approx(np.zeros(WIDTH), abs=1e-9)

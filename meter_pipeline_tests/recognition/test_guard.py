@@ -43,6 +43,18 @@ def test_no_score_decides_alone_where_the_lowest_is_bounded() -> None:
     assert guard_scores(Guard((term,), 0.0, lowest=-8.0), opposite, known) == pytest.approx([-8.0] * 3)
 
 
+def test_a_photo_named_as_a_rare_class_may_lie_further_off_than_one_of_a_common_class() -> None:
+    embeddings, labels = photos(KNOWN_CENTRES, 36, 1)
+    rare = labels == 3
+    kept = ~rare | (np.cumsum(rare) <= 4)
+    known, asked = known_photos(labels[kept], tuned=embeddings[kept]), seen(photos(KNOWN_CENTRES, 3, 2)[0])
+    alike, widened = (
+        Guard((Term("tuned Mahalanobis", 0.0, 1.0, doubled_at),), -3.0).deviations(asked, known)[0]
+        for doubled_at in (0.0, 12.0)
+    )
+    assert widened == pytest.approx(alike / np.where(asked.predicted == 3, 1 + 12 / 4, 1 + 12 / 36))
+
+
 def test_a_plate_that_was_not_read_counts_nothing() -> None:
     embeddings, labels = photos(KNOWN_CENTRES, 20, 1)
     codes = codes_of([("SINGLE PHASE METER", 1.0)])

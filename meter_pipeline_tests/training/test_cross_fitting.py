@@ -76,14 +76,18 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Layout, pd.DataFr
 def test_the_card_says_what_the_guard_catches_of_types_it_was_never_shown(
     trained: tuple[Layout, pd.DataFrame, ModelCard],
 ) -> None:
-    layout, _, card = trained
+    layout, split, card = trained
     assert 0 <= card.guard["hidden_caught"] <= 1
-    assert f"it caught {card.guard['hidden_caught']:.0%}" in card.guard["summary"]
+    assert f"it sent {card.guard['hidden_caught']:.0%} to review" in card.guard["summary"]
     assert card.guard["known_flagged"] <= 0.05 + 1 / 40
     assert card.guard["sure_from"] > card.guard["threshold"]
     assert 0 <= card.guard["hidden_not_sure"] <= 1 - card.guard["hidden_caught"] + 1e-9
     assert 0 < card.guard["known_flagged"] + card.guard["known_not_sure"] <= 0.1 + 1 / 40
     held_out = load_held_out(layout, card.version)
+    train = split.loc[split["split"] == "train", "label"].value_counts()
+    needed = card.guard["needs_photos"]
+    assert needed is None or needed in set(held_out["class_photos"])
+    assert card.guard["below_promise"] == sorted(train.index[train < (needed or 1000)])
     assert held_out["hidden"].value_counts().to_dict() == {True: 88, False: 44}
     assert held_out.loc[held_out["hidden"], "image_id"].is_unique
 

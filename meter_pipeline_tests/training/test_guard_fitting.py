@@ -57,6 +57,9 @@ def val_rows(known: Known, sureness: float = 12.0) -> pd.DataFrame:
 
 FOLDS = pd.concat([fold([0, 1, 2], 0), fold([3, 4], 1), fold([5, 6, 7], 2)], ignore_index=True)
 
+READ_NOTHING = [name for name in SCORES if name != FAMILIAR_PRINT]
+"""The scores of photos whose plates were not read."""
+
 
 @pytest.mark.parametrize("share", [0.02, 0.05, 0.2])
 def test_it_flags_the_share_of_known_photos_it_was_told_and_catches_strangers(share: float) -> None:
@@ -75,7 +78,7 @@ def test_what_it_catches_of_hidden_classes_is_measured_with_the_softmax_rule() -
     assert fitted.hidden_caught is not None
     assert fitted.hidden_caught > 0.9
     assert 0.01 < fitted.known_flagged <= 0.05
-    assert "never shown, it caught" in fitted.summary
+    assert f"never shown, it sent {fitted.hidden_caught:.0%} to review" in fitted.summary
     alone = set(SCORES) - {FAMILIAR_PRINT}  # no plate was read
     assert set(fitted.tried) == {*(" + ".join(candidate) for candidate in CANDIDATES), *alone}
     of_hidden = fitted.held_out["hidden"]
@@ -114,7 +117,7 @@ def test_a_tenth_of_known_photos_is_not_sure_and_strangers_that_pass_are_not() -
     assert fitted.known_not_sure is not None
     assert fitted.hidden_not_sure is not None
     assert fitted.known_flagged + fitted.known_not_sure == pytest.approx(0.1, abs=0.03)
-    assert f"to review and was not sure of {fitted.known_not_sure:.0%} more" in fitted.summary
+    assert f"of known photos, {fitted.known_flagged:.0%} and {fitted.known_not_sure:.0%}." in fitted.summary
     assert not guard.is_sure("any", float("nan"))
 
 
@@ -181,6 +184,32 @@ def test_a_class_whose_photos_all_look_alike_has_a_higher_threshold_where_enough
     assert not guard.is_sure(f"OF_{OWN}_0", just_passes)
     assert guard.is_sure(f"OF_{OWN}_1", just_passes)
     assert Guard.from_card(json.loads(json.dumps(guard.as_card()))) == guard
+
+
+def test_known_photos_that_were_named_wrongly_do_not_lower_the_limits() -> None:
+    known = train_photos()
+    clean = pd.concat([FOLDS, val_rows(known)], ignore_index=True)
+    wrong = clean[~clean["hidden"]].iloc[::12].assign(correct=False, **dict.fromkeys(READ_NOTHING, -1e3))
+    fitted = fit_guard(known, pd.concat([clean, wrong], ignore_index=True), known_flagged=0.05)
+    usual = fit_guard(known, clean, known_flagged=0.05)
+    assert fitted.guard == usual.guard
+    assert usual.known_flagged is not None
+    assert fitted.known_flagged is not None
+    assert fitted.known_flagged > usual.known_flagged + 0.05  # they are known photos all the same
+
+
+def test_what_classes_of_few_photos_keep_of_the_promise_is_measured() -> None:
+    known = train_photos()
+    rare = FOLDS.assign(class_photos=np.where(FOLDS["hidden"], 0, np.where(FOLDS["class"] == "0", 4, 20)))
+    low = (rare["class_photos"] == 4) & (rare["image_id"].str[-1] == "1")
+    assert 0 < low.sum() < (rare["class_photos"] == 4).sum()
+    rare = rare.assign(**{name: np.where(low, -1e3, rare[name]) for name in READ_NOTHING})
+    fitted = fit_guard(known, rare, known_flagged=0.1)
+    assert fitted.needed is not None
+    assert fitted.needed.photos == 20
+    assert fitted.needed.flagged_below is not None
+    assert fitted.needed.flagged_below >= low.sum() / (rare["class_photos"] == 4).sum()
+    assert "fewer than 20 photos" in fitted.summary
 
 
 def test_too_few_photos_make_no_threshold() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from meter_pipeline.dashboard.text import percent
 from meter_pipeline.labels import Split
 from meter_pipeline.recognition.model_card import Champion, ModelCard, load_cards, load_champion
 from meter_pipeline.storage.csv_cells import unsafe_cell
@@ -154,6 +155,34 @@ def caught_shares(metrics: dict[str, Any]) -> list[CaughtShare]:
         for name, curve in metrics.get("unknown_curves", {}).items()
         for row in curve["caught"]
     ]
+
+
+def guard_facts(guard: dict[str, Any]) -> dict[str, str]:
+    """Return what a model card says of the guard, as a person reads it, by what it is."""
+    threshold, sure_from = guard.get("threshold"), guard.get("sure_from")
+    if threshold is None:
+        return {"Guard score below which a photo is UNKNOWN": "off: too few photos to choose one"}
+    facts = {
+        "Guard score below which a photo is UNKNOWN": f"{threshold:.3f}",
+        "Classes with their own, higher threshold": ", ".join(guard.get("class_thresholds", {})) or "none",
+    }
+    if sure_from is not None:
+        facts["Guard score below which the calibrated confidence is capped"] = f"{sure_from:.3f}"
+    if "below_promise" in guard:
+        promise = f"at most {percent(guard['known_flagged_limit'])} of its known photos are sent to UNKNOWN"
+        needed = guard["needs_photos"]
+        facts[f"Photos to train on that a class needs until {promise}"] = (
+            str(needed) if needed is not None else "more than any class has"
+        )
+        facts["Classes with fewer"] = _classes_below(guard)
+    return facts
+
+
+def _classes_below(guard: dict[str, Any]) -> str:
+    names = ", ".join(guard["below_promise"])
+    if not names or guard["flagged_below"] is None:
+        return names or "none"
+    return f"{names} (about {percent(guard['flagged_below'])} of their known photos are sent there)"
 
 
 def _metrics(layout: Layout, version: str) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def _show_card(card: ModelCard) -> None:
         "Photos": ", ".join(f"{card.counts[name]} {name}" for name in Split if name in card.counts),
         "Trained": moment(card.created_at),
         "Temperature of the calibrated confidence": f"{card.temperature:.3f}",
-        **_guard_facts(card.guard),
+        **browsing.guard_facts(card.guard),
         "Version of the data set (hash of the split)": card.data_version,
     }
     left, right = st.columns([3, 2])
@@ -107,19 +107,6 @@ def _show_card(card: ModelCard) -> None:
         st.caption(plain(f"{GUARD} {card.guard.get('summary', '')}"))
     with right.expander(counted(len(card.classes), "class", "classes")):
         st.dataframe({"class": card.classes}, hide_index=True, alt="The classes of the model")
-
-
-def _guard_facts(guard: dict[str, Any]) -> dict[str, str]:
-    threshold, sure_from = guard.get("threshold"), guard.get("sure_from")
-    if threshold is None:
-        return {"Guard score below which a photo is UNKNOWN": "off: too few photos to choose one"}
-    facts = {
-        "Guard score below which a photo is UNKNOWN": f"{threshold:.3f}",
-        "Classes with their own, higher threshold": ", ".join(guard.get("class_thresholds", {})) or "none",
-    }
-    if sure_from is not None:
-        facts["Guard score below which the calibrated confidence is capped"] = f"{sure_from:.3f}"
-    return facts
 
 
 def _show_evaluation(evaluation: browsing.EvaluationFiles) -> None:

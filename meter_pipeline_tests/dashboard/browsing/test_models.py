@@ -9,6 +9,7 @@ import pytest
 from meter_pipeline.dashboard.browsing.models import (
     CaughtShare,
     caught_shares,
+    guard_facts,
     list_models,
     read_evaluation,
     version_rows,
@@ -75,3 +76,19 @@ def test_what_the_guard_catches_is_one_row_per_limit() -> None:
     expected = CaughtShare("hidden classes", photos=30, auroc=0.9, known_limit=0.05, threshold=-5.5, caught=0.8)
     assert caught_shares({"unknown_curves": {"hidden classes": curve}}) == [expected]
     assert caught_shares({}) == []
+
+
+def test_classes_with_too_few_photos_for_the_guard_are_named() -> None:
+    card = {"threshold": -3.5, "class_thresholds": {}, "known_flagged_limit": 0.05, "needs_photos": 14}
+    facts = guard_facts(card | {"below_promise": ["LT_WHITE_A", "SECURE_A"], "flagged_below": 0.11})
+    assert (
+        facts["Photos to train on that a class needs until at most 5.0% of its known photos are sent to UNKNOWN"]
+        == "14"
+    )
+    assert facts["Classes with fewer"] == "LT_WHITE_A, SECURE_A (about 11.0% of their known photos are sent there)"
+    enough = guard_facts(card | {"needs_photos": 5, "below_promise": [], "flagged_below": None})
+    assert enough["Classes with fewer"] == "none"
+    never = guard_facts(card | {"needs_photos": None, "below_promise": ["SECURE_A"], "flagged_below": 0.2})
+    assert "more than any class has" in never.values()
+    assert not any("fewer" in name for name in guard_facts({"threshold": -3.5}))
+    assert list(guard_facts({"threshold": None}).values()) == ["off: too few photos to choose one"]

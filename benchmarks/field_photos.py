@@ -1,11 +1,12 @@
 """The whole pipeline on real photos, beside the plain recipe: named, flagged, clustered; mean and spread over splits.
 
-    python benchmarks/field_photos.py ../shared/field-photos [--seeds 5] [--work DIR] [--read-plates]
+    python benchmarks/field_photos.py ../shared/field-photos [--seeds 5] [--work DIR] [--read-plates] [--cluster-print]
 
 A split: the known photos go into `data/raw` (with their groups), the pipeline splits and trains; its own test photos,
 the unseen designs and the junk come as a spreadsheet of URLs on a loopback server. Nothing of the folder is kept.
 `--read-plates` trains with METER_READ_PLATES and adds a column; the one without is then the result of the guard of the
-same models when the print is left out.
+same models when the print is left out. `--cluster-print` reads the plates of the UNKNOWN photos for the clusters; it
+follows from `--read-plates`.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--work", type=Path, help="keep the data directories here")
     parser.add_argument("--read-plates", action="store_true")
+    parser.add_argument("--cluster-print", action="store_true")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     photos = pd.read_csv(arguments.photos / "photos.csv")
@@ -66,7 +68,11 @@ def main() -> None:
         for seed in range(arguments.seeds):
             started = time.monotonic()
             data_dir = work / f"seed-{seed}"
-            run_pipeline(data_dir, arguments.photos, photos, seed, arguments.read_plates)
+            plates = {
+                "read_plates": arguments.read_plates,
+                "cluster_print": "auto" if arguments.read_plates or arguments.cluster_print else "off",
+            }
+            run_pipeline(data_dir, arguments.photos, photos, seed, plates)
             results.append(measure_pipeline(data_dir, photos))
             if arguments.read_plates:
                 with_plates.append(measure_pipeline(data_dir, photos, plates=True))
@@ -80,8 +86,8 @@ def main() -> None:
     show(pd.DataFrame(plain), pd.DataFrame(results), pd.DataFrame(with_plates))
 
 
-def run_pipeline(data_dir: Path, folder: Path, photos: pd.DataFrame, seed: int, read_plates: bool) -> None:
-    """Put the photos in, train, drop the workbook, and go to the cluster folders."""
+def run_pipeline(data_dir: Path, folder: Path, photos: pd.DataFrame, seed: int, plates: dict[str, object]) -> None:
+    """Put the photos in, train, drop the workbook, and go to the cluster folders; `plates`: the settings about them."""
     from meter_pipeline.cli.runs import run_job
     from meter_pipeline.demo.image_server import ImageServer
     from meter_pipeline.storage.layout import Layout
@@ -103,8 +109,7 @@ def run_pipeline(data_dir: Path, folder: Path, photos: pd.DataFrame, seed: int, 
         if not (layout.cache / name).exists():
             layout.cache.mkdir(parents=True, exist_ok=True)
             (layout.cache / name).symlink_to(shared, target_is_directory=True)
-    overrides = {"data_dir": str(data_dir), "backbone": BACKBONE, "allow_hosts": ["127.0.0.1"]}
-    overrides["read_plates"] = read_plates
+    overrides = {"data_dir": str(data_dir), "backbone": BACKBONE, "allow_hosts": ["127.0.0.1"], **plates}
     check(run_job("train", overrides=overrides, config={"dataset_split": {"seed": seed}}))
     split = layout.lake.frame(DATASET_SPLIT)
     tested = {Path(path).stem for path in split.loc[split["split"] == "test", "path"]}
@@ -219,34 +224,33 @@ def named(rows: pd.DataFrame, predicted: str, label: str) -> dict[str, float]:
 
 
 def cluster_everything(data_dir: Path, rows: pd.DataFrame, *, plain: bool = False) -> pd.DataFrame:
-    """Cluster all unseen and junk photos, flagged or not."""
+    """Cluster all unseen and junk photos, flagged or not, without print."""
     from sklearn.preprocessing import StandardScaler
 
-    from meter_pipeline.discovery.clustering import cluster
+    from meter_pipeline.discovery.grouping.clustering import cluster
+    from meter_pipeline.discovery.grouping.comparison import compared
     from meter_pipeline.discovery.same_meter import hash_photos, same_meter_groups
-    from meter_pipeline.discovery.unknown_clusters import compared
     from meter_pipeline.recognition.image_features import features_of
     from meter_pipeline.recognition.model_store import load_model
+    from meter_pipeline.recognition.plate_reading import nothing_read
     from meter_pipeline.storage.layout import Layout
     from meter_pipeline.storage.tables import IMAGE_FEATURES
 
     layout = Layout(data_dir)
     rows = rows.drop_duplicates("image_id").sort_values("image_id")
     model = load_model(layout)
-    features = features_of(layout.lake, IMAGE_FEATURES, model.version, rows["image_id"].tolist(), views=True)
+    features = features_of(layout.lake, IMAGE_FEATURES, model.version, rows["image_id"].tolist())
+    tuned, pretrained = features.embeddings.tuned, features.embeddings.pretrained
     if plain:
         from hdbscan import HDBSCAN
 
-        labels = HDBSCAN(min_cluster_size=8, min_samples=4).fit_predict(
-            StandardScaler().fit_transform(features.embeddings.tuned)
-        )
+        labels = HDBSCAN(min_cluster_size=8, min_samples=4).fit_predict(StandardScaler().fit_transform(tuned))
     else:
-        both = compared(features.embeddings.tuned, features.embeddings.pretrained, model.reference.known)
         files = [layout.image(image_id) for image_id in features.image_ids]
         hashes = hash_photos(files, [None] * len(files))
-        groups = same_meter_groups(features.image_ids, hashes, np.zeros(len(files)), {})
-        views = [features.whole, features.close]
-        labels = cluster(both, views=views, meters=np.array(groups)).labels
+        meters = np.array(same_meter_groups(features.image_ids, hashes, np.zeros(len(files)), {}))
+        look = compared(tuned, pretrained, model.reference.known, nothing_read(len(files)))
+        labels = cluster(look, meters=meters).labels
     return rows.set_index("image_id").loc[features.image_ids].assign(cluster_id=labels).reset_index()
 
 

@@ -177,13 +177,25 @@ class DownloadSettings(SettingsGroup):
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
-class ClusterSettings(SeedSettings):
+class UnknownPrintSettings(SettingsGroup):
+    """What UNKNOWN photos are compared by beside their look."""
+
+    reaches: ClassVar[tuple[str, ...]] = ("unknown_embeddings",)
+
+    cluster_print: Literal["auto", "off"] = Field(
+        default="auto",
+        description="Read what is printed on UNKNOWN photos, for the clusters: 0.75 s of one core per photo, once."
+        " auto: where the extra `plates` is installed; off: only what the model's guard reads anyway.",
+    )
+
+
+class ClusterSettings(SettingsGroup):
     """How UNKNOWN photos are clustered."""
 
     reaches: ClassVar[tuple[str, ...]] = ("unknown_clusters",)
 
     min_cluster_size: int | None = Field(
-        default=None, ge=2, description="Photos of the smallest cluster; if unset, chosen by the number of photos."
+        default=None, ge=2, description="Photos of the smallest cluster, fewer are noise; if unset, two."
     )
 
 
@@ -210,6 +222,7 @@ GROUPS: tuple[type[SettingsGroup], ...] = (
     GateSettings,
     SheetSettings,
     DownloadSettings,
+    UnknownPrintSettings,
     ClusterSettings,
     MapSettings,
     DashboardSettings,
@@ -224,6 +237,7 @@ class Settings(
     GateSettings,
     SheetSettings,
     DownloadSettings,
+    UnknownPrintSettings,
     ClusterSettings,
     MapSettings,
     DashboardSettings,

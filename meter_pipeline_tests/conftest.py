@@ -1,6 +1,8 @@
-"""What holds for all tests: properties have no deadline, slow files start first, and one small model serves many."""
+"""What holds for all tests: no deadline for properties, slow files first, no plates read, one small model for many."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -20,6 +22,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files with slow tests first: of two processes one would otherwise be left alone with the last of them."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: (item.path not in slow, "e2e" not in item.path.parts))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_plates_are_read_for_clusters() -> Iterator[None]:
+    """Reading takes a second per photo; tests of the reading ask for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("METER_CLUSTER_PRINT", "off")
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ OTHER_VALUES: dict[str, object] = {
     "url_column": "Photo",
     "sheet": "June",
     "allow_dropped_classes": True,
+    "cluster_print": "off",
     "min_cluster_size": 9,
     "allow_hosts": ["images.intranet"],
     "allow_networks": ["10.0.0.0/8"],
@@ -28,17 +30,20 @@ OTHER_VALUES: dict[str, object] = {
 """A value that is not the default, where one cannot be had by changing a number."""
 
 
-@pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("METER_DATA_DIR", "METER_BACKBONE", "METER_UNKNOWN_THRESHOLD", "METER_ALLOW_HOSTS"):
-        monkeypatch.delenv(name, raising=False)
+@pytest.fixture(scope="module", autouse=True)
+def _clean_environment() -> Iterator[None]:
+    names = ("METER_DATA_DIR", "METER_BACKBONE", "METER_UNKNOWN_THRESHOLD", "METER_ALLOW_HOSTS", "METER_CLUSTER_PRINT")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in names:
+            patch.delenv(name, raising=False)
+        yield
 
 
 def test_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
     settings = load_settings(data_dir=tmp_path)
     assert (settings.backbone, settings.weights) == ("resnet18", "imagenet")
     assert (settings.epochs_head, settings.epochs_tune, settings.unknown_threshold) == (6, 8, 0.50)
-    assert settings.guard == "on"
+    assert (settings.guard, settings.cluster_print) == ("on", "auto")
     assert load_settings().data_dir == PROJECT_DIR / "data"
 
 

@@ -7,7 +7,7 @@ from meter_pipeline.defs.batches import IN_THE_BATCH, batch_predictions, image_f
 from meter_pipeline.defs.metadata import check_result, column_schema, frame_table, table_result
 from meter_pipeline.defs.resources import Pipeline
 from meter_pipeline.defs.run_config import overrides_of
-from meter_pipeline.settings import ClusterSettings, MapSettings
+from meter_pipeline.settings import ClusterSettings, MapSettings, UnknownPrintSettings
 from meter_pipeline.storage.tables import (
     CLUSTER_EVENTS,
     CLUSTER_SUMMARY,
@@ -18,8 +18,13 @@ from meter_pipeline.storage.tables import (
 )
 
 GROUP = "discovery"
-LAST_IN_A_RUN = {"dagster/priority": "-1"}
+AFTER_THE_EXPORTS = {"dagster/priority": "-1"}
+LAST_IN_A_RUN = {"dagster/priority": "-2"}
 AFTER_THE_BATCH = when_inputs_change(not_waiting_for=TRAINING_GROUPS)
+
+
+class UnknownPrintConfig(overrides_of(UnknownPrintSettings)):  # type: ignore[misc]
+    """Overrides of the settings for this run."""
 
 
 class ClusterConfig(overrides_of(ClusterSettings)):  # type: ignore[misc]
@@ -35,23 +40,33 @@ class MapConfig(overrides_of(MapSettings)):  # type: ignore[misc]
 @dg.asset(
     group_name=GROUP,
     deps=[batch_predictions, image_features],
-    code_version="2",
+    code_version="3",
     pool="batches",
+    # Reading plates takes minutes to hours where many photos are new, and people wait for the exports of the same run.
+    op_tags=AFTER_THE_EXPORTS,
     kinds={"python", "parquet"},
     metadata=column_schema(UNKNOWN_EMBEDDINGS, UNKNOWN_METADATA),
     automation_condition=IN_THE_BATCH,
 )
-def unknown_embeddings(pipeline: Pipeline) -> dg.MaterializeResult:
-    """One row per UNKNOWN photo: its embeddings. Also writes the table unknown_metadata: its URL and top 3."""
+def unknown_embeddings(config: UnknownPrintConfig, pipeline: Pipeline) -> dg.MaterializeResult:
+    """One row per UNKNOWN photo: its embeddings, and what is printed on its plate, read where that can be read.
+
+    Also writes the table unknown_metadata: its URL and top 3.
+    """
     from meter_pipeline.discovery.unknown_embeddings import collect_unknown
 
+    settings = UnknownPrintSettings.from_settings(pipeline.settings(config))
     with pipeline.working("batches") as layout:
-        lake, photos = layout.lake, collect_unknown(layout)
+        lake, collected = layout.lake, collect_unknown(layout, settings)
         version = f"{lake.version(UNKNOWN_EMBEDDINGS)[:16]}{lake.version(UNKNOWN_METADATA)[:16]}"
         return table_result(
             lake,
             UNKNOWN_EMBEDDINGS,
-            metadata={"photos": photos, "metadata": frame_table(lake.frame(UNKNOWN_METADATA).head(8))},
+            metadata={
+                "photos": collected.photos,
+                "photos with print": collected.with_print,
+                "metadata": frame_table(lake.frame(UNKNOWN_METADATA).head(8)),
+            },
             preview=False,
             data_version=version,
         )
@@ -60,7 +75,7 @@ def unknown_embeddings(pipeline: Pipeline) -> dg.MaterializeResult:
 @dg.asset(
     group_name=GROUP,
     deps=[unknown_embeddings],
-    code_version="5",
+    code_version="6",
     pool="batches",
     kinds={"scikitlearn", "parquet"},
     metadata=column_schema(UNKNOWN_CLUSTERS, CLUSTER_SUMMARY, CLUSTER_EVENTS),

@@ -58,6 +58,8 @@ METER_BACKBONE=efficientnet_lite0
 # Half of the samples per photo, and two folds instead of three: the demo is to be done in five minutes.
 METER_TRAIN_VIEWS=6
 METER_GUARD_FOLDS=2
+# Clusters by the look of photos alone: reading the print on a hundred of them would add 20 s or more.
+METER_CLUSTER_PRINT=off
 # The sample workbooks point to an image server on this machine; private addresses are refused unless named here.
 METER_ALLOW_HOSTS=127.0.0.1
 """

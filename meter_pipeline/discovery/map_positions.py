@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
 
-from meter_pipeline.discovery.clustering import different_photos
+from meter_pipeline.discovery.grouping.clustering import different_photos
 from meter_pipeline.discovery.reduction import reduce_umap
 
 SMALLEST_LAID_OUT = 15

@@ -9,15 +9,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from meter_pipeline.discovery.clustering import Clustering, cluster
 from meter_pipeline.discovery.continuity import keep_places, match_clusters
-from meter_pipeline.discovery.same_meter import same_meter_groups
+from meter_pipeline.discovery.grouping.clustering import Clustering, cluster
+from meter_pipeline.discovery.grouping.sureness import sureness
+from meter_pipeline.discovery.same_meter import LARGEST_COMPARED, same_meter_groups
 from meter_pipeline.labels import NOISE, ClusterEvent
 from meter_pipeline.storage.tables import CLUSTER_SUMMARY
 
 _logger = logging.getLogger(__name__)
 
-METHOD_VERSION = "5"
+METHOD_VERSION = "6"
 """Raised by hand when the clustering gives different clusters for the same embeddings: the next run clusters anew."""
 
 
@@ -29,18 +30,18 @@ class UnknownPhotos:
         image_ids: the photos.
         model_version: the model; None if there are no photos.
         compared: what clusters are found in, photos x dimensions.
-        views: embeddings of single views, each photos x dimensions; empty for sets too large to keep them.
         hashes: perceptual hashes; None for a photo whose file is lost or damaged.
         look_like_meters: whether each looks like a meter; None if that cannot be told.
+        with_print: whether anything was read on any of them, which is compared too.
         metadata: rows of `unknown_metadata`, in any order.
     """
 
     image_ids: list[str]
     model_version: str | None
     compared: np.ndarray
-    views: Sequence[np.ndarray]
     hashes: Sequence[str | None]
     look_like_meters: np.ndarray | None
+    with_print: bool
     metadata: pd.DataFrame
 
 
@@ -49,12 +50,10 @@ class Method:
     """How photos are clustered.
 
     Attributes:
-        min_cluster_size: smallest cluster; None: chosen by set size.
-        seed: of the reduction.
+        min_cluster_size: photos of the smallest cluster; None: two.
     """
 
     min_cluster_size: int | None
-    seed: int
 
     def cluster(self, photos: UnknownPhotos, meters: np.ndarray | None, rows: np.ndarray | None = None) -> Clustering:
         """Cluster the photos, or some of them.
@@ -67,16 +66,14 @@ class Method:
         chosen = slice(None) if rows is None else rows
         return cluster(
             photos.compared[chosen],
-            views=[view[chosen] for view in photos.views],
             meters=None if meters is None else meters[chosen],
             min_cluster_size=self.min_cluster_size,
-            seed=self.seed,
         )
 
     def name(self, photos: UnknownPhotos) -> str:
         """Return `found_with` of the clusters of these photos: what is comparable has the same."""
-        views = " views" if photos.views else ""
-        return f"{METHOD_VERSION} {photos.model_version} {self.min_cluster_size or 'auto'} {self.seed}{views}"
+        printed = " print" if photos.with_print else ""
+        return f"{METHOD_VERSION} {photos.model_version} {self.min_cluster_size or 'auto'}{printed}"
 
 
 @dataclass(frozen=True)
@@ -148,7 +145,7 @@ def plan_tables(photos: UnknownPhotos, stored: Tables, method: Method, *, anew: 
 
 
 def _summarise(clusters: pd.DataFrame, photos: UnknownPhotos) -> pd.DataFrame:
-    """Return the rows of `cluster_summary`: photos, meters, whether it shows meters at all, what the model guessed.
+    """Return the rows of `cluster_summary`: photos, meters, how surely one design, what the model guessed.
 
     Args:
         clusters: rows of `unknown_clusters`.
@@ -156,6 +153,7 @@ def _summarise(clusters: pd.DataFrame, photos: UnknownPhotos) -> pd.DataFrame:
     """
     guesses = photos.metadata.set_index("image_id")[["top1_class", "top1_confidence"]].reindex(clusters["image_id"])
     unit, meters = photos.compared, photos.look_like_meters
+    sure = sureness(unit, clusters["cluster_id"].to_numpy(np.int64))
     rows = []
     for cluster_id in sorted(clusters["cluster_id"].unique()):
         members = np.flatnonzero(clusters["cluster_id"] == cluster_id)
@@ -169,6 +167,7 @@ def _summarise(clusters: pd.DataFrame, photos: UnknownPhotos) -> pd.DataFrame:
                 "count": len(members),
                 "meters": clusters["same_meter"].iloc[members].nunique(),
                 "meter_share": None if meters is None else float(meters[members].mean()),
+                "sureness": sure.get(int(cluster_id)),
                 "mean_membership": float(clusters["membership"].iloc[members].mean()),
                 "top1_class": names.index[0] if len(names) else None,
                 "top1_share": float(names.iloc[0] / len(members)) if len(names) else None,
@@ -187,8 +186,8 @@ def _clustered(photos: UnknownPhotos, before: Tables, method: Method, *, anew: b
     """Cluster the photos; where they were clustered in the same way before, they keep their places."""
     image_ids, revision = photos.image_ids, before.revision
     rows = before.clusters.set_index("image_id").reindex(image_ids)
-    # So few photos have views that all pairs are compared, whatever the clusters (`LARGEST_COMPARED`).
-    meters = _meters(photos, np.zeros(len(image_ids)), rows) if photos.views else None
+    few = len(image_ids) <= LARGEST_COMPARED  # of more, the meters are only found within clusters
+    meters = _meters(photos, np.zeros(len(image_ids)), rows) if few else None
     found = method.cluster(photos, None if meters is None else np.array(meters))
     labels, settled = found.labels, np.ones(len(image_ids), bool)
     if not anew and _comparable(before, photos, method):

@@ -37,6 +37,7 @@ _SUMMARY_COLUMNS = (
     "count",
     "meters",
     "meter_share",
+    "sureness",
     "top1_class",
     "top1_share",
     "mean_top1_confidence",
@@ -45,7 +46,7 @@ _SUMMARY_COLUMNS = (
     "folder",
 )
 _PERCENT_COLUMNS = frozenset(
-    {"meter_share", "top1_share", "mean_top1_confidence", *(f"top{k}_confidence" for k in (1, 2, 3))}
+    {"meter_share", "sureness", "top1_share", "mean_top1_confidence", *(f"top{k}_confidence" for k in (1, 2, 3))}
 )
 
 

@@ -8,16 +8,17 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from meter_pipeline.discovery.density import Parameters
-from meter_pipeline.discovery.measures import silhouette, stability
+from meter_pipeline.discovery.grouping.clustering import Parameters
+from meter_pipeline.discovery.grouping.comparison import compared
+from meter_pipeline.discovery.grouping.measures import silhouette, stability
 from meter_pipeline.discovery.meter_likeness import learn_meters
 from meter_pipeline.discovery.plan import METHOD_VERSION, Method, Plan, Tables, UnknownPhotos, plan_tables
 from meter_pipeline.discovery.same_meter import hash_photos
 from meter_pipeline.errors import MeterError
 from meter_pipeline.labels import NOISE
-from meter_pipeline.recognition.embeddings import normalised, side_by_side
+from meter_pipeline.recognition.embeddings import normalised
+from meter_pipeline.recognition.image_features import printed_codes
 from meter_pipeline.recognition.model_card import list_models
 from meter_pipeline.recognition.model_store import load_model
 from meter_pipeline.recognition.scores import Known
@@ -31,14 +32,12 @@ from meter_pipeline.storage.tables import (
     UNKNOWN_CLUSTERS,
     UNKNOWN_EMBEDDINGS,
     UNKNOWN_METADATA,
-    VIEW_COLUMNS,
 )
 
 _logger = logging.getLogger(__name__)
 
 WEAK_SILHOUETTE = 0.12
 """Photos of one design fall apart at 0.03 to 0.14, those of several designs at 0.14 to 0.34 (0004-clusters.md)."""
-_BLOCK_ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -53,9 +52,8 @@ class Discovery:
         changed: whether anything was computed.
         note: what a person should know; empty where nothing is special.
         parameters: of the clustering.
-        metrics: measures that need no truth: silhouette (cosine, of the clusters as they are), DBCV (of the clustering
-            just made; absent where the clusters were there already), stability (mean AMI with clusterings of 80 % of
-            the photos).
+        metrics: measures that need no truth: silhouette (cosine), the share of photos in clusters, stability (mean AMI
+            with clusterings of 80 % of the photos).
     """
 
     photos: int
@@ -89,7 +87,8 @@ class EmbeddedPhotos:
 
     def compared(self) -> np.ndarray:
         """Return what they are compared by, photos x dimensions."""
-        return compared(vectors(self.table, "embedding"), vectors(self.table, "pretrained_embedding"), self.known)
+        tuned, pretrained = vectors(self.table, "embedding"), vectors(self.table, "pretrained_embedding")
+        return compared(tuned, pretrained, self.known, printed_codes(self.table))
 
 
 def read_embedded(layout: Layout) -> EmbeddedPhotos:
@@ -119,7 +118,7 @@ def cluster_unknowns(layout: Layout, settings: ClusterSettings | None = None, *,
 
     Args:
         layout: the data directory.
-        settings: smallest cluster, and the seed of the reduction; the defaults if None.
+        settings: the smallest cluster; the default if None.
         anew: cluster as if no photo had a cluster yet; ids are kept by their members all the same.
 
     Raises:
@@ -136,7 +135,7 @@ def cluster_unknowns(layout: Layout, settings: ClusterSettings | None = None, *,
     if not anew and state.get("inputs") == inputs and state.get("outputs") == _output_versions(lake):
         _logger.info("The UNKNOWN photos are the same as before: %d clusters stay.", state["result"]["clusters"])
         return Discovery(**{**state["result"], "changed": False})
-    method = Method(settings.min_cluster_size, settings.seed)
+    method = Method(settings.min_cluster_size)
     stored = _stored(lake)
     photos = _read_photos(layout, stored)
     plan = plan_tables(photos, stored, method, anew=anew)
@@ -171,27 +170,6 @@ def cluster_problems(unknown: pd.DataFrame, clusters: pd.DataFrame) -> list[str]
     return [f"{len(photos)} {what}, {min(photos)} among them" for what, photos in kinds if photos]
 
 
-def compared(embedding: np.ndarray, pretrained: np.ndarray, known: Known | None) -> np.ndarray:
-    """Return what clusters are found in: the tuned embedding, and both whitened by the known classes beside it.
-
-    Args:
-        embedding: after fine-tuning, photos x dimensions.
-        pretrained: before fine-tuning, photos x dimensions.
-        known: the model's train photos; None: they are not there any more, and the tuned embedding is taken alone.
-    """
-    gaussians = known.joint_gaussians if known is not None and len(embedding) else None
-    if gaussians is None:
-        return normalised(embedding)
-    dimensions = embedding.shape[1]
-    found = np.empty((len(embedding), dimensions + len(gaussians.components)), np.float32)
-    for start in range(0, len(found), _BLOCK_ROWS):  # whitening is in double precision, and a million photos come
-        rows = slice(start, start + _BLOCK_ROWS)
-        found[rows, :dimensions] = normalised(embedding[rows])
-        joint = side_by_side(found[rows, :dimensions], normalised(pretrained[rows]))
-        found[rows, dimensions:] = gaussians.whitened(joint)
-    return found
-
-
 def _output_versions(lake: Lake) -> dict[str, str]:
     return {spec.name: lake.version(spec) for spec in (UNKNOWN_CLUSTERS, CLUSTER_SUMMARY, CLUSTER_EVENTS)}
 
@@ -221,12 +199,11 @@ def _described(photos: UnknownPhotos, plan: Plan, method: Method) -> Discovery:
     labels = clusters["cluster_id"].to_numpy(np.int64)
     count, noise = len(set(labels.tolist()) - {NOISE}), int((labels == NOISE).sum())
     separation = silhouette(photos.compared, labels)
-    meters = clusters["same_meter"].to_numpy(str) if photos.views else None
-    steadiness = stability(labels, lambda rows: method.cluster(photos, meters, rows).labels, seed=method.seed)
+    meters = clusters["same_meter"].to_numpy(str)
+    steadiness = stability(labels, lambda rows: method.cluster(photos, meters, rows).labels)
     metrics = {
         "silhouette": separation,
         "share_in_clusters": 1 - noise / len(labels) if len(labels) else 0.0,
-        "DBCV": found.validity if found else None,
         "stability": steadiness,
     }
     notes = [found.note] if found and found.note else []
@@ -258,21 +235,14 @@ def _read_photos(layout: Layout, stored: Tables) -> UnknownPhotos:
         image_ids=image_ids,
         model_version=embedded.model_version,
         compared=embedded.compared(),
-        views=_views(embedded.table),
         hashes=hash_photos(
             [layout.image(image_id) for image_id in image_ids],
             [hash_ if isinstance(hash_, str) else None for hash_ in hashes],
         ),
         look_like_meters=_look_like_meters(embedded),
+        with_print=embedded.table["print_hash"].null_count < embedded.table.num_rows,
         metadata=layout.lake.frame(UNKNOWN_METADATA),
     )
-
-
-def _views(table: pa.Table) -> list[np.ndarray]:
-    """Return the embeddings of the single views; none of a set too large to keep them (`MOST_WITH_VIEWS`)."""
-    if not table.num_rows or not pc.all(table["single_views"]).as_py():
-        return []
-    return [vectors(table, name) for name in VIEW_COLUMNS]
 
 
 def _look_like_meters(photos: EmbeddedPhotos) -> np.ndarray | None:

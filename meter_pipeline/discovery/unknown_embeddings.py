@@ -1,13 +1,21 @@
-"""The embeddings of the UNKNOWN photos, and in a table of its own what is known of each photo."""
+"""The embeddings and the print of the UNKNOWN photos, and in a table of its own what is known of each photo."""
 
 from __future__ import annotations
 
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from meter_pipeline.labels import FinalLabel
 from meter_pipeline.recognition.image_features import features_of
+from meter_pipeline.recognition.plate_reading import NOTHING, nothing_read, plates_can_be_read, read_plates
+from meter_pipeline.settings import UnknownPrintSettings
 from meter_pipeline.storage.lake import vector_column
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import (
@@ -17,37 +25,70 @@ from meter_pipeline.storage.tables import (
     UNKNOWN_METADATA,
 )
 
-MOST_WITH_VIEWS = 40_000
-"""Most UNKNOWN photos whose single views are kept for the clusters; those of more would fill the memory."""
+_logger = logging.getLogger(__name__)
 
 
-def collect_unknown(layout: Layout) -> int:
-    """Write embeddings and metadata of the photos that are UNKNOWN, each once; return how many."""
+@dataclass(frozen=True, kw_only=True)
+class Collected:
+    """What was written.
+
+    Attributes:
+        photos: number of UNKNOWN photos.
+        with_print: number of those on whose plate something was read.
+    """
+
+    photos: int
+    with_print: int
+
+
+def collect_unknown(layout: Layout, settings: UnknownPrintSettings) -> Collected:
+    """Write embeddings, print and metadata of the photos that are UNKNOWN, each once.
+
+    Raises:
+        MeterError: plates are to be read, and the reader is installed but does not start.
+    """
     lake = layout.lake
     rows = lake.frame(BATCH_PREDICTIONS, where=pc.field("final_prediction") == FinalLabel.UNKNOWN)
     photos = rows.sort_values(["drop", "position"]).drop_duplicates("image_id").sort_values("image_id")
     lake.replace(UNKNOWN_METADATA, photos[list(UNKNOWN_METADATA.columns)])
     versions = photos["model_version"].unique()
-    parts = [_embeddings(layout, version, photos) for version in versions]
-    lake.replace(UNKNOWN_EMBEDDINGS, pa.concat_tables([UNKNOWN_EMBEDDINGS.schema.empty_table(), *parts]))
-    return len(photos)
+    parts = [_of_model(layout, version, photos, settings) for version in versions]
+    table = pa.concat_tables([UNKNOWN_EMBEDDINGS.schema.empty_table(), *parts])
+    lake.replace(UNKNOWN_EMBEDDINGS, table)
+    return Collected(photos=len(photos), with_print=len(table) - table["print_hash"].null_count)
 
 
-def _embeddings(layout: Layout, version: str, photos: pd.DataFrame) -> pa.Table:
+def _of_model(layout: Layout, version: str, photos: pd.DataFrame, settings: UnknownPrintSettings) -> pa.Table:
     wanted = photos.loc[photos["model_version"] == version, "image_id"].tolist()
-    views = len(photos) <= MOST_WITH_VIEWS
-    features = features_of(layout.lake, IMAGE_FEATURES, version, wanted, views=views)
-    count = len(features.image_ids)
-    no_view = pa.nulls(count, UNKNOWN_EMBEDDINGS.schema.field("whole_embedding").type)
+    features = features_of(layout.lake, IMAGE_FEATURES, version, wanted)
+    printed = features.embeddings.printed
+    if (printed == NOTHING).all():  # the model's guard does not read plates
+        printed = _printed(layout, features.image_ids, settings)
     return pa.table(
         {
             "image_id": pa.array(features.image_ids, pa.string()),
-            "model_version": pa.array([version] * count, pa.string()),
+            "model_version": pa.array([version] * len(features.image_ids), pa.string()),
             "embedding": vector_column(features.embeddings.tuned),
             "pretrained_embedding": vector_column(features.embeddings.pretrained),
-            "whole_embedding": vector_column(features.whole) if views else no_view,
-            "close_embedding": vector_column(features.close) if views else no_view,
-            "single_views": pa.array([views] * count, pa.bool_()),
+            "printed": vector_column(printed),
+            "print_hash": pa.array([_hash(codes) for codes in printed], pa.string()),
         },
         schema=UNKNOWN_EMBEDDINGS.schema,
     )
+
+
+def _printed(layout: Layout, image_ids: Sequence[str], settings: UnknownPrintSettings) -> np.ndarray:
+    """Return what is printed on the photos, photos x codes; nothing where it is not to be read or cannot be."""
+    if settings.cluster_print == "off":
+        return nothing_read(len(image_ids))
+    if not plates_can_be_read():
+        _logger.info(
+            "Clusters go by the look of photos alone. With what is printed on them they are better: "
+            "pip install 'meter-pipeline[plates]'"
+        )
+        return nothing_read(len(image_ids))
+    return read_plates([(image_id, layout.image(image_id)) for image_id in image_ids], layout.plates)
+
+
+def _hash(codes: np.ndarray) -> str | None:
+    return None if (codes == NOTHING).all() else hashlib.sha256(codes.tobytes()).hexdigest()[:16]

@@ -22,7 +22,7 @@ from meter_pipeline.storage.tables import UNKNOWN_EMBEDDINGS, UNKNOWN_MAP
 
 _logger = logging.getLogger(__name__)
 
-MAP_VERSION = "1"
+MAP_VERSION = "2"
 """Raised by hand when the same photos get other places: the next run places them anew."""
 _PHOTO_COLUMNS = ["image_id", "model_version"]
 

@@ -40,16 +40,12 @@ class Features:
         image_ids: the photos that have features.
         logits: photos x classes, float32, averaged over the views.
         embeddings: of the views together, as they come (`Preprocess.embedding`), not normalised.
-        whole: photos x dimensions, float32, before fine-tuning, of the first view alone: the whole photo.
-        close: photos x dimensions, float32, after fine-tuning, of the last view alone: the closest.
         failures: why a photo has none, by image_id.
     """
 
     image_ids: list[str]
     logits: np.ndarray
     embeddings: Embeddings
-    whole: np.ndarray
-    close: np.ndarray
     failures: dict[str, str]
 
 
@@ -128,13 +124,10 @@ def _one_pass(
             failures[image_id] = "The photo is not in the store any more; fetch its URL again (retry failed)."
     if opened:
         return replace(_forward(model, opened, size), failures=failures)
-    nothing = Embeddings.empty(model.card.dimensions)
     return Features(
         image_ids=[],
         logits=np.zeros((0, len(model.classes)), np.float32),
-        embeddings=nothing,
-        whole=nothing.pretrained,
-        close=nothing.tuned,
+        embeddings=Embeddings.empty(model.card.dimensions),
         failures=failures,
     )
 
@@ -178,8 +171,6 @@ def _forward(model: MeterModel, opened: Sequence[_Opened], size: int) -> Feature
                 colours=np.stack([photo.colours for photo in opened]),
                 printed=np.stack([photo.printed for photo in opened]),
             ),
-            whole=kept(pretrained[:, 0]),
-            close=kept(tuned[:, -1]),
             failures={},
         )
 
@@ -200,7 +191,5 @@ def _together(batches: Sequence[Features]) -> Features:
         image_ids=[image_id for batch in batches for image_id in batch.image_ids],
         logits=np.concatenate([batch.logits for batch in batches]),
         embeddings=Embeddings.together([batch.embeddings for batch in batches]),
-        whole=np.concatenate([batch.whole for batch in batches]),
-        close=np.concatenate([batch.close for batch in batches]),
         failures={image_id: reason for batch in batches for image_id, reason in batch.failures.items()},
     )

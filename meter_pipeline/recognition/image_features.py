@@ -19,7 +19,7 @@ from meter_pipeline.recognition.network.device import one_thread_each
 from meter_pipeline.recognition.plate_reading import nothing_read
 from meter_pipeline.storage.lake import Lake, vector_column, vectors
 from meter_pipeline.storage.layout import Layout
-from meter_pipeline.storage.tables import IMAGE_FEATURES, LABELLED_FEATURES, URL_IMAGES, VIEW_COLUMNS, TableSpec
+from meter_pipeline.storage.tables import IMAGE_FEATURES, LABELLED_FEATURES, URL_IMAGES, TableSpec
 
 _logger = logging.getLogger(__name__)
 
@@ -81,9 +81,7 @@ def downloaded_photos(layout: Layout) -> list[str]:
     return sorted(set(layout.lake.read(URL_IMAGES, ["image_id"])["image_id"].drop_null().to_pylist()))
 
 
-def features_of(
-    lake: Lake, spec: TableSpec, model_version: str, image_ids: Sequence[str], *, views: bool = False
-) -> Features:
+def features_of(lake: Lake, spec: TableSpec, model_version: str, image_ids: Sequence[str]) -> Features:
     """Read the features of photos under a model, in the order of `image_ids`; photos without a row are left out.
 
     Args:
@@ -91,18 +89,14 @@ def features_of(
         spec: a table with the columns of `IMAGE_FEATURES`, or of `LABELLED_FEATURES`.
         model_version: the model.
         image_ids: the photos.
-        views: whether the single views `whole` and `close` are wanted; otherwise they are photos x 0.
     """
-    columns = [name for name in spec.columns if views or name not in VIEW_COLUMNS]
     asked_for = (pc.field("model_version") == model_version) & pc.field("image_id").isin(list(image_ids))
-    table = lake.read(spec, columns, where=asked_for)
+    table = lake.read(spec, where=asked_for)
     row_of = {image_id: row for row, image_id in enumerate(table["image_id"].to_pylist())}
     wanted = [image_id for image_id in image_ids if image_id in row_of]
     table = table.take(pa.array([row_of[image_id] for image_id in wanted], pa.int64()))
     failed = table.filter(pc.is_valid(table["reason"]))
     good = table.filter(pc.is_null(table["reason"]))
-    no_views = np.zeros((len(good), 0), np.float32)
-    whole, close = (vectors(good, name) if views else no_views for name in VIEW_COLUMNS)
     return Features(
         image_ids=good["image_id"].to_pylist(),
         logits=vectors(good, "logits"),
@@ -110,16 +104,18 @@ def features_of(
             tuned=vectors(good, "embedding"),
             pretrained=vectors(good, "pretrained_embedding"),
             colours=vectors(good, "colours"),
-            printed=_printed(good),
+            printed=printed_codes(good),
         ),
-        whole=whole,
-        close=close,
         failures=dict(zip(failed["image_id"].to_pylist(), failed["reason"].to_pylist(), strict=True)),
     )
 
 
-def _printed(table: pa.Table) -> np.ndarray:
-    """Return what was read on plates, in rows of one model; null, and then nothing, where it does not ask for print."""
+def printed_codes(table: pa.Table) -> np.ndarray:
+    """Return what was read on the plates of photos under one model, photos x codes, int32.
+
+    Args:
+        table: rows with the column `printed`; if a row has none, plates were not read, and nothing is returned of any.
+    """
     if table["printed"].null_count or not len(table):
         return nothing_read(len(table))
     return vectors(table, "printed").astype(np.int32)
@@ -142,8 +138,6 @@ def _as_rows(spec: TableSpec, model: MeterModel, batch: Features) -> pa.Table:
         "logits": padded(batch.logits),
         "embedding": padded(batch.embeddings.tuned),
         "pretrained_embedding": padded(batch.embeddings.pretrained),
-        "whole_embedding": padded(batch.whole),
-        "close_embedding": padded(batch.close),
         "colours": padded(batch.embeddings.colours),
         "printed": padded(batch.embeddings.printed) if model.reads_plates else nothing,
         "reason": pa.array(reasons, pa.string()),

@@ -7,10 +7,11 @@ could be put together from their codes again, so the codes are as confidential a
 from __future__ import annotations
 
 import logging
+import os
 import re
 import threading
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.metadata import version as library_version
 from importlib.util import find_spec
@@ -21,6 +22,8 @@ import numpy as np
 
 from meter_pipeline.errors import MeterError
 from meter_pipeline.photos.decoding import PhotoError, open_photo
+from meter_pipeline.photos.parallel import MOST_WORKERS, in_parallel
+from meter_pipeline.photos.progress import Progress
 from meter_pipeline.storage.files import replacing
 
 _logger = logging.getLogger(__name__)
@@ -41,9 +44,26 @@ LONGEST_SIDE = 800
 """Pixels of the longer side that a photo is scaled down to before it is read; smaller photos stay as they are."""
 SMALLEST_SIDE = 600
 """See `open_photo`: a large JPEG is decoded at a half, a quarter, ..., as long as both sides keep this many pixels."""
-FIX = "pip install --force-reinstall 'meter-pipeline[plates]', or train a model with METER_READ_PLATES=false."
+SECONDS_PER_PHOTO = 0.75
+"""Seconds of one core that reading a photo takes (docs/decisions/0011-plates.md)."""
+PHOTOS_AHEAD = 64
+"""Photos whose codes may wait to be taken."""
+PACKAGES = ("rapidocr", "onnxruntime")
+FIX = (
+    "pip install --force-reinstall 'meter-pipeline[plates]', or do without: METER_CLUSTER_PRINT=off for clusters, a"
+    " model trained with METER_READ_PLATES=false for names."
+)
 _LONG_NUMBER = re.compile(r"\d{4,}")
 _loading = threading.Lock()
+
+
+def plates_can_be_read() -> bool:
+    """Return whether the packages of the extra `plates` are installed."""
+    return not _missing_packages()
+
+
+def _missing_packages() -> list[str]:
+    return [name for name in PACKAGES if find_spec(name) is None]
 
 
 def require_plate_reader() -> None:
@@ -52,19 +72,60 @@ def require_plate_reader() -> None:
     Raises:
         MeterError: the packages are not installed, or do not start; says what to do.
     """
-    missing = [name for name in ("rapidocr", "onnxruntime") if find_spec(name) is None]
-    if missing:
-        raise MeterError(
-            f"Plates cannot be read: {' and '.join(missing)} not installed.",
-            where="METER_READ_PLATES, or a model that was trained with it",
-            fix=FIX,
-        )
+    _require_packages()
     try:
         _reader()
     except Exception as error:  # a library of the system that is missing, a file of the wheel that is damaged
         raise MeterError(
             f"The plate reader does not start: {type(error).__name__}: {error}.", where="rapidocr, onnxruntime", fix=FIX
         ) from error
+
+
+def _require_packages() -> None:
+    if missing := _missing_packages():
+        raise MeterError(
+            f"Plates cannot be read: {' and '.join(missing)} not installed.",
+            where="METER_READ_PLATES, or a model that was trained with it",
+            fix=FIX,
+        )
+
+
+def read_plates(photos: Sequence[tuple[str, Path]], folder: Path) -> np.ndarray:
+    """Read the print of many photos, each once; the log says how many are to be read and how far it is.
+
+    Args:
+        photos: image_id and file of each photo.
+        folder: where codes are kept, one file per photo.
+
+    Returns:
+        Codes as `plate_codes` returns them, photos x `CODES_PER_PHOTO`; nothing of a photo that is lost or damaged.
+
+    Raises:
+        MeterError: the packages are not installed, or do not start.
+    """
+    _require_packages()
+    unread = sum(not kept_codes(folder, image_id).exists() for image_id, _ in photos)
+    seconds = unread * SECONDS_PER_PHOTO / min(os.cpu_count() or 1, MOST_WORKERS)
+    _logger.info("Plates: %d of %d photos to read, about %.0f s", unread, len(photos), seconds)
+    progress = Progress(len(photos), lambda done, total: _logger.info("Plates: %d of %d photos", done, total))
+    codes, lost = nothing_read(len(photos)), 0
+    found = in_parallel(lambda photo: _codes_or_none(*photo, folder), photos, ahead=PHOTOS_AHEAD)
+    for row, of_photo in enumerate(found):
+        if of_photo is None:
+            lost += 1
+        else:
+            codes[row] = of_photo
+        progress.advance()
+    if lost:
+        _logger.warning("%d of %d photos are lost or damaged: nothing is read on them", lost, len(photos))
+    return codes
+
+
+def _codes_or_none(image_id: str, path: Path, folder: Path) -> np.ndarray | None:
+    try:
+        return plate_codes(path, image_id=image_id, folder=folder)
+    except (PhotoError, FileNotFoundError):
+        return None
 
 
 def plate_codes(content: bytes | Path, *, image_id: str, folder: Path | None = None) -> np.ndarray:
@@ -80,15 +141,17 @@ def plate_codes(content: bytes | Path, *, image_id: str, folder: Path | None = N
 
     Raises:
         PhotoError: the photo cannot be decoded or is refused.
+        FileNotFoundError: its file is lost.
         MeterError: the packages are not installed, or do not start.
     """
-    require_plate_reader()
+    _require_packages()
     kept = kept_codes(folder, image_id) if folder is not None else None
     if kept is not None and (codes := _load(kept)) is not None:
         return codes
+    require_plate_reader()
     try:
         codes = codes_of(read_lines(content))
-    except (PhotoError, MemoryError):
+    except (PhotoError, FileNotFoundError, MemoryError):
         raise
     except Exception as error:  # OpenCV and ONNX Runtime raise nearly anything
         _logger.warning("The plate of %s could not be read (%s); it is judged without.", image_id, type(error).__name__)

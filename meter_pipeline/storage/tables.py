@@ -202,8 +202,6 @@ FEATURE_COLUMNS = {
     "pretrained_embedding": Column(
         VECTOR, "Output of the backbone before fine-tuning, at the same place, averaged over the views."
     ),
-    "whole_embedding": Column(VECTOR, "As pretrained_embedding, of the whole photo alone; null where it is not kept."),
-    "close_embedding": Column(VECTOR, "As embedding, of the closest view alone; null where it is not kept."),
     "colours": Column(
         VECTOR,
         "Share of each colour in the middle of the photo: grey, 12 pale hues, 12 strong hues; they add up to 1.",
@@ -213,16 +211,14 @@ FEATURE_COLUMNS = {
     ),
     "reason": Column(STRING, "Why the photo has no features; null where it has."),
 }
-VIEW_COLUMNS = ("whole_embedding", "close_embedding")
-"""Embeddings of single views, which clusters are cut by."""
 FEATURE_VECTORS = frozenset(name for name, column in FEATURE_COLUMNS.items() if column.type == VECTOR)
 
 LABELLED_FEATURES = TableSpec(
     "labelled_features",
     "One row per labelled photo and model: embeddings and logits from one forward pass, colours and print.",
-    {name: column for name, column in FEATURE_COLUMNS.items() if name not in VIEW_COLUMNS},
+    FEATURE_COLUMNS,
     key=("image_id", "model_version"),
-    volatile=FEATURE_VECTORS - set(VIEW_COLUMNS),
+    volatile=FEATURE_VECTORS,
 )
 
 KNOWN_EMBEDDINGS = TableSpec(
@@ -345,18 +341,21 @@ BATCH_PREDICTIONS = TableSpec(
 
 UNKNOWN_EMBEDDINGS = TableSpec(
     "unknown_embeddings",
-    "One row per UNKNOWN photo: its embedding vectors.",
+    "One row per UNKNOWN photo: its embedding vectors, and what was read on its plate.",
     {
         "image_id": IMAGE_ID,
         "model_version": MODEL_VERSION,
         "embedding": FEATURE_COLUMNS["embedding"],
         "pretrained_embedding": FEATURE_COLUMNS["pretrained_embedding"],
-        "whole_embedding": FEATURE_COLUMNS["whole_embedding"],
-        "close_embedding": FEATURE_COLUMNS["close_embedding"],
-        "single_views": Column(BOOL, "Whether whole_embedding and close_embedding are there."),
+        "printed": Column(
+            VECTOR, "Codes of what was read on the meter's plate, then -1; only -1 where nothing was read."
+        ),
+        "print_hash": Column(
+            STRING, "Hash of the codes in printed, so that other print is another data version; null for no code."
+        ),
     },
     key=("image_id",),
-    volatile=frozenset({"embedding", "pretrained_embedding", *VIEW_COLUMNS}),
+    volatile=frozenset({"embedding", "pretrained_embedding", "printed"}),
 )
 
 UNKNOWN_METADATA = TableSpec(
@@ -382,7 +381,7 @@ UNKNOWN_CLUSTERS = TableSpec(
         "previous_cluster_id": Column(
             INT, "Its cluster before the photos or the model last changed; null for a photo that is new."
         ),
-        "membership": Column(FLOAT, "How firmly the photo belongs to its cluster, 0 (noise) to 1."),
+        "membership": Column(FLOAT, "Similarity of the photo to the middle of its cluster, 0 (noise) to 1."),
         "same_meter": Column(STRING, "Shared by photos that show one physical meter."),
         "perceptual_hash": Column(
             STRING, "Perceptual hash of the photo, as in image_inventory; null where its file is lost."
@@ -391,7 +390,7 @@ UNKNOWN_CLUSTERS = TableSpec(
             BOOL, "Whether it has been in its cluster since that was formed, rather than joined it later."
         ),
         "found_with": Column(
-            STRING, "Method, model, smallest cluster size and seed; if one changes, all photos are clustered again."
+            STRING, "Method, model and smallest cluster size; if one changes, all photos are clustered again."
         ),
         "revision": Column(INT, "Last revision of cluster_events that is in this table, from 1."),
     },
@@ -409,6 +408,9 @@ CLUSTER_SUMMARY = TableSpec(
         "meter_share": Column(
             FLOAT,
             "Share of photos that look like meters rather than junk, 0 to 1; null without a model to compare with.",
+        ),
+        "sureness": Column(
+            FLOAT, "Chance that nine in ten of its photos show one design, 0 to 1 (0016); null for noise."
         ),
         "mean_membership": Column(FLOAT, "Mean of the photos' membership, 0 to 1."),
         "top1_class": Column(STRING, "Most frequent top-1 class of the photos."),

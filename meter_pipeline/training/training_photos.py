@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,15 +12,12 @@ import torch
 
 from meter_pipeline.labels import Split
 from meter_pipeline.photos.parallel import in_parallel
-from meter_pipeline.photos.progress import Progress
 from meter_pipeline.recognition.colours import photo_colours
 from meter_pipeline.recognition.embeddings import Embeddings
 from meter_pipeline.recognition.network.device import one_thread_each
-from meter_pipeline.recognition.plate_reading import kept_codes, nothing_read, plate_codes
+from meter_pipeline.recognition.plate_reading import nothing_read, read_plates
 from meter_pipeline.recognition.scores import Known, Seen
 from meter_pipeline.training.trunk_cache import PHOTOS_AHEAD, TrunkCache, block_outputs
-
-_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +200,7 @@ def _read(files: PhotoFiles, cache: TrunkCache, plates: Path | None) -> Training
             tuned=pretrained,
             pretrained=pretrained,
             colours=_colours(files, cache),
-            printed=nothing_read(len(files)) if plates is None else _printed(files, plates),
+            printed=nothing_read(len(files)) if plates is None else read_plates(files.by_id, plates),
         ),
     )
 
@@ -213,16 +209,3 @@ def _colours(files: PhotoFiles, cache: TrunkCache) -> np.ndarray:
     preprocess = cache.preprocess
     work = in_parallel(lambda path: photo_colours(preprocess, preprocess.open(path)), files.paths, ahead=PHOTOS_AHEAD)
     return np.stack(list(work))
-
-
-def _printed(files: PhotoFiles, folder: Path) -> np.ndarray:
-    unread = sum(not kept_codes(folder, image_id).exists() for image_id in files.image_ids)
-    _logger.info("Plates: %d of %d photos to read", unread, len(files))
-    progress = Progress(len(files), lambda done, total: _logger.info("Plates: %d of %d photos", done, total))
-    found = []
-    for codes in in_parallel(
-        lambda photo: plate_codes(photo[1], image_id=photo[0], folder=folder), files.by_id, ahead=PHOTOS_AHEAD
-    ):
-        found.append(codes)
-        progress.advance()
-    return np.stack(found)

@@ -10,9 +10,21 @@ from meter_pipeline.labels import NOISE
 
 
 def test_scores_of_known_truth() -> None:
-    truth = ["a", "a", "a", "b", "b", "junk"]
-    scores = cluster_scores(truth, np.array([0, 0, -1, 1, 0, 1]), np.array([True] * 5 + [False]))
-    assert scores.purity == pytest.approx(3 / 5)
-    assert scores.coverage == pytest.approx(5 / 6)
-    assert scores.meter_coverage == pytest.approx(4 / 5)
-    assert cluster_scores(truth, np.full(6, NOISE)).clusters == 0
+    truth = ["a"] * 4 + ["b"] * 4 + ["wall", "plant"]
+    labels = np.array([0, 0, 0, -1, 1, 1, 1, 0, 2, 2])
+    scores = cluster_scores(truth, labels, np.array([False] * 8 + [True] * 2))
+    assert scores.purity == pytest.approx((3 + 3 + 1) / 9)
+    assert scores.coverage == pytest.approx(7 / 8)
+    assert scores.photos_per_decision == pytest.approx(10 / (1 + 2 + 1 + 1))
+    assert scores.at_best == pytest.approx(10 / 3)
+    assert (scores.clusters, scores.clusters_per_design) == (3, 1.0)
+
+
+def test_a_cluster_under_half_pure_is_taken_apart_photo_by_photo() -> None:
+    assert cluster_scores(["a", "b", "c"], np.zeros(3, int)).photos_per_decision == 1.0
+    assert cluster_scores(["a", "b"], np.zeros(2, int)).photos_per_decision == 1.0
+
+
+def test_all_noise_scores_nothing() -> None:
+    scores = cluster_scores(["a"] * 5, np.full(5, NOISE))
+    assert (scores.purity, scores.coverage, scores.clusters, scores.photos_per_decision) == (0.0, 0.0, 0, 1.0)

@@ -96,6 +96,14 @@ def test_nothing_waits_for_the_map(definitions: dg.Definitions) -> None:
     assert priorities.pop("unknown_map") < min(priorities.values())
 
 
+def test_the_exports_of_a_run_do_not_wait_for_plates_to_be_read(definitions: dg.Definitions) -> None:
+    update = definitions.resolve_job_def("update").graph
+    priorities = {node.name: int(node.tags.get("dagster/priority", "0")) for node in update.nodes}
+    exports = {name for name in priorities if name.startswith(("prediction_exports", "batch_predictions"))}
+    assert len(exports) >= 3  # with the check between them
+    assert priorities["unknown_embeddings"] < min(priorities[name] for name in exports)
+
+
 def test_a_persons_menu_and_what_watches(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
     assert {"train", "update"} <= {job.name for job in repository.get_all_jobs()}

@@ -12,7 +12,7 @@ from meter_pipeline_tests.support.drawn_embeddings import drawn_embeddings
 
 pytestmark = pytest.mark.slow
 
-METHOD = Method(min_cluster_size=None, seed=0)
+METHOD = Method(min_cluster_size=None)
 NOTHING = Tables(
     clusters=UNKNOWN_CLUSTERS.schema.empty_table().to_pandas(),
     events=CLUSTER_EVENTS.schema.empty_table().to_pandas(),
@@ -27,9 +27,9 @@ def photos_of(embeddings: np.ndarray) -> UnknownPhotos:
         image_ids=image_ids,
         model_version="m1",
         compared=unit,
-        views=[],
         hashes=[None] * len(embeddings),
         look_like_meters=None,
+        with_print=False,
         metadata=guesses,
     )
 

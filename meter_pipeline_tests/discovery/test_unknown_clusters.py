@@ -11,13 +11,13 @@ import pyarrow as pa
 import pytest
 from torch import nn
 
-from meter_pipeline.discovery import unknown_clusters
-from meter_pipeline.discovery.unknown_clusters import cluster_problems, cluster_unknowns, compared
+from meter_pipeline.discovery.unknown_clusters import cluster_problems, cluster_unknowns
 from meter_pipeline.errors import MeterError
 from meter_pipeline.recognition.embeddings import normalised
 from meter_pipeline.recognition.model_store import Reference, save_model
 from meter_pipeline.recognition.network.backbones import load_backbone
 from meter_pipeline.recognition.network.preprocess import Preprocess
+from meter_pipeline.recognition.plate_reading import nothing_read
 from meter_pipeline.settings import ClusterSettings
 from meter_pipeline.storage.lake import Lake, vector_column, vectors
 from meter_pipeline.storage.layout import Layout
@@ -215,7 +215,7 @@ def test_what_another_method_found_is_clustered_anew_under_its_ids(tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("photos", "note"),
-    [(0, "no UNKNOWN"), (3, "3 different photos are too few"), (8, "set to 40 photos and there are 8")],
+    [(0, "no UNKNOWN"), (1, "No 2 of the 1 photos look alike"), (8, "set to 40 photos and there are 8")],
 )
 def test_few_photos_or_too_large_a_smallest_cluster_are_said(tmp_path: Path, photos: int, note: str) -> None:
     layout = Layout(tmp_path)
@@ -226,57 +226,28 @@ def test_few_photos_or_too_large_a_smallest_cluster_are_said(tmp_path: Path, pho
     assert layout.lake.count(UNKNOWN_CLUSTERS) == photos
 
 
-def test_what_is_compared_is_the_same_in_blocks_as_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
-    random = np.random.default_rng(0)
-    tuned, pretrained = random.normal(size=(2, 25, 12)).astype(np.float32)
-    known = known_photos(np.arange(25) % 3, tuned=normalised(tuned), pretrained=normalised(pretrained))
-    whole = compared(tuned, pretrained, known)
-    np.testing.assert_array_equal(whole[:, :12], normalised(tuned))
-    np.testing.assert_allclose(np.linalg.norm(whole[:, 12:], axis=1), 1.0, rtol=1e-5)
-    monkeypatch.setattr(unknown_clusters, "_BLOCK_ROWS", 7)
-    np.testing.assert_allclose(compared(tuned, pretrained, known), whole, atol=1e-6)
-
-
-def test_clusters_are_cut_by_single_views_where_the_set_is_small_enough_to_keep_them(tmp_path: Path) -> None:
+def test_print_that_comes_later_clusters_anew(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
-
-    def cut_by() -> str:
-        return str(cluster_unknowns(layout, anew=True).parameters["cut_by"])
-
     put_unknown(layout, {"alpha": 12, "beta": 9})
-    assert cut_by() == "views"
-    take_views(layout)
-    assert cut_by() == "embedding"
-
-
-def take_views(layout: Layout) -> None:
-    """Leave the embeddings as they are of a set too large to keep single views."""
+    run(layout)
     table = layout.lake.read(UNKNOWN_EMBEDDINGS)
-    for name, nothing in (("whole_embedding", None), ("close_embedding", None), ("single_views", False)):
-        column = pa.array([nothing] * len(table), UNKNOWN_EMBEDDINGS.schema.field(name).type)
-        table = table.set_column(table.column_names.index(name), name, column)
+    codes = nothing_read(len(table))
+    codes[:, :2] = [3, 4]
+    for name, column in (("printed", vector_column(codes)), ("print_hash", pa.array(["h"] * len(table), pa.string()))):
+        table = table.set_column(table.column_names.index(name), UNKNOWN_EMBEDDINGS.schema.field(name), column)
     layout.lake.replace(UNKNOWN_EMBEDDINGS, table)
-
-
-def test_once_the_set_is_small_enough_clusters_are_cut_by_single_views(tmp_path: Path) -> None:
-    layout = Layout(tmp_path)
-    put_unknown(layout, {"alpha": 12, "beta": 9})
-    with_views = layout.lake.read(UNKNOWN_EMBEDDINGS)
-    take_views(layout)
     assert run(layout)
-    layout.lake.replace(UNKNOWN_EMBEDDINGS, with_views)
-    found = cluster_unknowns(layout)
-    assert (found.changed, found.parameters["cut_by"]) == (True, "views")
     clusters = layout.lake.frame(UNKNOWN_CLUSTERS)
     assert clusters["settled"].all()
-    assert clusters["found_with"].str.endswith(" views").all()
+    assert clusters["found_with"].str.endswith(" print").all()
     assert not run(layout)
 
 
 def test_embeddings_of_two_models_are_not_compared(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     matrix = vector_column(np.ones((2, 4)))
-    columns = [pa.array(["a", "b"]), pa.array(["m1", "m2"]), *[matrix] * 4, pa.array([True, True])]
+    printed, no_hash = vector_column(nothing_read(2)), pa.nulls(2, pa.string())
+    columns = [pa.array(["a", "b"]), pa.array(["m1", "m2"]), matrix, matrix, printed, no_hash]
     layout.lake.replace(UNKNOWN_EMBEDDINGS, pa.table(columns, schema=UNKNOWN_EMBEDDINGS.schema))
     with pytest.raises(MeterError, match=r"from 2 models \(m1, m2\)"):
         run(layout)

@@ -26,7 +26,7 @@ from meter_pipeline.ingest.drop_rows import take_in_drops
 from meter_pipeline.ingest.url_images import DownloadLimits, download_drops
 from meter_pipeline.recognition.image_features import compute_features
 from meter_pipeline.recognition.single_photo import predict_photos
-from meter_pipeline.settings import ClusterSettings, DecisionSettings, load_settings
+from meter_pipeline.settings import ClusterSettings, DecisionSettings, UnknownPrintSettings, load_settings
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DATASET_SPLIT
 from meter_pipeline_tests.support.browser import CHROMIUM, CHROMIUM_FLAGS, NEEDS_CHROMIUM
@@ -82,7 +82,7 @@ def data(trained: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) 
         download_drops(layout, DownloadLimits.from_settings(settings))
         compute_features(layout)
         name_rows(layout, DecisionSettings.from_settings(settings))
-        collect_unknown(layout)
+        collect_unknown(layout, UnknownPrintSettings.from_settings(settings))
         cluster_unknowns(layout, ClusterSettings(min_cluster_size=4))
         place_unknowns(layout)
     return copy

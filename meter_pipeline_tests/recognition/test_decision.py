@@ -71,8 +71,6 @@ def features_with(logits: list[list[float]], model: MeterModel, similar_to: int 
         image_ids=[f"p{i}" for i in range(len(logits))],
         logits=np.array(logits, np.float32),
         embeddings=Embeddings(tuned=rows, pretrained=rows, colours=colours, printed=nothing_read(len(logits))),
-        whole=rows,
-        close=rows,
         failures={},
     )
 

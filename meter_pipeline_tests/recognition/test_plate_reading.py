@@ -32,6 +32,7 @@ from meter_pipeline.recognition.plate_reading import (
     nothing_read,
     plate_codes,
     read_lines,
+    read_plates,
 )
 from meter_pipeline.recognition.scores import FAMILIAR_PRINT, familiar_print
 from meter_pipeline.recognition.single_photo import predict_content
@@ -126,6 +127,34 @@ def test_a_plate_is_read_once_and_what_was_read_is_kept(tmp_path: Path) -> None:
     kept_codes(tmp_path, image_id).write_bytes(b"cut short")
     assert np.array_equal(plate_codes(content, image_id=image_id, folder=tmp_path), codes)
     assert np.array_equal(np.load(kept_codes(tmp_path, image_id)), codes)
+
+
+@pytest.mark.slow
+def test_many_plates_are_read_in_order_and_only_those_that_were_not_read_before(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    photos = []
+    for name, content in (("aa", plate(THREE)), ("bb", b"no photo"), ("cc", plate(OTHER)), ("dd", plate(SINGLE))):
+        (tmp_path / name).write_bytes(content)
+        photos.append((name, tmp_path / name))
+    expected = [codes_of(read_lines(path)) if name != "bb" else nothing_read(1)[0] for name, path in photos]
+    (tmp_path / "dd").unlink()
+    kept = kept_codes(tmp_path, "dd")
+    kept.parent.mkdir(parents=True)
+    np.save(kept, expected[3])
+    with caplog.at_level(logging.INFO):
+        codes = read_plates(photos, tmp_path)
+        assert np.array_equal(codes, expected)
+        assert "Plates: 3 of 4 photos to read" in caplog.text
+        assert "1 of 4 photos are lost or damaged" in caplog.text
+        assert np.array_equal(read_plates(photos, tmp_path), codes)
+        assert "Plates: 1 of 4 photos to read" in caplog.text
+    assert codes.dtype == np.int32
+    assert {"THR", "HRE"} <= spelled(codes[0])
+
+
+def test_of_no_photos_nothing_is_read(tmp_path: Path) -> None:
+    assert read_plates([], tmp_path).shape == (0, CODES_PER_PHOTO)
 
 
 def test_a_photo_without_print_says_nothing() -> None:

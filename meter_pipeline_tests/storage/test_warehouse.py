@@ -29,9 +29,8 @@ def test_a_table_without_rows_is_an_empty_typed_view(layout: Layout) -> None:
         "model_version": "VARCHAR",
         "embedding": "FLOAT[]",
         "pretrained_embedding": "FLOAT[]",
-        "whole_embedding": "FLOAT[]",
-        "close_embedding": "FLOAT[]",
-        "single_views": "BOOLEAN",
+        "printed": "FLOAT[]",
+        "print_hash": "VARCHAR",
     }
     for name in counts:
         assert query(layout, f'SELECT * FROM "{name}"').empty

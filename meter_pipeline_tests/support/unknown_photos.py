@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from PIL import Image, ImageDraw
 
+from meter_pipeline.recognition.plate_reading import nothing_read
 from meter_pipeline.storage.files import write_bytes
 from meter_pipeline.storage.lake import vector_column
 from meter_pipeline.storage.layout import Layout
@@ -20,7 +21,7 @@ DIMENSIONS = 32
 
 
 def put_unknown(layout: Layout, designs: dict[str, int], *, model_version: str = "m1") -> dict[str, list[str]]:
-    """Make these the only UNKNOWN photos, so many of each design; return the image ids by design.
+    """Make these the only UNKNOWN photos, so many of each design, with no print; return the image ids by design.
 
     The n-th photo of a design is always the same, so a second call with more photos is growth.
     """
@@ -28,12 +29,9 @@ def put_unknown(layout: Layout, designs: dict[str, int], *, model_version: str =
     for design, count in designs.items():
         random = np.random.default_rng(list(design.encode()))
         centre, colour = random.normal(size=DIMENSIONS), random.integers(40, 220, 3)
-        of_views = np.random.default_rng([1, *design.encode()])
-        view_centres = of_views.normal(size=(2, DIMENSIONS))
         for number in range(count):
             image_id = _store_photo(layout, colour, random)
-            both = centre + 0.15 * random.normal(size=DIMENSIONS)
-            vectors.append([both, *(view_centres + 0.15 * of_views.normal(size=(2, DIMENSIONS)))])
+            vectors.append(centre + 0.15 * random.normal(size=DIMENSIONS))
             ids.setdefault(design, []).append(image_id)
             guesses = {f"top{k}_class": f"{design}{k}" for k in (1, 2, 3)}
             confidences = {f"top{k}_confidence": 0.4 / k for k in (1, 2, 3)}
@@ -49,17 +47,16 @@ def put_unknown(layout: Layout, designs: dict[str, int], *, model_version: str =
                 }
             )
     layout.lake.replace(UNKNOWN_METADATA, pd.DataFrame(rows, columns=list(UNKNOWN_METADATA.columns)))
-    matrices = np.array(vectors).reshape(-1, 3, DIMENSIONS)
-    embedding, whole, close = (vector_column(matrices[:, number]) for number in range(3))
-    there = pa.array([True] * len(rows), pa.bool_())
-    columns = [
-        pa.array([row["image_id"] for row in rows], pa.string()),
-        pa.array([model_version] * len(rows), pa.string()),
-    ]
-    layout.lake.replace(
-        UNKNOWN_EMBEDDINGS,
-        pa.table([*columns, embedding, embedding, whole, close, there], schema=UNKNOWN_EMBEDDINGS.schema),
-    )
+    embedding = vector_column(np.array(vectors).reshape(-1, DIMENSIONS))
+    columns = {
+        "image_id": pa.array([row["image_id"] for row in rows], pa.string()),
+        "model_version": pa.array([model_version] * len(rows), pa.string()),
+        "embedding": embedding,
+        "pretrained_embedding": embedding,
+        "printed": vector_column(nothing_read(len(rows))),
+        "print_hash": pa.nulls(len(rows), pa.string()),
+    }
+    layout.lake.replace(UNKNOWN_EMBEDDINGS, pa.table(columns, schema=UNKNOWN_EMBEDDINGS.schema))
     return ids
 
 

@@ -43,6 +43,7 @@ class ClusterCard:
         examples: image_ids to show, the representative first, then the surest; each meter once.
         likenesses: what it mostly looks like, the most frequent first.
         meter_share: how much it looks like meters rather than junk, 0 to 1; None if that is not known.
+        sureness: chance that nine in ten of its photos show one design, 0 to 1; None for noise.
     """
 
     cluster_id: int
@@ -51,6 +52,7 @@ class ClusterCard:
     examples: list[str]
     likenesses: list[Likeness]
     meter_share: float | None
+    sureness: float | None
 
     @property
     def name(self) -> str:
@@ -115,7 +117,7 @@ class UnknownMap:
 
 
 def list_clusters(layout: Layout, *, examples: int = 6) -> list[ClusterCard]:
-    """Return the clusters, those that look like meters and are large first, noise at the end.
+    """Return the clusters, the surest to be one design of meters first, noise at the end.
 
     Args:
         layout: the data directory.
@@ -127,7 +129,7 @@ def list_clusters(layout: Layout, *, examples: int = 6) -> list[ClusterCard]:
                      first_of_meter AS (SELECT cluster_id, meter, image_id, membership,
                               row_number() OVER (PARTITION BY cluster_id, meter ORDER BY membership DESC, image_id) AS n
                           FROM m)
-                SELECT s.cluster_id, s.count, s.representative, s.meter_share,
+                SELECT s.cluster_id, s.count, s.representative, s.meter_share, s.sureness,
                        (SELECT count(DISTINCT meter) FROM m WHERE m.cluster_id = s.cluster_id) AS meters,
                        (SELECT list(image_id ORDER BY membership DESC, image_id) FROM first_of_meter AS f
                         WHERE f.cluster_id = s.cluster_id AND n = 1)[1:{int(examples) + 1}] AS surest
@@ -142,10 +144,16 @@ def list_clusters(layout: Layout, *, examples: int = 6) -> list[ClusterCard]:
             examples=_first_is(row["representative"], row["surest"] or [], examples),
             likenesses=looks.get(row["cluster_id"], []),
             meter_share=row["meter_share"],
+            sureness=row["sureness"],
         )
         for row in rows
     ]
-    return sorted(cards, key=lambda card: (card.is_noise, card.hardly_meters, -card.photos, card.cluster_id))
+    return sorted(cards, key=_surest_first)
+
+
+def _surest_first(card: ClusterCard) -> tuple[bool, bool, float, int, int]:
+    # Equally sure to a tenth, the larger one first: it names more photos.
+    return card.is_noise, card.hardly_meters, -round(card.sureness or 0.0, 1), -card.photos, card.cluster_id
 
 
 def open_cluster(layout: Layout, cluster_id: int) -> list[ClusterMember]:

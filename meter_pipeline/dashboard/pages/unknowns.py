@@ -46,7 +46,7 @@ def _show_all(now: Now, cards: list[ClusterCard]) -> None:
     st.markdown(f"**{counted(inside, 'photo')}** in **{counted(len(clusters), 'cluster')}**")
     st.caption(
         "A cluster is a group of UNKNOWN photos that look alike, perhaps a meter type that the model does not know. "
-        "Those that are probably not meters come last."
+        "The surest to show one type come first, those that are probably not meters last."
     )
     page = choose_page(len(clusters), CARDS_PER_PAGE, "clusters_page")
     with st.container(horizontal=True):
@@ -66,7 +66,7 @@ def _show_card(now: Now, cluster: ClusterCard) -> None:
         st.markdown(f"**{cluster.name.capitalize()}**: {_size(cluster)}")
         photos = [(image_id, now.layout.image(image_id), f"Photo of {cluster.name}") for image_id in cluster.examples]
         show_strip(now.layout, photos, width=EXAMPLE_WIDTH)
-        st.caption(_likeness(cluster))
+        st.caption(_one_design(cluster) + _likeness(cluster))
         with st.container(horizontal=True):
             st.button(f"Open {cluster.name}", key=f"open_{cluster.cluster_id}", on_click=_choose, args=(cluster.name,))
 
@@ -75,6 +75,10 @@ def _size(cluster: ClusterCard) -> str:
     meters = f" of {counted(cluster.meters, 'meter')}" if cluster.meters < cluster.photos else ""
     junk = ", probably not meters" if cluster.hardly_meters else ""
     return f"{counted(cluster.photos, 'photo')}{meters}{junk}"
+
+
+def _one_design(cluster: ClusterCard) -> str:
+    return "" if cluster.sureness is None else f"One type: {percent(cluster.sureness, 0)} sure. "
 
 
 def _likeness(cluster: ClusterCard) -> str:
@@ -95,7 +99,7 @@ def _choose(name: str) -> None:
 def _show_cluster(now: Now, cluster: ClusterCard) -> None:
     """Draw one cluster with all its photos; actions on the cluster have their place above the photos."""
     members = _members(now, now.fingerprint(*browsing.TABLES), cluster.cluster_id)
-    st.markdown(f"**{_size(cluster)}**. {_likeness(cluster)}")
+    st.markdown(f"**{_size(cluster)}**. {_one_design(cluster)}{_likeness(cluster)}")
     with st.container(horizontal=True):
         st.button("Back to all clusters", on_click=_choose, args=(ALL,), icon=":material/arrow_back:")
     folded = sum(len(member.others) for member in members)

@@ -1,4 +1,4 @@
-"""Embeddings into clusters: the same bits every time, copies counted once, cut by what the single views show."""
+"""Embeddings into clusters: the same bits every time, copies counted once, the same way for few photos and many."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.metrics import adjusted_mutual_info_score
-from threadpoolctl import threadpool_limits
+from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
-from meter_pipeline.discovery.clustering import Clustering, cluster
+from meter_pipeline.discovery.grouping.clustering import Clustering, cluster, neighbours_looked_at
 from meter_pipeline.errors import MeterError
 from meter_pipeline.labels import NOISE
 from meter_pipeline_tests.support.drawn_embeddings import DESIGNS, drawn_embeddings
@@ -41,13 +40,13 @@ def test_clusters_are_numbered_by_falling_size(found: Clustering) -> None:
 
 def test_same_bits_in_another_process_with_other_threads(found: Clustering) -> None:
     program = (
-        "from meter_pipeline.discovery.clustering import cluster\n"
+        "from meter_pipeline.discovery.grouping.clustering import cluster\n"
         "from meter_pipeline_tests.support.drawn_embeddings import drawn_embeddings\n"
         "c = cluster(drawn_embeddings()[0])\n"
         "print(c.labels.tobytes().hex(), c.membership.tobytes().hex())"
     )
     environment = {**os.environ, "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "PYTHONHASHSEED": "1"}
-    command, project = [sys.executable, "-c", program], Path(__file__).parents[2]
+    command, project = [sys.executable, "-c", program], Path(__file__).parents[3]
     output = subprocess.run(command, env=environment, cwd=project, capture_output=True, text=True, check=True)
     assert output.stdout.split() == [found.labels.tobytes().hex(), found.membership.tobytes().hex()]
 
@@ -81,21 +80,31 @@ def test_copies_do_not_hide_the_rest(found: Clustering) -> None:
     assert len(set(with_copies.labels[len(truth) :].tolist()) | {int(with_copies.labels[0])}) == 1
 
 
-def test_two_views_tell_apart_what_the_embeddings_do_not() -> None:
-    random = np.random.default_rng(7)
-    truth, seen_as = np.repeat(np.arange(4), [20, 6, 15, 15]), np.repeat(np.arange(3), [26, 15, 15])
-    embeddings = random.normal(size=(3, 64))[seen_as] + 0.4 * random.normal(size=(len(truth), 64))
-    views = [random.normal(size=(4, 32))[truth] + 0.3 * random.normal(size=(len(truth), 32)) for _ in range(2)]
-    without, found = cluster(embeddings), cluster(embeddings, views=views)
-    assert (without.count, found.count) == (3, 4)
-    assert adjusted_mutual_info_score(truth, found.labels) == 1.0
-    assert (without.parameters["cut_by"], found.parameters["cut_by"]) == ("embedding", "views")
-    with threadpool_limits(2):
-        assert cluster(embeddings, views=views).labels.tobytes() == found.labels.tobytes()
-    meters = np.where(truth == 1, len(truth), np.arange(len(truth)))
-    assert cluster(embeddings, views=views, meters=meters).count == 3
+def test_three_photos_of_one_design_are_a_cluster_and_a_stranger_is_noise() -> None:
+    embeddings, truth = drawn_embeddings()
+    three = cluster(embeddings[:3])
+    assert three.labels.tolist() == [0, 0, 0]
+    with_stranger = cluster(np.concatenate([embeddings[:6], embeddings[truth == NOISE][:1]]))
+    assert with_stranger.labels.tolist() == [0] * 6 + [NOISE]
+    assert cluster(embeddings[:1]).labels.tolist() == [NOISE]
+    assert cluster(embeddings[:0]).count == 0
+
+
+def test_an_index_finds_what_all_pairs_do() -> None:
+    random = np.random.default_rng(3)
+    centres = random.normal(size=(40, 32))
+    truth = random.choice(40, 2000, p=(shares := random.lognormal(0, 1, 40)) / shares.sum())
+    embeddings = centres[truth] + 0.5 * random.normal(size=(2000, 32))
+    exact, by_index = (cluster(embeddings, largest_exact=limit) for limit in (2000, 100))
+    assert adjusted_rand_score(exact.labels, by_index.labels) > 0.98
+    assert cluster(embeddings, largest_exact=100).labels.tobytes() == by_index.labels.tobytes()
+
+
+def test_meters_belong_to_the_photos() -> None:
     with pytest.raises(ValueError, match="different number of photos"):
-        cluster(embeddings, views=[view[1:] for view in views])
-    twice = np.concatenate([np.arange(len(truth)), [3, 22, 22]])  # copies: views follow the photos
-    again = cluster(embeddings[twice], views=[view[twice] for view in views])
-    assert adjusted_mutual_info_score(truth[twice], again.labels) == 1.0
+        cluster(drawn_embeddings()[0], meters=np.arange(3))
+
+
+@pytest.mark.parametrize(("photos", "neighbours"), [(2, 1), (3, 2), (15, 3), (300, 5), (100_000, 9)])
+def test_more_photos_look_at_more_neighbours(photos: int, neighbours: int) -> None:
+    assert neighbours_looked_at(photos) == neighbours

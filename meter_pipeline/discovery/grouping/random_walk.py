@@ -1,0 +1,56 @@
+"""How much two photos belong to one neighbourhood: where a random walk from each comes to in a few steps.
+
+A distance between two photos says little: designs differ in how much their photos vary. Photos of one design are tied
+by many short paths through others of it, also where the two differ in light or distance (diffusion maps, Coifman and
+Lafon 2006; with local scales, Zelnik-Manor and Perona 2004).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse import csr_array, diags_array, eye_array
+
+from meter_pipeline.discovery.grouping.neighbours import Neighbours
+
+STEPS_DOUBLED = 2
+"""The walk has two to this power steps."""
+SCALE_OF = 7
+"""Which neighbour's distance is a photo's local scale; the farthest where there are fewer."""
+LEAST_CHANCE = 1e-4
+"""Places that a walk comes to with less chance are left out: hubs would fill the memory."""
+
+
+def walk(neighbours: Neighbours, count: int) -> csr_array:
+    """Return the square roots of the chances of a walk to be at each photo, photos x photos; each row has length 1.
+
+    The inner product of two rows is how much the two walks overlap (Bhattacharyya), 0 to 1.
+
+    Args:
+        neighbours: at least `SCALE_OF` of each photo, or all there are.
+        count: neighbours of a photo that a step may lead to; it may lead back from any of them too, or stay.
+    """
+    chances = _step(neighbours, count)
+    for _ in range(STEPS_DOUBLED):
+        chances = chances @ chances
+        chances.data[chances.data < LEAST_CHANCE] = 0
+        chances.eliminate_zeros()
+    chances = diags_array(1 / chances.sum(axis=1)) @ chances
+    chances.data = np.sqrt(chances.data)
+    chances.sort_indices()
+    return csr_array(chances)
+
+
+def _step(neighbours: Neighbours, count: int) -> csr_array:
+    """Return the chances of one step, photos x photos; each row adds up to 1."""
+    photos = len(neighbours.rows)
+    squared = np.maximum(2.0 - 2.0 * neighbours.similarity.astype(np.float64), 0.0)
+    scale = np.sqrt(squared[:, min(SCALE_OF, squared.shape[1]) - 1]) + 1e-9
+    to = neighbours.rows[:, :count]
+    near = neighbours.similarity[:, :count]
+    # A neighbour that has nothing in common with a photo is one only because the set holds no nearer.
+    weights = np.exp(-squared[:, :count] / (scale[:, None] * scale[to])) * np.sqrt(np.maximum(near, 0.0))
+    one_way = csr_array(
+        (weights.ravel(), (np.repeat(np.arange(photos), to.shape[1]), to.ravel())), shape=(photos, photos)
+    )
+    both_ways = one_way.maximum(one_way.T) + eye_array(photos, format="csr")
+    return csr_array(diags_array(1 / both_ways.sum(axis=1)) @ both_ways)

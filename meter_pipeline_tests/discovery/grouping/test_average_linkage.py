@@ -1,0 +1,47 @@
+"""Average linkage over sparse pairs: the same clusters as SciPy's over all pairs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
+from sklearn.metrics import adjusted_rand_score
+
+from meter_pipeline.discovery.grouping.average_linkage import LEAST_OVERLAP, average_linkage
+from meter_pipeline.discovery.grouping.neighbours import nearest
+from meter_pipeline.discovery.grouping.random_walk import walk
+from meter_pipeline.recognition.embeddings import normalised
+
+
+def looks(designs: int, photos: int, seed: int, spread: float = 0.6) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    centres = random.normal(size=(designs, 24))
+    return normalised(np.repeat(centres, photos, axis=0) + spread * random.normal(size=(designs * photos, 24)))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_clusters_are_those_of_all_pairs(seed: int) -> None:
+    unit = looks(8, 12, seed)
+    walks = walk(nearest(unit, 7), 4)
+    found = average_linkage(walks, unit, of_walks=0.7, limit=0.5)
+    dense = walks.toarray()
+    meeting = dense @ dense.T
+    meeting[meeting < LEAST_OVERLAP] = 0
+    distance = 1 - (0.7 * meeting + 0.3 * unit.astype(float) @ unit.T)
+    np.fill_diagonal(distance, 0)
+    expected = fcluster(linkage(squareform(distance, checks=False), "average"), 0.5, "distance")
+    assert adjusted_rand_score(expected, found) == 1.0
+    assert len(set(found.tolist())) > 1
+
+
+def test_a_limit_that_pairs_could_reach_that_are_not_looked_at_is_refused() -> None:
+    unit = looks(2, 5, 0)
+    with pytest.raises(ValueError, match=r"limit 0\.3"):
+        average_linkage(walk(nearest(unit, 3), 3), unit, of_walks=0.7, limit=0.3)
+
+
+def test_photos_of_different_designs_stay_apart() -> None:
+    unit = looks(3, 10, 1, spread=0.2)
+    found = average_linkage(walk(nearest(unit, 7), 3), unit, of_walks=0.7, limit=0.5)
+    assert found.tolist() == [0] * 10 + [1] * 10 + [2] * 10

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from hdbscan import HDBSCAN
 from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.linalg import eigh
 from scipy.spatial.distance import squareform
 from sklearn.cluster import AgglomerativeClustering
 from sklearn.metrics import silhouette_score
@@ -18,6 +19,7 @@ from sklearn.preprocessing import normalize
 
 from meter_pipeline.discovery.reduction import reduce_umap
 from meter_pipeline.labels import NOISE
+from meter_pipeline.recognition.class_gaussians import ClassGaussians, rounded
 
 
 def umap_hdbscan(unit: np.ndarray, *, neighbours: int = 10, smallest: int = 4, samples: int = 2) -> np.ndarray:
@@ -37,6 +39,13 @@ def umap_hdbscan_cut(unit: np.ndarray, views: Sequence[np.ndarray], meters: np.n
     neighbours = max(min(max(4, round(0.7 * math.sqrt(len(unit)))), 10), min(smallest, 10))
     labels = umap_hdbscan(unit, neighbours=neighbours, smallest=smallest, samples=(smallest + 1) // 2)
     return _cut_by_views(views, labels, max(2, round(0.4 * smallest)), meters)
+
+
+def whitened(gaussians: ClassGaussians, embeddings: np.ndarray) -> np.ndarray:
+    """Return points in which photos of one known class vary alike in every direction, as compared before 0016."""
+    values, vectors = eigh(rounded(gaussians.within, 0.22))
+    points = (embeddings - gaussians.centre) @ gaussians.components.T
+    return normalize(points @ vectors / np.sqrt(np.maximum(values, 1e-12))).astype(np.float32)
 
 
 def k_reciprocal(unit: np.ndarray, *, neighbours: int = 12, cut: float = 0.7) -> np.ndarray:

@@ -24,7 +24,7 @@ from pathlib import Path
 import cluster_photos
 import numpy as np
 import pandas as pd
-from cluster_baselines import k_reciprocal, umap_hdbscan, umap_hdbscan_cut
+from cluster_baselines import k_reciprocal, umap_hdbscan, umap_hdbscan_cut, whitened
 from cluster_photos import SeenPool, unit_view
 from cluster_scores import cluster_scores
 from sklearn.metrics import adjusted_rand_score
@@ -128,8 +128,8 @@ def before_compared(one: PhotoSet) -> np.ndarray:
     gaussians = one.seen.reference(embeddings).joint_gaussians
     assert gaussians
     chosen = embeddings.take(one.rows)
-    whitened = gaussians.whitened(side_by_side(chosen.tuned, chosen.pretrained))
-    return normalised(np.concatenate([chosen.tuned, whitened], axis=1))
+    look = whitened(gaussians, side_by_side(chosen.tuned, chosen.pretrained))
+    return normalised(np.concatenate([chosen.tuned, look], axis=1))
 
 
 def show_ways(sets: Sequence[PhotoSet], compared_ways: Mapping[str, Way]) -> None:

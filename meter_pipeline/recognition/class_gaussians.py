@@ -18,8 +18,6 @@ MOST_FOR_COMPONENTS = 2000
 """Photos that the components are found from; more do not improve them, and delay a process's first photo."""
 SHRINKAGE = 0.1
 """Share of a round shape in a covariance: a few hundred photos do not fill its small directions."""
-ROUNDER = 0.22
-"""The same for `whitened`, on top (0.3 in all): designs never seen differ along directions where known ones do not."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +55,6 @@ class ClassGaussians:
             means = np.stack([points[places == place].mean(axis=0) for place in range(len(classes))])
             within = rounded(_covariance(points - means[places]), SHRINKAGE)
             return cls(centre, components, means, within, rounded(_covariance(points), SHRINKAGE))
-
-    def whitened(self, embeddings: np.ndarray) -> np.ndarray:
-        """Return points in which photos of one class vary alike in every direction, photos x components, length 1.
-
-        What varies within known designs (light, distance, dirt) counts little, also between designs never seen.
-        """
-        with threadpool_limits(1):
-            values, vectors = eigh(rounded(self.within, ROUNDER))
-            points = self._points(embeddings) @ vectors / np.sqrt(np.maximum(values, 1e-12))
-            lengths = np.linalg.norm(points, axis=1, keepdims=True)
-            return (points / np.maximum(lengths, 1e-12)).astype(np.float32)
 
     def relative_distance(self, embeddings: np.ndarray) -> np.ndarray:
         """Return for each photo its squared distance to the nearest class less that to the photos as a whole.

@@ -3,5 +3,5 @@
 - What photos are compared by: `comparison`.
 - Who belongs together: `clustering`, by `neighbours`, a `random_walk` among them, and `average_linkage`, cut into
   `parts`.
-- How good it is without a known truth: `measures`.
+- How good it is without a known truth: `measures`, and of each cluster `sureness`.
 """

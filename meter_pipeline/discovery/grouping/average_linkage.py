@@ -40,12 +40,15 @@ class _Clusters(NamedTuple):
         return _Clusters(meeting, join.astype(np.float64) @ self.looks, join.astype(np.float64) @ self.sizes)
 
 
-def average_linkage(walks: csr_array, unit: np.ndarray, *, of_walks: float, limit: float) -> np.ndarray:
-    """Return the cluster of each photo: 0, 1, ... in order of their first photos.
+def average_linkage(
+    walks: csr_array, looks: np.ndarray, sizes: np.ndarray, *, of_walks: float, limit: float
+) -> np.ndarray:
+    """Return the cluster of each item, a photo or a cluster of photos: 0, 1, ... in order of their first items.
 
     Args:
-        walks: photos x photos, rows of length 1 and without negative numbers (`random_walk.walk`).
-        unit: photos x dimensions, rows of length 1.
+        walks: items x items, rows of length 1 and without negative numbers (`random_walk.walk`).
+        looks: sums of the L2-normalised looks of each item's photos, items x dimensions.
+        sizes: photos of each item.
         of_walks: weight of the walks in the affinity, over 0 to 1; the rest is that of the looks.
         limit: least mean affinity of two clusters that join; more than the looks' weight, so that pairs whose walks do
             not meet never join.
@@ -55,8 +58,8 @@ def average_linkage(walks: csr_array, unit: np.ndarray, *, of_walks: float, limi
     """
     if limit <= 1 - of_walks:
         raise ValueError(f"The limit {limit} has to be over {1 - of_walks:.2f}: others may join than those looked at.")
-    number = np.arange(len(unit))
-    clusters = _Clusters(_meeting(walks), unit.astype(np.float64), np.ones(len(unit)))
+    number = np.arange(len(sizes))
+    clusters = _Clusters(_meeting(walks, sizes), looks.astype(np.float64), sizes.astype(np.float64))
     while True:
         partner = _nearest(clusters, of_walks, limit)
         own = np.arange(len(partner))
@@ -68,12 +71,15 @@ def average_linkage(walks: csr_array, unit: np.ndarray, *, of_walks: float, limi
         clusters = clusters.joined(becomes)
 
 
-def _meeting(walks: csr_array) -> csr_array:
+def _meeting(walks: csr_array, sizes: np.ndarray) -> csr_array:
+    """Return the sums of the walks' overlap over the photos of each two items, items x items."""
     walks = walks.astype(np.float32)
     meeting = csr_array(walks @ walks.T)
     meeting.data[meeting.data < LEAST_OVERLAP] = 0
     meeting.eliminate_zeros()
     meeting.sort_indices()
+    pairs = np.repeat(sizes, np.diff(meeting.indptr)) * sizes[meeting.indices]
+    meeting.data = (meeting.data * pairs).astype(np.float32)
     return meeting
 
 

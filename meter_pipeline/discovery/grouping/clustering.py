@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
 from meter_pipeline.discovery.grouping.average_linkage import average_linkage
 from meter_pipeline.discovery.grouping.comparison import checked_unit
 from meter_pipeline.discovery.grouping.neighbours import LARGEST_EXACT, nearest
 from meter_pipeline.discovery.grouping.parts import cut_into_parts
-from meter_pipeline.discovery.grouping.random_walk import SCALE_OF, walk
+from meter_pipeline.discovery.grouping.random_walk import SCALE_OF, first_step, step_between_clusters, walk
 from meter_pipeline.labels import NOISE
 
 _logger = logging.getLogger(__name__)
@@ -25,8 +26,8 @@ Parameters = dict[str, str | int | float]
 
 OF_WALKS = 0.7
 """Weight of the neighbourhoods in the affinity of two photos; the rest is that of their looks (0016)."""
-LEAST_AFFINITY = 0.5
-"""Mean affinity of two clusters' photos from which on the clusters are one (0016)."""
+LEAST_AFFINITY, LEAST_AFFINITY_OF_GROUPS = 0.5, 0.7
+"""Mean affinity of two groups' photos from which on the groups are one: while photos join, and afterwards (0016)."""
 SMALLEST_CLUSTER = 2
 """Photos from which on a group is a cluster; one that stands alone is noise."""
 SAME_PHOTO_DECIMALS = 4
@@ -135,8 +136,21 @@ def _digest(row: np.ndarray) -> int:
 
 
 def _groups(unit: np.ndarray, neighbours: int, largest_exact: int) -> np.ndarray:
+    """Return the group of each photo: photos join, then the groups as wholes, until none do.
+
+    A walk of a few steps does not come through all of a design of thousands of photos, but through groups of them.
+    """
     found = nearest(unit, min(max(neighbours, SCALE_OF), len(unit) - 1), largest_exact=largest_exact)
-    return average_linkage(walk(found, neighbours), unit, of_walks=OF_WALKS, limit=LEAST_AFFINITY)
+    step, looks, sizes = first_step(found, neighbours), unit, np.ones(len(unit))
+    groups, limit = np.arange(len(unit)), LEAST_AFFINITY
+    while True:
+        becomes = average_linkage(walk(step), looks, sizes, of_walks=OF_WALKS, limit=limit)
+        groups, limit = becomes[groups], LEAST_AFFINITY_OF_GROUPS
+        if becomes.max() + 1 == len(sizes):
+            return groups
+        step = step_between_clusters(step, sizes, becomes)
+        join = csr_array((np.ones(len(becomes)), (becomes, np.arange(len(becomes)))))
+        looks, sizes = join @ looks, join @ sizes
 
 
 def _large_enough(groups: np.ndarray, size: int) -> np.ndarray:

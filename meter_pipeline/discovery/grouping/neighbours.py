@@ -62,7 +62,7 @@ def _by_index(unit: np.ndarray, count: int) -> Neighbours:
     cells = round(CELLS_PER_ROOT * math.sqrt(len(unit)))
     index = faiss.IndexIVFFlat(faiss.IndexFlatIP(unit.shape[1]), unit.shape[1], cells, faiss.METRIC_INNER_PRODUCT)
     index.nprobe, index.cp.seed, index.cp.niter = CELLS_LOOKED_INTO, 1, 10
-    index.cp.max_points_per_centroid = PHOTOS_PER_CELL_LEARNED
+    index.cp.min_points_per_centroid, index.cp.max_points_per_centroid = 1, PHOTOS_PER_CELL_LEARNED
     points = np.ascontiguousarray(unit, np.float32)
     index.train(points)
     index.add(points)

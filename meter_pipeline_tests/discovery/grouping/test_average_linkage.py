@@ -10,7 +10,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from meter_pipeline.discovery.grouping.average_linkage import LEAST_OVERLAP, average_linkage
 from meter_pipeline.discovery.grouping.neighbours import nearest
-from meter_pipeline.discovery.grouping.random_walk import walk
+from meter_pipeline.discovery.grouping.random_walk import first_step, walk
 from meter_pipeline.recognition.embeddings import normalised
 
 
@@ -23,8 +23,8 @@ def looks(designs: int, photos: int, seed: int, spread: float = 0.6) -> np.ndarr
 @pytest.mark.parametrize("seed", range(5))
 def test_the_clusters_are_those_of_all_pairs(seed: int) -> None:
     unit = looks(8, 12, seed)
-    walks = walk(nearest(unit, 7), 4)
-    found = average_linkage(walks, unit, of_walks=0.7, limit=0.5)
+    walks = walk(first_step(nearest(unit, 7), 4))
+    found = average_linkage(walks, unit, np.ones(len(unit)), of_walks=0.7, limit=0.5)
     dense = walks.toarray()
     meeting = dense @ dense.T
     meeting[meeting < LEAST_OVERLAP] = 0
@@ -38,10 +38,18 @@ def test_the_clusters_are_those_of_all_pairs(seed: int) -> None:
 def test_a_limit_that_pairs_could_reach_that_are_not_looked_at_is_refused() -> None:
     unit = looks(2, 5, 0)
     with pytest.raises(ValueError, match=r"limit 0\.3"):
-        average_linkage(walk(nearest(unit, 3), 3), unit, of_walks=0.7, limit=0.3)
+        average_linkage(walk(first_step(nearest(unit, 3), 3)), unit, np.ones(10), of_walks=0.7, limit=0.3)
 
 
 def test_photos_of_different_designs_stay_apart() -> None:
     unit = looks(3, 10, 1, spread=0.2)
-    found = average_linkage(walk(nearest(unit, 7), 3), unit, of_walks=0.7, limit=0.5)
+    found = average_linkage(walk(first_step(nearest(unit, 7), 3)), unit, np.ones(30), of_walks=0.7, limit=0.5)
     assert found.tolist() == [0] * 10 + [1] * 10 + [2] * 10
+
+
+def test_groups_count_as_many_photos_as_they_have() -> None:
+    unit = looks(4, 9, 2)
+    walks = walk(first_step(nearest(unit, 7), 4))
+    twice = np.ones(len(unit)) * 2
+    once = average_linkage(walks, unit, np.ones(len(unit)), of_walks=0.7, limit=0.5)
+    assert average_linkage(walks, 2 * unit, twice, of_walks=0.7, limit=0.5).tolist() == once.tolist()

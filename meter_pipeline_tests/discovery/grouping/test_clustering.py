@@ -100,6 +100,15 @@ def test_an_index_finds_what_all_pairs_do() -> None:
     assert cluster(embeddings, largest_exact=100).labels.tobytes() == by_index.labels.tobytes()
 
 
+def test_a_design_of_many_photos_is_one_cluster() -> None:
+    random = np.random.default_rng(5)
+    centres = random.normal(size=(4, 32))
+    truth = np.repeat(np.arange(4), [1500, 300, 40, 5])
+    found = cluster(centres[truth] + 0.4 * random.normal(size=(len(truth), 32)))
+    assert adjusted_rand_score(truth, found.labels) > 0.98
+    assert found.count <= 6
+
+
 def test_meters_belong_to_the_photos() -> None:
     with pytest.raises(ValueError, match="different number of photos"):
         cluster(drawn_embeddings()[0], meters=np.arange(3))

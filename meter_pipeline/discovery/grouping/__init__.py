@@ -2,6 +2,6 @@
 
 - What photos are compared by: `comparison`.
 - Who belongs together: `clustering`, by `neighbours`, a `random_walk` among them, and `average_linkage`, cut into
-  `parts`.
+  `parts`; large matrices by `sparse_products`.
 - How good it is without a known truth: `measures`, and of each cluster `sureness`.
 """

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
+from meter_pipeline.discovery.grouping.sparse_products import product_of_at_least
+
 LEAST_OVERLAP = 0.05
 """Two walks that overlap less are taken not to meet: most pairs do so by chance, through a hub."""
 _PAIRS_AT_ONCE = 50_000
@@ -31,6 +33,10 @@ class _Clusters(NamedTuple):
     meeting: csr_array
     looks: np.ndarray
     sizes: np.ndarray
+
+    def take(self, rows: np.ndarray) -> _Clusters:
+        """Return some of the clusters."""
+        return _Clusters(csr_array(self.meeting[rows][:, rows]), self.looks[rows], self.sizes[rows])
 
     def joined(self, number: np.ndarray) -> _Clusters:
         """Return the clusters that these become, by the number of each."""
@@ -58,47 +64,64 @@ def average_linkage(
     """
     if limit <= 1 - of_walks:
         raise ValueError(f"The limit {limit} has to be over {1 - of_walks:.2f}: others may join than those looked at.")
-    number = np.arange(len(sizes))
+    first_item = np.arange(len(sizes))  # of the cluster that each item is in
+    growing = np.arange(len(sizes))  # clusters that may still grow, by their first items
     clusters = _Clusters(_meeting(walks, sizes), looks.astype(np.float64), sizes.astype(np.float64))
     while True:
-        partner = _nearest(clusters, of_walks, limit)
-        own = np.arange(len(partner))
-        joins = (partner >= 0) & (partner[partner] == own)
-        if not joins.any():
-            return number
-        _, becomes = np.unique(np.where(joins, np.minimum(partner, own), own), return_inverse=True)
-        number = becomes[number]
-        clusters = clusters.joined(becomes)
+        partner = _from_both_sides(_nearest(clusters, of_walks, limit))
+        # Joining brings no two clusters nearer than one of their parts was: what has no partner now never will.
+        live = np.flatnonzero(partner >= 0)
+        if not len(live):
+            return np.unique(first_item, return_inverse=True)[1]
+        clusters, growing, partner = clusters.take(live), growing[live], np.searchsorted(live, partner[live])
+        own = np.arange(len(live))
+        joins = partner[partner] == own
+        if not joins.any():  # rounding made a ring of equally near ones
+            joins[[0, partner[0]]], partner[partner[0]] = True, 0
+        into = np.where(joins, np.minimum(partner, own), own)
+        becomes = np.arange(len(sizes))
+        becomes[growing] = growing[into]
+        first_item = becomes[first_item]
+        kept, number = np.unique(into, return_inverse=True)
+        clusters, growing = clusters.joined(number), growing[kept]
+
+
+def _from_both_sides(partner: np.ndarray) -> np.ndarray:
+    """Make each a partner of its own partner that has none: rounding made it reach the limit from one side alone."""
+    seeking = np.flatnonzero(partner >= 0)
+    seeking = seeking[partner[partner[seeking]] < 0]
+    partner[partner[seeking]] = seeking
+    return partner
 
 
 def _meeting(walks: csr_array, sizes: np.ndarray) -> csr_array:
     """Return the sums of the walks' overlap over the photos of each two items, items x items."""
-    walks = walks.astype(np.float32)
-    meeting = csr_array(walks @ walks.T)
-    meeting.data[meeting.data < LEAST_OVERLAP] = 0
-    meeting.eliminate_zeros()
-    meeting.sort_indices()
+    meeting = product_of_at_least(walks, csr_array(walks.T), LEAST_OVERLAP)
     pairs = np.repeat(sizes, np.diff(meeting.indptr)) * sizes[meeting.indices]
-    meeting.data = (meeting.data * pairs).astype(np.float32)
+    meeting.data *= pairs.astype(np.float32)
     return meeting
 
 
 def _nearest(clusters: _Clusters, of_walks: float, limit: float) -> np.ndarray:
     """Return the nearest cluster of each, -1 where none reaches the limit; of equally near ones the first."""
-    meeting, sizes = clusters.meeting, clusters.sizes
-    one = np.repeat(np.arange(len(sizes)), np.diff(meeting.indptr))
+    meeting, sizes = clusters.meeting, clusters.sizes.astype(np.float32)
+    one = np.repeat(np.arange(len(sizes), dtype=np.int32), np.diff(meeting.indptr))
     other = meeting.indices
-    affinity = of_walks * meeting.data / (sizes[one] * sizes[other])
+    affinity = np.float32(of_walks) * meeting.data
+    affinity /= sizes[one] * sizes[other]
     affinity[one == other] = -np.inf
-    means = (clusters.looks / sizes[:, None]).astype(np.float32)
+    means = (clusters.looks / clusters.sizes[:, None]).astype(np.float32)
     lengths = np.linalg.norm(means, axis=1)
     # The nearest is hardly ever another one than that whose walks meet most: what is less near for sure is left out.
     met_most = _first_highest(one, affinity, meeting.indptr)
-    least = np.full(len(sizes), limit)
+    least = np.full(len(sizes), limit, np.float32)
     seen_from, seen = one[met_most], other[met_most]
     by_looks = (1 - of_walks) * _inner_products(means, seen_from, seen)
     least[seen_from] = np.maximum(limit, affinity[met_most] + by_looks - _ROUNDING)
-    kept = affinity + (1 - of_walks) * lengths[one] * lengths[other] >= least[one]
+    # The looks add at most their whole weight: with that most pairs are left out before their lengths are looked up.
+    kept = np.flatnonzero(affinity + np.float32(1 - of_walks) >= least[one])
+    one, other, affinity = one[kept], other[kept], affinity[kept].astype(np.float64)
+    kept = affinity + (1 - of_walks) * lengths[one] * lengths[other] + _ROUNDING >= least[one]
     one, other, affinity = one[kept], other[kept], affinity[kept]
     affinity += (1 - of_walks) * _inner_products(means, one, other)
     starts = np.searchsorted(one, np.arange(len(sizes) + 1))

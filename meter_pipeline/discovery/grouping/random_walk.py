@@ -11,6 +11,7 @@ import numpy as np
 from scipy.sparse import csr_array, diags_array, eye_array
 
 from meter_pipeline.discovery.grouping.neighbours import Neighbours
+from meter_pipeline.discovery.grouping.sparse_products import product_of_at_least
 
 STEPS_DOUBLED = 2
 """The walk has two to this power steps."""
@@ -62,9 +63,7 @@ def walk(step: csr_array) -> csr_array:
     """
     chances = step
     for _ in range(STEPS_DOUBLED):
-        chances = csr_array(chances @ chances)
-        chances.data[chances.data < LEAST_CHANCE] = 0
-        chances.eliminate_zeros()
+        chances = product_of_at_least(chances, chances, LEAST_CHANCE)
     lost = np.diff(chances.indptr) == 0  # so many places that none has a chance: taken not to have left
     chances = _adding_up_to_one(chances + csr_array(diags_array(lost.astype(np.float64))))
     chances.data = np.sqrt(chances.data)

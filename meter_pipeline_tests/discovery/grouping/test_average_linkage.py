@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 from sklearn.metrics import adjusted_rand_score
 
+from meter_pipeline.discovery.grouping import average_linkage as linkage_module
 from meter_pipeline.discovery.grouping.average_linkage import LEAST_OVERLAP, average_linkage
 from meter_pipeline.discovery.grouping.neighbours import nearest
 from meter_pipeline.discovery.grouping.random_walk import first_step, walk
@@ -41,6 +44,20 @@ def test_a_limit_that_pairs_could_reach_that_are_not_looked_at_is_refused() -> N
         average_linkage(walk(first_step(nearest(unit, 3), 3)), unit, np.ones(10), of_walks=0.7, limit=0.3)
 
 
+def test_a_ring_of_equally_near_ones_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds = []
+
+    def ring(clusters: Any, *_: float) -> np.ndarray:
+        rounds.append(len(clusters.sizes))
+        return np.roll(np.arange(rounds[-1]), -1) if rounds[-1] > 2 else np.full(rounds[-1], -1)
+
+    monkeypatch.setattr(linkage_module, "_nearest", ring)
+    unit = looks(1, 5, 0)
+    found = average_linkage(walk(first_step(nearest(unit, 3), 3)), unit, np.ones(5), of_walks=0.7, limit=0.5)
+    assert rounds == [5, 4, 3, 2]
+    assert len(set(found.tolist())) == 2
+
+
 def test_photos_of_different_designs_stay_apart() -> None:
     unit = looks(3, 10, 1, spread=0.2)
     found = average_linkage(walk(first_step(nearest(unit, 7), 3)), unit, np.ones(30), of_walks=0.7, limit=0.5)
@@ -53,3 +70,21 @@ def test_groups_count_as_many_photos_as_they_have() -> None:
     twice = np.ones(len(unit)) * 2
     once = average_linkage(walks, unit, np.ones(len(unit)), of_walks=0.7, limit=0.5)
     assert average_linkage(walks, 2 * unit, twice, of_walks=0.7, limit=0.5).tolist() == once.tolist()
+
+
+def test_a_pair_that_reaches_the_limit_from_one_side_alone_joins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The two sums over a pair of clusters are added up in another order each, and differ in their last bits."""
+    unit = looks(4, 9, 3)
+    walks = walk(first_step(nearest(unit, 7), 4))
+    expected = average_linkage(walks, unit, np.ones(len(unit)), of_walks=0.7, limit=0.5)
+    from_both_sides = linkage_module._nearest
+
+    def from_one_side(*arguments: object) -> np.ndarray:
+        partner = from_both_sides(*arguments)
+        own = np.arange(len(partner))
+        partner[(partner >= 0) & (partner[partner] == own) & (partner < own)] = -1
+        return partner
+
+    monkeypatch.setattr(linkage_module, "_nearest", from_one_side)
+    found = average_linkage(walks, unit, np.ones(len(unit)), of_walks=0.7, limit=0.5)
+    assert found.tolist() == expected.tolist()

@@ -18,7 +18,7 @@ from meter_pipeline.storage.layout import Layout
 State = Literal["ok", "warn", "fail"]
 DISK_FREE_WARN_GB = 5.0
 MIN_PYTHON = (3, 11)
-PACKAGES = ("dagster", "torch", "torchvision", "pandas", "pyarrow", "duckdb", "hdbscan", "umap-learn")
+PACKAGES = ("dagster", "torch", "torchvision", "pandas", "pyarrow", "duckdb", "faiss-cpu", "umap-learn")
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -151,31 +153,44 @@ def _summarise(clusters: pd.DataFrame, photos: UnknownPhotos) -> pd.DataFrame:
         clusters: rows of `unknown_clusters`.
         photos: the photos, in the same order.
     """
-    guesses = photos.metadata.set_index("image_id")[["top1_class", "top1_confidence"]].reindex(clusters["image_id"])
-    unit, meters = photos.compared, photos.look_like_meters
-    sure = sureness(unit, clusters["cluster_id"].to_numpy(np.int64))
+    guesses = photos.metadata.set_index("image_id").reindex(clusters["image_id"])
+    names, confidences = guesses["top1_class"].to_numpy(object), guesses["top1_confidence"].to_numpy(np.float64)
+    image_ids, same_meter = clusters["image_id"].to_numpy(object), clusters["same_meter"].to_numpy(object)
+    membership, meters = clusters["membership"].to_numpy(np.float64), photos.look_like_meters
+    sure = sureness(photos.compared, clusters["cluster_id"].to_numpy(np.int64))
+    members_of = cast("dict[int, np.ndarray]", clusters.groupby("cluster_id").indices)
     rows = []
-    for cluster_id in sorted(clusters["cluster_id"].unique()):
-        members = np.flatnonzero(clusters["cluster_id"] == cluster_id)
-        names = guesses["top1_class"].iloc[members].value_counts().sort_index()
-        names = names.sort_values(ascending=False, kind="stable")
-        confidences = guesses["top1_confidence"].iloc[members]
-        nearest = members[int(np.argmax(unit[members] @ unit[members].mean(axis=0)))]
+    for cluster_id in sorted(members_of):
+        members = members_of[cluster_id]
+        name, named_so = _most_frequent(names[members])
+        guessed = confidences[members][~np.isnan(confidences[members])]
+        middlemost = None if cluster_id == NOISE else members[_middlemost(photos.compared[members])]
         rows.append(
             {
                 "cluster_id": int(cluster_id),
                 "count": len(members),
-                "meters": clusters["same_meter"].iloc[members].nunique(),
+                "meters": len(set(same_meter[members])),
                 "meter_share": None if meters is None else float(meters[members].mean()),
                 "sureness": sure.get(int(cluster_id)),
-                "mean_membership": float(clusters["membership"].iloc[members].mean()),
-                "top1_class": names.index[0] if len(names) else None,
-                "top1_share": float(names.iloc[0] / len(members)) if len(names) else None,
-                "mean_top1_confidence": float(confidences.mean()) if confidences.notna().any() else None,
-                "representative": None if cluster_id == NOISE else clusters["image_id"].iloc[nearest],
+                "mean_membership": float(membership[members].mean()),
+                "top1_class": name,
+                "top1_share": None if name is None else named_so / len(members),
+                "mean_top1_confidence": float(guessed.mean()) if len(guessed) else None,
+                "representative": None if middlemost is None else image_ids[middlemost],
             }
         )
     return pd.DataFrame(rows, columns=list(CLUSTER_SUMMARY.columns))
+
+
+def _most_frequent(names: np.ndarray) -> tuple[str | None, int]:
+    """Return the name that most have, the first by alphabet of equally frequent ones, and how many; None for none."""
+    counts = Counter(name for name in names if isinstance(name, str))
+    return min(counts.items(), key=lambda item: (-item[1], item[0]), default=(None, 0))
+
+
+def _middlemost(unit: np.ndarray) -> int:
+    """Return the row nearest to the mean; not by BLAS, whose last bits depend on the number of threads."""
+    return int(np.argmax(np.einsum("ij,j->i", unit, unit.mean(axis=0))))
 
 
 def _comparable(before: Tables, photos: UnknownPhotos, method: Method) -> bool:

@@ -6,7 +6,6 @@ import logging
 from dataclasses import dataclass
 from urllib.parse import quote
 
-import numpy as np
 import pandas as pd
 
 from meter_pipeline.discovery.cluster_folders import ID_LENGTH, folders_version, guess_text, photo_paths, read_members
@@ -14,7 +13,6 @@ from meter_pipeline.discovery.map_page import MapPoint, write_map_page
 from meter_pipeline.discovery.map_positions import map_positions
 from meter_pipeline.discovery.reports import MAP_PAGE
 from meter_pipeline.discovery.unknown_clusters import read_embedded
-from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import MapSettings
 from meter_pipeline.storage.lake import Lake
 from meter_pipeline.storage.layout import Layout
@@ -24,7 +22,6 @@ _logger = logging.getLogger(__name__)
 
 MAP_VERSION = "2"
 """Raised by hand when the same photos get other places: the next run places them anew."""
-_PHOTO_COLUMNS = ["image_id", "model_version"]
 
 
 @dataclass(frozen=True)
@@ -43,31 +40,23 @@ class DrawnMap:
 def place_unknowns(layout: Layout, settings: MapSettings | None = None) -> bool:
     """Write `unknown_map`, a place for each UNKNOWN photo; return whether any place was computed.
 
-    Reads `unknown_embeddings`. Does nothing where the table was made of the same photos by the same model, method and
-    seed. The table is replaced whole: ended at any point and run again, it comes to the same.
+    Reads `unknown_embeddings`. Does nothing where the table was made of the same photos, with the same print, by the
+    same model, method and seed. The table is replaced whole: ended at any point and run again, it comes to the same.
 
     Args:
         layout: the data directory.
         settings: the seed of the layout; the default if None.
 
     Raises:
-        MeterError: an embedding holds NaN or infinity, or the embeddings come from several models.
+        MeterError: an embedding holds NaN or infinity or is all zeros, or the embeddings come from several models.
     """
     seed = (settings or MapSettings()).seed
-    placed_with = f"{MAP_VERSION} {seed}"
+    placed_with = f"{MAP_VERSION} {seed} {layout.lake.version(UNKNOWN_EMBEDDINGS)}"
     if _is_placed(layout.lake, placed_with):
         _logger.info("The UNKNOWN photos are the same as before: they keep their places on the map.")
         return False
     photos = read_embedded(layout)
-    compared = photos.compared()
-    broken = int((~np.isfinite(compared).all(axis=1)).sum())
-    if broken:
-        raise MeterError(
-            f"{broken} of {len(compared)} embeddings hold NaN or infinity and have no place on a map.",
-            where=UNKNOWN_EMBEDDINGS.name,
-            fix="The model that made them is broken: look at its evaluation, and train again.",
-        )
-    x, y = map_positions(compared, seed=seed).T
+    x, y = map_positions(photos.compared(), seed=seed).T
     columns = {"image_id": photos.image_ids, "x": x, "y": y}
     rows = pd.DataFrame(columns).assign(model_version=photos.model_version, placed_with=placed_with)
     layout.lake.replace(UNKNOWN_MAP, rows)
@@ -106,10 +95,9 @@ def map_problems(unknown: pd.DataFrame, places: pd.DataFrame) -> list[str]:
 
 
 def _is_placed(lake: Lake, placed_with: str) -> bool:
-    """Whether the table holds the places of the photos that are UNKNOWN now, by their model and in this way."""
-    unknown, places = lake.frame(UNKNOWN_EMBEDDINGS, _PHOTO_COLUMNS), lake.frame(UNKNOWN_MAP)
-    same = [frame[_PHOTO_COLUMNS].sort_values("image_id", ignore_index=True) for frame in (unknown, places)]
-    return same[0].equals(same[1]) and bool((places["placed_with"] == placed_with).all())
+    """Whether the table holds the places of the photos that are UNKNOWN now, computed in this way."""
+    placed = lake.frame(UNKNOWN_MAP, ["placed_with"])["placed_with"]
+    return len(placed) == lake.count(UNKNOWN_EMBEDDINGS) and bool((placed == placed_with).all())
 
 
 def _points(layout: Layout, members: pd.DataFrame, placed: pd.DataFrame) -> list[MapPoint]:

@@ -448,7 +448,9 @@ UNKNOWN_MAP = TableSpec(
         "x": Column(FLOAT, "Horizontal place on the map; without unit."),
         "y": Column(FLOAT, "Vertical place on the map; without unit."),
         "model_version": MODEL_VERSION,
-        "placed_with": Column(STRING, "Method and seed; if one changes, all photos are placed anew."),
+        "placed_with": Column(
+            STRING, "Method, seed and version of unknown_embeddings; if one changes, all photos are placed anew."
+        ),
     },
     key=("image_id",),
 )

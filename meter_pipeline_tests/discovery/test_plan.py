@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -58,6 +60,27 @@ def test_the_tables_that_there_are_are_not_changed() -> None:
     assert len(grown.tables.clusters) == len(embeddings)
     for name, copy in copies.items():
         assert getattr(stored, name).equals(copy)
+
+
+def test_the_summary_says_what_the_photos_of_a_cluster_are() -> None:
+    one, other = np.repeat(np.eye(4), 3, axis=0)[:3], np.repeat(np.eye(4), 3, axis=0)[3:6]
+    spread = np.array([[0.0, 0, 0, 0.3], [0.0, 0, 0, 0], [0.0, 0, 0, -0.3]])
+    photos = photos_of(np.concatenate([one + spread, other + spread, [[0, 0, 1, 0]]]))
+    names = ["BETA_1", "ALPHA_1", None, "BETA_1", "ALPHA_1", "BETA_1", None]
+    confidences = [0.2, 0.4, np.nan, 0.3, 0.3, 0.3, np.nan]
+    guesses = photos.metadata.assign(top1_class=names, top1_confidence=confidences)
+    photos = replace(photos, metadata=guesses[::-1], look_like_meters=np.array([True] * 3 + [False] * 3 + [True]))
+    summary = plan_tables(photos, NOTHING, METHOD, anew=False).summary.set_index("cluster_id")
+    assert summary["count"].to_dict() == {-1: 1, 0: 3, 1: 3}
+    assert summary.loc[[0, 1], "top1_class"].tolist() == ["ALPHA_1", "BETA_1"]  # equally often: the first by alphabet
+    assert summary.loc[[0, 1], "top1_share"].tolist() == pytest.approx([1 / 3, 2 / 3])
+    assert summary.loc[[0, 1], "mean_top1_confidence"].tolist() == pytest.approx([0.3, 0.3])
+    assert (
+        summary.loc[-1, ["top1_class", "top1_share", "mean_top1_confidence", "representative", "sureness"]].isna().all()
+    )
+    assert summary.loc[[0, 1], "representative"].tolist() == ["0001", "0004"]
+    assert summary["meter_share"].to_dict() == {-1: 1.0, 0: 1.0, 1: 0.0}
+    assert summary["meters"].to_dict() == {-1: 1, 0: 3, 1: 3}
 
 
 def test_events_of_a_revision_that_the_clusters_do_not_know_are_dropped() -> None:

@@ -15,6 +15,7 @@ from meter_pipeline.discovery import unknown_map
 from meter_pipeline.discovery.cluster_folders import write_cluster_folders
 from meter_pipeline.discovery.unknown_map import draw_map, map_problems, place_unknowns
 from meter_pipeline.errors import MeterError
+from meter_pipeline.recognition.plate_reading import nothing_read
 from meter_pipeline.settings import MapSettings
 from meter_pipeline.storage.lake import Lake, vector_column
 from meter_pipeline.storage.layout import Layout
@@ -77,6 +78,22 @@ def test_places_are_computed_again_where_the_photos_the_model_the_seed_or_the_me
     put_unknown(layout, {})
     assert place_unknowns(layout)
     assert layout.lake.count(UNKNOWN_MAP) == 0
+
+
+def test_places_are_computed_again_where_other_print_is_on_the_photos(layout: Layout) -> None:
+    put_unknown(layout, FEW)
+    place_unknowns(layout)
+    by_look = layout.lake.version(UNKNOWN_MAP)
+    table = layout.lake.read(UNKNOWN_EMBEDDINGS)
+    printed = nothing_read(len(table))
+    printed[:, 0] = np.arange(len(table)) % 2
+    columns = {"printed": vector_column(printed), "print_hash": pa.array([f"{codes[0]}" for codes in printed])}
+    for name, column in columns.items():
+        table = table.set_column(table.column_names.index(name), name, pa.chunked_array([column]))
+    layout.lake.replace(UNKNOWN_EMBEDDINGS, table)
+    assert place_unknowns(layout)
+    assert layout.lake.version(UNKNOWN_MAP) != by_look
+    assert not place_unknowns(layout)
 
 
 def test_ended_before_the_table_is_there_it_comes_to_the_same_places(

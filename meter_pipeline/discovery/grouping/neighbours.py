@@ -59,6 +59,7 @@ def _of_all_pairs(unit: np.ndarray, count: int) -> Neighbours:
 def _by_index(unit: np.ndarray, count: int) -> Neighbours:
     import faiss  # 20 MB that small sets do without
 
+    faiss.omp_set_num_threads(1)  # sums are cut by thread
     cells = round(CELLS_PER_ROOT * math.sqrt(len(unit)))
     index = faiss.IndexIVFFlat(faiss.IndexFlatIP(unit.shape[1]), unit.shape[1], cells, faiss.METRIC_INNER_PRODUCT)
     index.nprobe, index.cp.seed, index.cp.niter = CELLS_LOOKED_INTO, 1, 10

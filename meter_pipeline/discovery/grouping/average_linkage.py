@@ -15,8 +15,8 @@ from scipy.sparse import csr_array
 
 from meter_pipeline.discovery.grouping.sparse_products import product_of_at_least
 
-LEAST_OVERLAP = 0.05
-"""Two walks that overlap less are taken not to meet: most pairs do so by chance, through a hub."""
+LEAST_OVERLAP = 0.2
+"""Two walks that overlap less are taken not to meet: most such pairs do by chance, and none joins two clusters."""
 _PAIRS_AT_ONCE = 50_000
 _ROUNDING = 1e-6
 
@@ -35,7 +35,9 @@ class _Clusters(NamedTuple):
     sizes: np.ndarray
 
     def take(self, rows: np.ndarray) -> _Clusters:
-        """Return some of the clusters."""
+        """Return some of the clusters; themselves where it is all of them."""
+        if len(rows) == len(self.sizes):
+            return self
         return _Clusters(csr_array(self.meeting[rows][:, rows]), self.looks[rows], self.sizes[rows])
 
     def joined(self, number: np.ndarray) -> _Clusters:
@@ -137,7 +139,7 @@ def _first_highest(rows: np.ndarray, values: np.ndarray, starts: np.ndarray) -> 
     if not len(values):
         return np.zeros(0, np.int64)
     filled = np.diff(starts) > 0
-    highest = np.full(len(filled), -np.inf)
+    highest = np.full(len(filled), -np.inf, values.dtype)
     highest[filled] = np.maximum.reduceat(values, starts[:-1][filled])
     places = np.flatnonzero((values == highest[rows]) & (values > -np.inf))
     return places[np.unique(rows[places], return_index=True)[1]]

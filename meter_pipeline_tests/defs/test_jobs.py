@@ -255,7 +255,9 @@ def test_a_worse_model_does_not_become_champion(trained: World, monkeypatch: pyt
 
     world = trained
     champion = world.version("champion_model")
-    monkeypatch.setattr(two_phase, "HEAD_LEARNING_RATE", 0.0)  # a training that learns nothing
+    # A training that learns nothing.
+    monkeypatch.setattr(two_phase, "HEAD_LEARNING_RATE", 0.0)
+    monkeypatch.setattr(two_phase, "discriminant_head", lambda trained, *_, **__: trained)
     assert world.run("train", config={"trained_model": {"epochs_head": 1, "epochs_tune": 0}}).success
     assert world.version("trained_model") != champion
     assert world.version("champion_model") == champion

@@ -29,7 +29,8 @@ def test_grad_cam_finds_the_part_that_tells_the_classes_apart(model: MeterModel)
     wide.save(buffer, format="PNG")
     heat = grad_cam(model, buffer.getvalue(), "BLUE_A")
     assert heat.shape == (224, 224)
-    assert (heat.min(), heat.max()) == (0.0, 1.0)
+    assert heat.max() == 1.0
+    assert 0.0 <= heat.min() < 0.01  # something speaks hardly for the class, if not against it
     assert heat[:112, :112].mean() > 1.5 * heat[112:, 112:].mean()
     picture = Image.open(io.BytesIO(overlay(buffer.getvalue(), heat)))
     assert picture.size == (OVERLAY_SIDE, OVERLAY_SIDE)

@@ -87,7 +87,10 @@ def other_value(name: str) -> object:
 
 
 def code_versions(**overrides: object) -> dict[str, str | None]:
-    specs = build_definitions(Pipeline(overrides=overrides)).resolve_all_asset_specs()
+    """Return the code versions under the defaults but for these, whatever the environment or a `meter.env` says."""
+    fields = Settings.model_fields.items()
+    defaults = {name: field.default for name, field in fields if name != "data_dir" and field.default is not None}
+    specs = build_definitions(Pipeline(overrides=defaults | overrides)).resolve_all_asset_specs()
     return {spec.key.to_user_string(): spec.code_version for spec in specs}
 
 

@@ -1,10 +1,12 @@
 """The words of the contract: final labels, the rules that decide on them, splits, noise, what happens to clusters.
 
-Tables, exports and pages spell them as they stand here; docs/architecture.md says what else a new rule touches.
+Tables, exports and pages spell them as they stand here; docs/architecture.md says what else a new rule touches. Also
+when two class names are one.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from enum import StrEnum
 
 NOISE = -1
@@ -52,3 +54,51 @@ class DropStatus(StrEnum):
 
     READ = "read"
     REFUSED = "refused"
+
+
+class Origin(StrEnum):
+    """How a labelled photo came into `data/raw`."""
+
+    FOLDER = "folder"
+    PROMOTED = "promoted"
+
+
+class Action(StrEnum):
+    """What a person says about photos in a review decision."""
+
+    NAME = "name"
+    JUNK = "junk"
+    EXCLUDE = "exclude"
+    GROUP = "group"
+    LATER = "later"
+    UNDO = "undo"
+
+
+DECIDING_ACTIONS = frozenset({Action.NAME, Action.JUNK})
+"""A photo whose live word is one of these is decided: it leaves the set that is clustered."""
+
+
+class Promotion(StrEnum):
+    """What became of a photo that a person named."""
+
+    PROMOTED = "promoted"
+    DISPUTED = "disputed"
+    LABELLED_OTHERWISE = "labelled otherwise"
+    MISSING = "missing"
+    REFUSED = "refused"
+
+
+class Outcome(StrEnum):
+    """What the gate says of a new model: in use from now on, a person decides, or not good enough."""
+
+    ACCEPTED = "accepted"
+    HELD = "held"
+    REFUSED = "refused"
+
+
+def class_key(name: str) -> str:
+    """Return what is the same for two class names exactly if they are one class.
+
+    Names that differ by case, by blanks at the ends or how many are between words, or by Unicode form are one class.
+    """
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())

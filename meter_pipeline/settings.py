@@ -64,8 +64,18 @@ class SeedSettings(SettingsGroup):
     seed: int = Field(default=0, ge=0, description="Seeds every random choice.")
 
 
-class SplitSettings(SeedSettings):
-    """Which classes have photos held out for val and test, and which photos."""
+class ClassSizeSettings(SettingsGroup):
+    """How large a class that people named has to be before it is learned."""
+
+    reaches: ClassVar[tuple[str, ...]] = ("promoted_images",)
+
+    class_from_meters: int = Field(
+        default=3, ge=1, description="Meters that a class needs to be learned if all its photos came by promotion."
+    )
+
+
+class SplitSettings(SeedSettings, ClassSizeSettings):
+    """Which classes are learned, which have photos held out for val and test, and which photos."""
 
     reaches: ClassVar[tuple[str, ...]] = ("dataset_split",)
 
@@ -205,6 +215,19 @@ class MapSettings(SeedSettings):
     reaches: ClassVar[tuple[str, ...]] = ("unknown_map",)
 
 
+class RetrainingSettings(SettingsGroup):
+    """When a training starts by itself."""
+
+    changes_no_result: ClassVar[str] = "It says when a training starts, not what comes out of it."
+
+    retrain_from_photos: int | None = Field(
+        default=None,
+        ge=1,
+        description="Train by itself once so many named photos were not trained on, or a named class has become large"
+        " enough; at most once a day. If unset, a person starts each training.",
+    )
+
+
 class DashboardSettings(SettingsGroup):
     """Who may see the dashboard."""
 
@@ -215,6 +238,7 @@ class DashboardSettings(SettingsGroup):
 
 GROUPS: tuple[type[SettingsGroup], ...] = (
     PathSettings,
+    ClassSizeSettings,
     SplitSettings,
     TrainingSettings,
     UnknownSettings,
@@ -225,6 +249,7 @@ GROUPS: tuple[type[SettingsGroup], ...] = (
     UnknownPrintSettings,
     ClusterSettings,
     MapSettings,
+    RetrainingSettings,
     DashboardSettings,
 )
 
@@ -240,6 +265,7 @@ class Settings(
     UnknownPrintSettings,
     ClusterSettings,
     MapSettings,
+    RetrainingSettings,
     DashboardSettings,
     BaseSettings,
 ):

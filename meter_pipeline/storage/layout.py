@@ -65,6 +65,20 @@ class Layout:
         return self.models / "challenger.json"
 
     @property
+    def model_history(self) -> Path:
+        """Which models came into use and were rolled back, when and why, oldest first."""
+        return self.models / "history.json"
+
+    def gate_report(self, version: str) -> Path:
+        """What the gate last said of a model version, with its numbers."""
+        return self.root / "reports" / "gate" / f"{version}.json"
+
+    @property
+    def decisions(self) -> Path:
+        """What people decided, one file per decision, in a folder per month (in)."""
+        return self.root / "review" / "decisions"
+
+    @property
     def lake(self) -> Lake:
         """The Parquet tables."""
         return Lake(self.root / "lake")

@@ -144,7 +144,12 @@ IMAGE_INVENTORY = TableSpec(
     "One row per labelled file: what it is, how good it is, which near-duplicates it has, or why it was refused.",
     {
         "path": Column(STRING, "Path of the file below data/raw, with forward slashes, e.g. LT2/IMG_1.jpg."),
-        "label": Column(STRING, "Class: the first folder of the path; null for a file that is in no folder."),
+        "label": Column(
+            STRING,
+            "Class: the first folder of the path; null for a file that is in no folder. Folders whose names are one class"
+            " (they differ by case, blanks or Unicode form) have one label.",
+        ),
+        "origin": Column(STRING, "How the file came here: folder (a person put it there) or promoted (by a review)."),
         "image_id": Column(STRING, "Id of the photo: the SHA-256 of its bytes, in hex; null where it was not read."),
         "bytes": Column(INT, "Size of the file in bytes."),
         "modified_ns": Column(INT, "When the file was last written, in nanoseconds since 1970-01-01 UTC."),
@@ -389,6 +394,7 @@ UNKNOWN_CLUSTERS = TableSpec(
         "settled": Column(
             BOOL, "Whether it has been in its cluster since that was formed, rather than joined it later."
         ),
+        "constrained": Column(BOOL, "Whether a person's word (group, exclude) put it where it is, or keeps it out."),
         "found_with": Column(
             STRING, "Method, model and smallest cluster size; if one changes, all photos are clustered again."
         ),
@@ -455,6 +461,57 @@ UNKNOWN_MAP = TableSpec(
     key=("image_id",),
 )
 
+REVIEWED_IMAGES = TableSpec(
+    "reviewed_images",
+    "One row per photo that people decided on: its live decision, by whom and when.",
+    {
+        "image_id": IMAGE_ID,
+        "action": Column(STRING, "The last live word on it: name, junk, exclude, group or later."),
+        "label": Column(STRING, "Class that it was named, as its folder in data/raw is called; null unless named."),
+        "by": Column(STRING, "Who decided; empty where it was not said."),
+        "at": Column(STRING, "When: date and time in ISO 8601, UTC."),
+        "decision_id": Column(STRING, "The decision that this is from."),
+        "disputed": Column(BOOL, "Whether somebody else named it differently, and neither knew of the other."),
+        "disputed_labels": Column(STRING, "The other names, as a JSON list; null where nothing is disputed."),
+        "not_labels": Column(STRING, "Classes that a person said it is not, as a JSON list; null where there is none."),
+    },
+    key=("image_id",),
+)
+
+REVIEW_CONSTRAINTS = TableSpec(
+    "review_constraints",
+    "One row per constraint and photo: which photos belong together, and which do not, by a person's word.",
+    {
+        "constraint_id": Column(STRING, "Number of the constraint, which its photos share; starts with its kind."),
+        "kind": Column(STRING, "together, or apart: those that are out are in no cluster with those that are in."),
+        "is_out": Column(BOOL, "Of kind apart: whether the photo is one that was taken out; false for together."),
+        "image_id": IMAGE_ID,
+    },
+    key=("constraint_id", "image_id"),
+)
+
+PROMOTED_IMAGES = TableSpec(
+    "promoted_images",
+    "One row per photo that a person named: whether it lies in data/raw, and if not, why.",
+    {
+        "image_id": IMAGE_ID,
+        "label": Column(STRING, "Class that it was named, as its folder in data/raw is called."),
+        "decision_id": Column(STRING, "The decision that named it."),
+        "status": Column(STRING, "promoted, disputed, labelled otherwise, missing or refused."),
+        "path": Column(STRING, "Path below data/raw, with forward slashes; null unless promoted."),
+        "reason": Column(STRING, "Why it is not promoted, or a note, in a sentence; null where nothing is special."),
+        "same_meter": Column(STRING, "Shared by photos that show one physical meter; null unless promoted."),
+        "perceptual_hash": PERCEPTUAL_HASH,
+        "class_meters": Column(INT, "Different meters among the promoted photos of the class; null unless promoted."),
+        "class_meters_needed": Column(
+            INT,
+            "Meters that the class needs to be learned; null where it has photos that were not promoted, so that it is"
+            " learned anyway.",
+        ),
+    },
+    key=("image_id",),
+)
+
 ALL_TABLES = (
     IMAGE_INVENTORY,
     DATASET_SPLIT,
@@ -472,4 +529,7 @@ ALL_TABLES = (
     CLUSTER_SUMMARY,
     CLUSTER_EVENTS,
     UNKNOWN_MAP,
+    REVIEWED_IMAGES,
+    REVIEW_CONSTRAINTS,
+    PROMOTED_IMAGES,
 )

@@ -267,7 +267,7 @@ def _as_json(decision: Decision) -> dict[str, Any]:
     seen = decision.seen
     return {
         "decision_id": decision.decision_id,
-        "at": decision.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "at": decision.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
         "by": decision.by,
         "action": decision.action.value,
         "image_ids": list(decision.image_ids),

@@ -1,0 +1,144 @@
+"""Decision files: written whole, read from whoever wrote them, and one that is broken stops no other."""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meter_pipeline.errors import StorageError
+from meter_pipeline.labels import Action
+from meter_pipeline.review.decisions import Seen, new_decision_id, read_decisions, write_decision
+from meter_pipeline.storage.layout import Layout
+from meter_pipeline_tests.support.review_decisions import decision, file_content, photo, put_file
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    return Layout(tmp_path)
+
+
+def test_what_is_written_is_read_back_the_same(layout: Layout) -> None:
+    said = [
+        replace(
+            decision("d1", Action.NAME, ["a", "b"], "NEW", saw={"a": None, "b": "d0"}),
+            source="cluster",
+            seen=Seen(7, 12, "0003-ab", {photo("a"): None, photo("b"): "d0"}),
+        ),
+        decision("d2", Action.EXCLUDE, ["a"], ["b", "c"], minute=1),
+        decision("d3", Action.UNDO, minute=2, undoes="d1"),
+    ]
+    paths = [write_decision(layout, each) for each in said]
+    assert [path.relative_to(layout.decisions).as_posix() for path in paths] == [
+        f"2026-11/d{n}.json" for n in (1, 2, 3)
+    ]
+    read = read_decisions(layout)
+    assert (list(read.decisions), read.problems) == (said, ())
+
+
+def test_an_id_sorts_by_time_and_is_a_uuid_of_version_7() -> None:
+    ids = [new_decision_id() for _ in range(50)]
+    assert len(set(ids)) == 50
+    assert {uuid.UUID(each).version for each in ids} == {7}
+    assert {uuid.UUID(each).variant for each in ids} == {uuid.RFC_4122}
+    assert ids[0][:8] <= ids[-1][:8]
+
+
+def test_the_same_id_twice_is_one_decision_and_the_first_file_stays(layout: Layout) -> None:
+    first = write_decision(layout, decision("d1", Action.JUNK, ["a"]))
+    before = first.read_bytes()
+    write_decision(layout, decision("d1", Action.NAME, ["a"], "NEW"))
+    assert first.read_bytes() == before
+    put_file(layout, first.read_text(encoding="utf-8"), "2026-12/d1 (1).json")
+    read = read_decisions(layout)
+    assert (len(read.decisions), read.problems) == (1, ())
+
+
+@pytest.mark.parametrize("names", [("2026-11/d1.json", "2026-12/d1.json"), ("2026-12/d1.json", "2026-11/d1.json")])
+def test_of_two_that_share_an_id_the_same_one_counts_wherever_they_lie(layout: Layout, names: tuple[str, str]) -> None:
+    for name, target in zip(names, ("A", "B"), strict=True):
+        put_file(layout, file_content(target=target), name)
+    read = read_decisions(layout)
+    assert [each.target for each in read.decisions] == ["A"]
+    assert "same decision_id" in read.problems[0]
+
+
+def test_times_are_times_whatever_their_zone(layout: Layout) -> None:
+    for number, text in enumerate(("2026-11-28T12:00:00Z", "2026-11-28T17:30:00+05:30", "2026-11-28T12:00:00")):
+        put_file(layout, file_content(f"d{number}", at=text))
+    assert {each.at for each in read_decisions(layout).decisions} == {datetime(2026, 11, 28, 12, tzinfo=UTC)}
+
+
+BROKEN: dict[str, Any] = {
+    "empty": "",
+    "cut off": '{"decision_id": "d',
+    "a list": "[]",
+    "deep": "[" * 100_000,
+    "no action": {k: v for k, v in file_content().items() if k != "action"},
+    "no photos": file_content(image_ids=[]),
+    "photos are text": file_content(image_ids=photo("p1")),
+    "a path for a photo": file_content(image_ids=["../../etc/passwd"]),
+    "upper case": file_content(image_ids=["AB" * 32]),
+    "no class": file_content(target=None),
+    "a blank class": file_content(target="  "),
+    "no time": file_content(at="yesterday"),
+    "a time beyond the calendar": file_content(at="9999-12-31T23:59:59-05:00"),
+    "a number for a time": file_content(at=1),
+    "an id that is a path": file_content(decision_id="../d1"),
+    "an undo of nothing": file_content(action="undo", image_ids=[]),
+    "who is a number": file_content(by=3),
+}
+
+
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_file_is_named_and_stops_no_other(layout: Layout, content: Any) -> None:
+    put_file(layout, content, "2026-11/broken.json")
+    put_file(layout, file_content("good"))
+    read = read_decisions(layout)
+    assert [each.decision_id for each in read.decisions] == ["good"]
+    (problem,) = read.problems
+    assert "2026-11/broken.json" in problem
+
+
+@pytest.mark.parametrize("changes", [{"version": 2}, {"action": "merge"}])
+def test_a_file_of_a_later_version_is_not_guessed_at(layout: Layout, changes: dict[str, Any]) -> None:
+    put_file(layout, file_content(**changes))
+    read = read_decisions(layout)
+    assert read.decisions == ()
+    assert "newer version" in read.problems[0]
+
+
+def test_what_may_be_missing_may_be_missing(layout: Layout) -> None:
+    content = {key: value for key, value in file_content().items() if key not in {"by", "undoes"}}
+    put_file(layout, content | {"seen": "nonsense"})
+    (read,) = read_decisions(layout).decisions
+    assert (read.by, read.seen, read.source) == ("", Seen(), None)
+
+
+def test_what_is_no_decision_file_is_left_alone(layout: Layout) -> None:
+    put_file(layout, "x", "2026-11/.tmp-12345678-d1.json")
+    put_file(layout, "x", "2026-11/notes.txt")
+    assert read_decisions(layout).problems == ()
+    assert read_decisions(Layout(layout.root / "nothing here")).decisions == ()
+
+
+def test_a_write_that_fails_leaves_nothing_and_says_what_to_do(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageError, match="disk is full"):
+        write_decision(layout, decision("d1", Action.JUNK, ["a"]))
+    assert [path for path in layout.decisions.rglob("*") if path.is_file()] == []
+
+
+def test_months_are_those_of_utc(layout: Layout) -> None:
+    late = datetime(2026, 11, 30, 23, tzinfo=timezone(timedelta(hours=-5)))
+    path = write_decision(layout, replace(decision("d1", Action.JUNK, ["a"]), at=late))
+    assert path.parent.name == "2026-12"

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from meter_pipeline.labels import Origin
 from meter_pipeline.recognition.embeddings import Embeddings, normalised
 from meter_pipeline.recognition.plate_reading import nothing_read
 from meter_pipeline.recognition.scores import Known
@@ -209,6 +210,7 @@ def _train_and_see(pool: Pool, name: str, classes: Sequence[str], work: Path) ->
             "path": [str(pool.files[row].resolve()) for row in taught],
             "label": pool.labels[taught],
             "group_id": pool.groups[taught],
+            "origin": Origin.FOLDER,
             "reason": None,
         }
     )

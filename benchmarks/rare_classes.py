@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from meter_pipeline.dataset.dataset_split import split_dataset
-from meter_pipeline.labels import FinalLabel, Split
+from meter_pipeline.labels import FinalLabel, Origin, Split
 from meter_pipeline.recognition.decision import decide
 from meter_pipeline.recognition.features import Features
 from meter_pipeline.recognition.image_features import features_of, update_features
@@ -139,6 +139,7 @@ def train(
             "path": "all/" + kept["id"] + ".jpg",
             "label": kept["label"],
             "group_id": kept["group"],
+            "origin": Origin.FOLDER,
             "reason": None,
         }
     )

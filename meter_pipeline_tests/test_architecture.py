@@ -76,6 +76,7 @@ def test_benchmarks_use_names_that_exist(script: Path) -> None:
     """They run for half an hour and only now and then: once one had been importing a name that had moved."""
     imports = [node for node in ast.walk(ast.parse(script.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)]
     ours = [(node.module, name.name) for node in imports for name in node.names if str(node.module).startswith("meter")]
-    assert ours
+    is_script = "__main__" in script.read_text("utf-8")  # a part of one may count photos alone
+    assert ours or not is_script
     for module, name in ours:
         assert hasattr(importlib.import_module(str(module)), name), f"{module}.{name}"

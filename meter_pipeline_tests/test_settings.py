@@ -23,6 +23,7 @@ OTHER_VALUES: dict[str, object] = {
     "allow_dropped_classes": True,
     "cluster_print": "off",
     "min_cluster_size": 9,
+    "retrain_from_photos": 50,
     "allow_hosts": ["images.intranet"],
     "allow_networks": ["10.0.0.0/8"],
     "dashboard_password": "a secret",

@@ -15,18 +15,20 @@ from pathlib import Path
 import pandas as pd
 
 from meter_pipeline.errors import MeterError, StorageError
-from meter_pipeline.labels import DropStatus
+from meter_pipeline.labels import DECIDING_ACTIONS, Action, DropStatus
 from meter_pipeline.storage.csv_cells import Cell, csv_bytes
 from meter_pipeline.storage.files import read_json, write_bytes, write_json, write_text
 from meter_pipeline.storage.layout import Layout
-from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, DROPS, EXPORT_COLUMNS
+from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, DROPS, EXPORT_COLUMNS, REVIEWED_IMAGES
 from meter_pipeline.storage.xlsx import workbook_bytes
 
 MANIFEST = ".exports.json"
 """What was written last: the digest of each drop's export."""
-FORMAT_VERSION = "1"
+FORMAT_VERSION = "2"
 """Part of every digest: a new number writes every export again."""
-FURTHER_COLUMNS = ("calibrated_confidence", "nearest_known_class", "photo_notes")
+REVIEWED_LABEL = "reviewed_label"
+"""What a person said of the photo: a class, or junk; `final_prediction` stays the model's word."""
+FURTHER_COLUMNS = (REVIEWED_LABEL, "calibrated_confidence", "nearest_known_class", "photo_notes")
 """Columns after `EXPORT_COLUMNS`."""
 PLACE_COLUMNS = ("sheet", "row_number")
 """Columns after these: where in the spreadsheet the row is."""
@@ -55,7 +57,24 @@ class ExportSummary:
 def export_drops(layout: Layout) -> ExportSummary:
     """Write the exports of every drop in the lake whose rows changed; see `write_exports`."""
     lake = layout.lake
-    return write_exports(lake.frame(BATCH_PREDICTIONS), lake.frame(DROP_ROWS), lake.frame(DROPS), layout.batch_reports)
+    predictions = with_reviewed_label(lake.frame(BATCH_PREDICTIONS), lake.frame(REVIEWED_IMAGES))
+    return write_exports(predictions, lake.frame(DROP_ROWS), lake.frame(DROPS), layout.batch_reports)
+
+
+def with_reviewed_label(predictions: pd.DataFrame, reviewed: pd.DataFrame) -> pd.DataFrame:
+    """Return the predictions with what people said of the photos in the column `reviewed_label`; null where nothing.
+
+    Args:
+        predictions: table `batch_predictions`.
+        reviewed: table `reviewed_images`.
+    """
+    said = {
+        image_id: label if action == Action.NAME else Action.JUNK.value
+        for image_id, action, label in zip(reviewed["image_id"], reviewed["action"], reviewed["label"], strict=True)
+        if action in DECIDING_ACTIONS
+    }
+    labels = [said.get(image_id) for image_id in predictions["image_id"]]
+    return predictions.assign(**{REVIEWED_LABEL: pd.Series(labels, predictions.index, dtype=object)})
 
 
 def write_exports(
@@ -64,7 +83,7 @@ def write_exports(
     """Write `<drop>.csv` and `<drop>.xlsx` for every drop whose rows changed; `<drop>_REFUSED.txt` for refused drops.
 
     Args:
-        predictions: table `batch_predictions`.
+        predictions: table `batch_predictions`, with what people said (`with_reviewed_label`).
         drop_rows: table `drop_rows`.
         drops: table `drops`.
         folder: `data/reports/batches`.
@@ -114,7 +133,7 @@ def export_table(rows: pd.DataFrame, others: Sequence[object]) -> tuple[list[str
     """Return header and cells: our columns, the place in the sheet, then the sheet's own columns.
 
     Args:
-        rows: rows of `batch_predictions`.
+        rows: rows of `batch_predictions`, with what people said.
         others: the JSON of each row's other columns in the sheet; anything that is not text stands for none.
 
     Returns:

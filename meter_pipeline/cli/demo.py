@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
@@ -19,6 +21,7 @@ from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import load_settings
 from meter_pipeline.storage.files import read_json
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.tables import DROPS
 
 SIZES: dict[str, Callable[[], SampleSize]] = {
     "small": SampleSize.small,
@@ -39,6 +42,22 @@ def run_demo(size: str, *, console: Console, keep_serving: bool = False) -> None
         MeterError: the data directory holds photos that are not drawn ones, or a run failed.
     """
     started = time.monotonic()
+    with drawn(size, console) as (layout, sample, server):
+        job("train", "Train, evaluate, take the model into use", console)
+        for workbook in sample.workbooks:
+            drop(workbook, layout, console)
+        _show(score(layout, sample.truth), layout, console)
+        console.print(f"\nDone in {time.monotonic() - started:.0f} s.")
+        _where_next(layout, console)
+        if keep_serving:
+            console.print(f"The drawn photos are served at {server.base_url} until Ctrl-C.")
+            while True:
+                time.sleep(3600)
+
+
+@contextmanager
+def drawn(size: str, console: Console) -> Iterator[tuple[Layout, SampleData, ImageServer]]:
+    """Draw the sample photos and serve them while the block runs."""
     data_dir = load_settings().data_dir
     layout = Layout(data_dir)
     console.rule("[bold]Meter pipeline demo")
@@ -47,22 +66,19 @@ def run_demo(size: str, *, console: Console, keep_serving: bool = False) -> None
     folder.mkdir(parents=True, exist_ok=True)
     with ImageServer(folder, port=DEMO_PORT) as server:
         sample = _draw(size, layout, server.base_url, console)
-        settings = load_settings()
         console.print(
-            f"Backbone {settings.backbone}: its weights are in a Python package, so the demo needs no internet. "
+            f"Backbone {load_settings().backbone}: its weights are in a Python package, so the demo needs no internet. "
             "(The default for your own data is resnet18 with ImageNet weights, downloaded once.)"
         )
-        _job("train", "Train, evaluate, take the model into use", console)
-        for workbook in sample.workbooks:
-            dropped = drop_workbook(workbook, data_dir)
-            _job("update", f"Drop {dropped.name}: fetch, name, export, cluster", console)
-        _show(score(layout, sample.truth), layout, console)
-        console.print(f"\nDone in {time.monotonic() - started:.0f} s.")
-        _where_next(layout, console)
-        if keep_serving:
-            console.print(f"The drawn photos are served at {server.base_url} until Ctrl-C.")
-            while True:
-                time.sleep(3600)
+        yield layout, sample, server
+
+
+def drop(workbook: Path, layout: Layout, console: Console) -> str:
+    """Drop a workbook, work through it, and return the name of the drop."""
+    dropped = drop_workbook(workbook, layout.root)
+    job("update", f"Drop {dropped.name}: fetch, name, export, cluster", console)
+    drops = layout.lake.frame(DROPS, ["drop", "file_name"])
+    return str(drops.loc[drops["file_name"] == dropped.name, "drop"].iloc[0])
 
 
 def _draw(size: str, layout: Layout, base_url: str, console: Console) -> SampleData:
@@ -77,15 +93,18 @@ def _draw(size: str, layout: Layout, base_url: str, console: Console) -> SampleD
         )
 
 
-def _job(job: str, title: str, console: Console) -> None:
+def job(name: str, title: str, console: Console) -> None:
+    """Run a job to its end under a title; raises a `MeterError` if it failed."""
     from meter_pipeline.cli.runs import run_job
 
     console.rule(f"[bold]{title}", align="left")
     started = time.monotonic()
-    run = run_job(job)
+    run = run_job(name)
     if not run.success:
-        raise MeterError(f"The {job} job failed: {'; '.join(run.problems)}", fix=f"Look at run {run.run_id}: meter dev")
-    console.print(f"[green]{job} finished in {time.monotonic() - started:.0f} s[/]")
+        raise MeterError(
+            f"The {name} job failed: {'; '.join(run.problems)}", fix=f"Look at run {run.run_id}: meter dev"
+        )
+    console.print(f"[green]{name} finished in {time.monotonic() - started:.0f} s[/]")
 
 
 def _show(card: Scorecard, layout: Layout, console: Console) -> None:

@@ -6,7 +6,7 @@ import importlib.metadata
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,8 @@ from meter_pipeline.storage.layout import Layout
 State = Literal["ok", "warn", "fail"]
 DISK_FREE_WARN_GB = 5.0
 MIN_PYTHON = (3, 11)
+SHOWN_PROBLEMS = 3
+"""Problems of one kind that are spelled out before the rest is counted."""
 PACKAGES = ("dagster", "torch", "torchvision", "pandas", "pyarrow", "duckdb", "faiss-cpu", "umap-learn")
 
 
@@ -47,6 +49,9 @@ def examine() -> list[Finding]:
         _accelerator,
         _weights,
         _champion,
+        _gate,
+        _decisions,
+        _promotion,
         _plates,
     )
     return findings + [_guarded(check, settings) for check in checks]
@@ -149,6 +154,51 @@ def _champion(settings: Settings) -> Finding:
         require_plate_reader()
     reads = ", reads plates" if model.reads_plates else ""
     return Finding("champion model", "ok", f"{model.version}, {len(model.classes)} classes{reads}")
+
+
+def _gate(settings: Settings) -> Finding:
+    from meter_pipeline.evaluation.gate_report import challenger_problems
+    from meter_pipeline.recognition.model_card import challenger_version
+
+    layout = Layout(settings.data_dir)
+    if problems := challenger_problems(layout):
+        version = challenger_version(layout)
+        fix = f"Look: meter model show {version}. Use it all the same: meter model accept {version} --why TEXT."
+        return Finding("gate", "warn", _some(problems), f"{fix} Otherwise correct the photos and train again.")
+    return Finding("gate", "ok", "no model waits for a person")
+
+
+def _decisions(settings: Settings) -> Finding:
+    from meter_pipeline.review.reviewed_images import current_state, decision_problems
+
+    layout = Layout(settings.data_dir)
+    if problems := decision_problems(layout):
+        return Finding("decisions", "warn", _some(problems), "They stop nothing: all other decisions are taken in.")
+    state = current_state(layout)
+    return Finding("decisions", "ok", f"{len(state.order)} on {len(state.words)} photo(s), all can be read")
+
+
+def _promotion(settings: Settings) -> Finding:
+    from meter_pipeline.review.overview import look_at_review
+    from meter_pipeline.review.promoted_images import promotion_problems
+
+    layout = Layout(settings.data_dir)
+    overview, problems = look_at_review(layout), promotion_problems(layout)
+    waiting = "; ".join(f"{c.label} has {c.meters} of {c.needed} meters" for c in overview.waiting)
+    if overview.disputed or problems:
+        disputed = [f"{len(overview.disputed)} disputed photo(s)."] if overview.disputed else []
+        waits = [f"Classes that wait: {waiting}."] if waiting else []
+        fix = "Settle disputed photos, as meter review list shows them: meter review name CLASS PHOTO --replace."
+        return Finding(
+            "promotion", "warn", " ".join([*disputed, _some(problems), *waits]), fix if overview.disputed else ""
+        )
+    found = f"{overview.named} photo(s) named" + (f"; classes that wait: {waiting}" if waiting else "")
+    return Finding("promotion", "ok", found)
+
+
+def _some(problems: Sequence[str]) -> str:
+    more = len(problems) - SHOWN_PROBLEMS
+    return " ".join([*problems[:SHOWN_PROBLEMS], *([f"And {more} more."] if more > 0 else [])])
 
 
 def _plates(settings: Settings) -> Finding:

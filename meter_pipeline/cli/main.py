@@ -1,20 +1,27 @@
-"""The console command `meter`: demo, dev, dashboard, update, train, predict, doctor."""
+"""The console command `meter`: demo, dev, dashboard, update, train, review, model, predict, doctor."""
 
 from __future__ import annotations
 
 import logging
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.logging import RichHandler
 
+from meter_pipeline.cli.model import model_app
+from meter_pipeline.cli.review import review_app
+from meter_pipeline.cli.terminal import complain, console, counted, error_console, say
 from meter_pipeline.errors import MeterError
 from meter_pipeline.labels import FinalLabel
 from meter_pipeline.settings import load_settings
+from meter_pipeline.storage.layout import Layout
+
+if TYPE_CHECKING:
+    from meter_pipeline.cli.runs import LocalRun
 
 app = typer.Typer(
     name="meter",
@@ -23,8 +30,8 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     add_completion=False,
 )
-console = Console()
-error_console = Console(stderr=True)
+app.add_typer(review_app, name="review")
+app.add_typer(model_app, name="model")
 
 
 @app.command()
@@ -57,8 +64,13 @@ def dashboard(
 
 @app.command()
 def train() -> None:
-    """Train, evaluate and gate a model on the labelled photos in data/raw/<CLASS>/."""
-    _run("train")
+    """Train, evaluate and gate a model on the labelled photos, and on what people named; say what the gate said."""
+    from meter_pipeline.cli.model import print_verdict
+    from meter_pipeline.recognition.model_card import champion_version
+
+    layout = Layout(load_settings().data_dir)
+    in_use = champion_version(layout)
+    _run("train", says_verdict=lambda: print_verdict(layout, in_use_before=in_use))
 
 
 @app.command()
@@ -81,7 +93,6 @@ def predict(
     """Name one photo or several: prediction, confidence, top 3, and the reason if it is UNKNOWN."""
     from meter_pipeline.cli.printing import print_predictions
     from meter_pipeline.recognition.single_photo import predict_photos
-    from meter_pipeline.storage.layout import Layout
 
     settings = load_settings()
     predictions = predict_photos(Layout(settings.data_dir), images, settings)
@@ -112,22 +123,51 @@ def demo(
     full: Annotated[bool, typer.Option(help="All 38 designs and 8 unseen ones; takes much longer.")] = False,
     small: Annotated[bool, typer.Option(help="Few designs, as the tests use.")] = False,
     serve: Annotated[bool, typer.Option(help="Keep the image server running afterwards, until Ctrl-C.")] = False,
+    loop: Annotated[
+        bool, typer.Option("--loop", help="Also name clusters, train again, and show what that changed.")
+    ] = False,
 ) -> None:
     """Draw sample photos and run the whole system on them, without internet and without GPU."""
-    from meter_pipeline.cli.demo import run_demo
+    size = "full" if full else "small" if small else "demo"
+    if loop:
+        from meter_pipeline.cli.demo_loop import run_loop
 
-    run_demo("full" if full else "small" if small else "demo", console=console, keep_serving=serve)
+        run_loop(size, console=console)
+    else:
+        from meter_pipeline.cli.demo import run_demo
+
+        run_demo(size, console=console, keep_serving=serve)
 
 
-def _run(job: str, config: dict[str, dict[str, object]] | None = None) -> None:
-    from meter_pipeline.cli.runs import run_job
+def _run(
+    job: str,
+    config: dict[str, dict[str, object]] | None = None,
+    *,
+    says_verdict: Callable[[], None] | None = None,
+) -> None:
+    """Run a job and print what became of it; exit with 1 if it failed, not if the gate held or refused a model."""
+    from meter_pipeline.cli.runs import GATE_CHECK, run_job
 
     run = run_job(job, config=config)
     for problem in run.problems:
-        error_console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
+        if says_verdict is None or not problem.startswith(GATE_CHECK):
+            complain(problem)
+    _say_promoted(run)
     if not run.success:
         raise typer.Exit(1)
+    if says_verdict is not None:
+        says_verdict()
     console.print(f"[green]{job} finished.[/] Run {run.run_id} is in the history: meter dev")
+
+
+def _say_promoted(run: LocalRun) -> None:
+    """Say in a line which named photos came into the data set and which left it, if any did."""
+    counts = run.counts.get("promoted_images", {})
+    came, left = counts.get("promoted now", 0), counts.get("taken out now", 0)
+    parts = [f"{counted(came, 'named photo')} put into data/raw"] if came else []
+    parts += [f"{counted(left, 'photo')} taken out of data/raw"] if left else []
+    if parts:
+        say(f"{', '.join(parts)}.")
 
 
 def _without_run_id(record: logging.LogRecord) -> bool:
@@ -145,7 +185,7 @@ def main() -> None:
     try:
         app()
     except MeterError as error:
-        error_console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        complain(str(error))
         sys.exit(1)
     except KeyboardInterrupt:
         error_console.print("Stopped. Finished work is kept; run the same command again to continue.")

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
 
 from meter_pipeline.definitions import build_definitions
 from meter_pipeline.defs.instance import process_tag, ready_instance
-from meter_pipeline.defs.observations import observe_drops, observe_labelled
+from meter_pipeline.defs.observations import observe_decisions, observe_drops, observe_labelled
 from meter_pipeline.defs.resources import Pipeline
 from meter_pipeline.settings import load_settings
 
+GATE_CHECK = "check challenger_passed_the_gate of champion_model failed"
+"""How the problem begins that says that the gate did not accept a model."""
 QUIET_DAGSTER_LOG = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass(frozen=True)
 class LocalRun:
-    """The result of a run in this process."""
+    """The result of a run in this process.
+
+    Attributes:
+        run_id: its id in the history.
+        success: whether every step ended well.
+        problems: why steps failed, and the checks that did not pass, a sentence each.
+        counts: the whole numbers that the assets say of themselves, by asset and name.
+    """
 
     run_id: str
     success: bool
     problems: list[str]
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 def run_job(
@@ -32,7 +42,7 @@ def run_job(
     overrides: Mapping[str, Any] | None = None,
     config: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> LocalRun:
-    """Run `train` or `update` to its end in this process.
+    """Run a job (`train`, `update`, ...) to its end in this process.
 
     Args:
         job: name of the job.
@@ -46,7 +56,7 @@ def run_job(
     data_dir = load_settings(**pipeline.overrides).data_dir
     pipeline.layout.prepare()
     with ready_instance(data_dir) as instance:
-        for observe in (observe_labelled, observe_drops):
+        for observe in (observe_labelled, observe_drops, observe_decisions):
             instance.report_runless_asset_event(observe(pipeline.layout))
         definition = build_definitions(pipeline).resolve_job_def(job)
         ops = {asset: {"config": dict(fields)} for asset, fields in (config or {}).items()}
@@ -62,7 +72,19 @@ def run_job(
             for evaluation in result.get_asset_check_evaluations()
             if not evaluation.passed
         ]
-        return LocalRun(result.run_id, result.success, problems)
+        return LocalRun(result.run_id, result.success, problems, _counts(result))
+
+
+def _counts(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, int]]:
+    return {
+        event.asset_key.to_user_string(): {
+            name: entry.value
+            for name, entry in event.materialization.metadata.items()
+            if isinstance(entry, dg.IntMetadataValue) and entry.value is not None
+        }
+        for event in result.get_asset_materialization_events()
+        if event.asset_key is not None
+    }
 
 
 def _problem(event: dg.DagsterEvent) -> str:

@@ -9,6 +9,7 @@ Whole groups (near-duplicates, photos of one meter) are placed, class by class:
 - What is placed stays. Placed photos move only if a class comes to need a test or val set that it does not have (it
   grew past the threshold, or the set was deleted), and only towards being held out: from train, never from test. If
   groups become one (a person said so), the whole group is held out if a part was.
+- A class that waits for more meters (`waiting_classes`) is left out, whole.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from meter_pipeline.dataset.waiting_classes import WaitingClass, waiting_classes
 from meter_pipeline.errors import DataSetError
-from meter_pipeline.labels import Split
+from meter_pipeline.labels import Split, class_key
 from meter_pipeline.settings import SplitSettings
 from meter_pipeline.storage.tables import DATASET_SPLIT
 
@@ -61,21 +63,15 @@ def split_dataset(
     Args:
         inventory: rows of `tables.IMAGE_INVENTORY`; refused ones are left out.
         previous: the last split; empty the first time. A photo that changed its class counts as new.
-        settings: groups a class needs before some are held out; another seed gives other numbers to groups that were
-            not placed before.
+        settings: groups a class needs before some are held out, and meters that one needs whose photos were all
+            promoted; another seed gives other numbers to groups that were not placed before.
 
     Raises:
         DataSetError: no photo can be used. (Keep the last split then: the photos may only be out of reach.)
     """
-    used = inventory[inventory["reason"].isna()].sort_values("path", ignore_index=True)
-    if used.empty:
-        raise DataSetError(
-            f"None of the {len(inventory)} labelled files can be used.",
-            where="data/raw",
-            fix="See the reasons in the table image_inventory, or put photos into data/raw/<CLASS>/.",
-        )
+    used = _used(inventory, settings.class_from_meters)
     placed_before = {
-        (image_id, label): split
+        (image_id, class_key(label)): split
         for image_id, label, split in zip(previous["image_id"], previous["label"], previous["split"], strict=True)
     }
     rows = used[["image_id", "path", "label", "group_id"]].copy()
@@ -83,13 +79,43 @@ def split_dataset(
     for label, of_class in rows.groupby("label", sort=True):
         sticky: dict[str, str | None] = {}
         for image_id, group in zip(of_class["image_id"], of_class["group_id"], strict=True):
-            sticky[group] = _most_held_out([sticky.get(group), placed_before.get((image_id, label))])
+            sticky[group] = _most_held_out([sticky.get(group), placed_before.get((image_id, class_key(str(label))))])
         tier = _tier_of(len(sticky), settings.split_test_from, settings.split_val_from)
         numbers = {group: _number(group, settings.seed) for group in sticky}
         places = _place(str(label), sticky, numbers, tier=tier)
         rows.loc[of_class.index, "split"] = of_class["group_id"].map(places)
         rows.loc[of_class.index, "rule"] = [_rule(tier, len(sticky), places[group]) for group in of_class["group_id"]]
     return rows[list(DATASET_SPLIT.columns)]
+
+
+def _used(inventory: pd.DataFrame, class_from_meters: int) -> pd.DataFrame:
+    """Return the rows of the photos that are learned from, sorted by path.
+
+    Raises:
+        DataSetError: there is none.
+    """
+    used = inventory[inventory["reason"].isna()].sort_values("path")
+    if used.empty:
+        raise DataSetError(
+            f"None of the {len(inventory)} labelled files can be used.",
+            where="data/raw",
+            fix="See the reasons in the table image_inventory, or put photos into data/raw/<CLASS>/.",
+        )
+    waiting = waiting_classes(used, class_from_meters)
+    for found in waiting.values():
+        _logger.info("Class %s waits: %s", found.label, _counts(found))
+    used = used[~used["label"].isin(waiting)].reset_index(drop=True)
+    if used.empty:
+        raise DataSetError(
+            f"All classes wait for more meters: {', '.join(f'{c.label} ({_counts(c)})' for c in waiting.values())}.",
+            where="data/raw",
+            fix="Name photos of further meters, or set METER_CLASS_FROM_METERS lower.",
+        )
+    return used
+
+
+def _counts(waiting: WaitingClass) -> str:
+    return f"{waiting.meters} of {waiting.needed} meters"
 
 
 def _tier_of(groups: int, test_from: int, val_from: int) -> Tier:

@@ -1,8 +1,8 @@
 """The inventory of `data/raw/<CLASS>/`: one row per file, what it is and how good it is, or why it was refused.
 
-The class of a photo is the first folder below `data/raw`; folders below that are the owner's own order (by date, by
-site) and mean nothing here. Which files there are is in `labelled_folder`, which photos belong together in
-`declared_groups` and `photos.near_duplicates`, which are trained on in `dataset_split`.
+The class of a photo is the first folder below `data/raw` (`class_folders`); folders below that are the owner's own
+order (by date, by site) and mean nothing here. Which files there are is in `labelled_folder`, which photos belong
+together in `declared_groups` and `photos.near_duplicates`, which are trained on in `dataset_split`.
 """
 
 from __future__ import annotations
@@ -19,22 +19,20 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
+from meter_pipeline.dataset.class_folders import class_labels, folder_of, is_reserved, log_merged
 from meter_pipeline.dataset.declared_groups import read_groups
 from meter_pipeline.dataset.labelled_folder import GROUPS_FILE, ListedFile, list_files
+from meter_pipeline.dataset.promoted_files import declared_meters, own_files
 from meter_pipeline.errors import DataSetError
-from meter_pipeline.labels import FinalLabel
+from meter_pipeline.labels import Origin, class_key
 from meter_pipeline.photos.decoding import PhotoError, open_photo, refusal_of_foreign, sniff
 from meter_pipeline.photos.near_duplicates import HASH_KIND, group_photos, perceptual_hash
 from meter_pipeline.photos.quality import measure
 from meter_pipeline.storage.files import replacing
 from meter_pipeline.storage.lake import conform
-from meter_pipeline.storage.tables import IMAGE_INVENTORY
+from meter_pipeline.storage.tables import IMAGE_INVENTORY, PROMOTED_IMAGES
 
-LABELLED_FORMATS = frozenset({"JPEG", "MPO", "PNG", "WEBP", "BMP"})
-"""MPO is what some phones write as .jpg."""
 MAX_FILE_BYTES = 200_000_000
-RESERVED_CLASSES = frozenset(FinalLabel)
-"""Answers of the pipeline itself; a class of that name could not be told from them."""
 _MAX_THREADS = 8
 FILES_PER_STEP = 500
 """Files between two lines in the log, and between two writes of the journal."""
@@ -45,7 +43,12 @@ Row = dict[str, Any]
 
 
 def take_inventory(
-    raw: Path, previous: pd.DataFrame, *, journal: Path | None = None, files_per_step: int = FILES_PER_STEP
+    raw: Path,
+    previous: pd.DataFrame,
+    *,
+    promoted: pd.DataFrame | None = None,
+    journal: Path | None = None,
+    files_per_step: int = FILES_PER_STEP,
 ) -> pd.DataFrame:
     """Examine every labelled file and return the rows of `tables.IMAGE_INVENTORY`, sorted by path.
 
@@ -55,6 +58,8 @@ def take_inventory(
     Args:
         raw: `data/raw`.
         previous: the last inventory; empty the first time, or after what is measured has changed.
+        promoted: rows of `tables.PROMOTED_IMAGES`: which files promotion put here, and which of them show one meter;
+            what `groups.csv` says of a photo goes before that. None: no file was promoted.
         journal: file that the rows are saved to while a long inventory goes on, so that one that was interrupted is
             continued; removed at the end.
         files_per_step: files after which that is done.
@@ -81,9 +86,11 @@ def take_inventory(
             fresh.append(file)
     rows += _examine_all(raw, fresh, journal, files_per_step)
     rows.sort(key=lambda row: row["path"])
+    promoted = _no_promotions() if promoted is None else promoted
+    _assign_labels(rows, previous)
+    _assign_origins(rows, promoted)
     _refuse_copies(rows)
-    declared = read_groups(raw / GROUPS_FILE, rows)
-    _assign_groups(rows, previous, declared)
+    _assign_groups(rows, previous, declared_meters(promoted) | read_groups(raw / GROUPS_FILE, rows))
     refused = sum(row["reason"] is not None for row in rows)
     _logger.info("Inventory: %d files, %d examined now, %d refused", len(rows), len(fresh), refused)
     if journal is not None:
@@ -125,21 +132,20 @@ def _frame(rows: list[Row]) -> pd.DataFrame:
 
 
 def _examine(raw: Path, file: ListedFile) -> Row:
-    """Return a file's row, as far as the file alone tells; groups and copies are added later."""
-    label, is_below, _ = file.path.partition("/")
+    """Return a file's row, as far as the file alone tells; label, origin, copies and groups are added later."""
+    folder = folder_of(file.path)
     row: Row = dict.fromkeys(IMAGE_INVENTORY.columns)
-    row.update(path=_text(file.path), label=_text(label) if is_below else None)
-    row.update(bytes=file.bytes, modified_ns=file.modified_ns)
+    row.update(path=_text(file.path), bytes=file.bytes, modified_ns=file.modified_ns)
     try:
         if row["path"] != file.path:
             raise PhotoError("bad_name", "The name of the file or folder is not valid text; rename it.")
         if file.is_link:
             raise PhotoError("link", "This is a link; put the photo or the folder itself here.")
-        if not is_below:
+        if folder is None:
             raise PhotoError("no_class", "The file is in no class; move it into the folder of its meter type.")
-        if label.upper() in RESERVED_CLASSES:
+        if is_reserved(folder):
             raise PhotoError(
-                "reserved_class", f"{label} is an answer of the pipeline, not a meter type; rename the folder."
+                "reserved_class", f"{folder} is an answer of the pipeline, not a meter type; rename the folder."
             )
         content = _read(raw / file.path, file.bytes)
         row["image_id"] = hashlib.sha256(content).hexdigest()
@@ -157,26 +163,42 @@ def _text(name: str) -> str:
 
 
 def _read(path: Path, size: int) -> bytes:
-    """Return the bytes of a file that begins like a labelled photo; other files are not read to their end.
+    """Return the bytes of a file that begins like a photo; other files are not read to their end.
 
     Raises:
-        PhotoError: it is not a labelled photo, or cannot be read.
+        PhotoError: it is not a photo, or cannot be read.
     """
     try:
         with path.open("rb") as handle:
             head = handle.read(_HEAD_BYTES)
-            promised = sniff(head)
-            if promised is None:
+            if sniff(head) is None:
                 raise refusal_of_foreign(head)
-            if promised not in LABELLED_FORMATS:
-                raise PhotoError(
-                    "unsupported_format", f"{promised} is not accepted as a labelled photo; save it as JPEG or PNG."
-                )
             if size > MAX_FILE_BYTES:
                 raise PhotoError("too_large", f"The file has {size:,} bytes; at most {MAX_FILE_BYTES:,} are read.")
             return head + handle.read()
     except OSError as error:
         raise PhotoError("unreadable", f"The file cannot be read: {error.strerror or error}.") from error
+
+
+def _no_promotions() -> pd.DataFrame:
+    return pd.DataFrame(columns=list(PROMOTED_IMAGES.columns))
+
+
+def _assign_labels(rows: list[Row], previous: pd.DataFrame) -> None:
+    """Fill `label`, and say which folders are one class."""
+    labels = class_labels((row["path"] for row in rows), previous["label"].dropna())
+    log_merged(labels)
+    for row in rows:
+        folder = folder_of(row["path"])
+        row["label"] = None if folder is None else labels[folder]
+
+
+def _assign_origins(rows: list[Row], promoted: pd.DataFrame) -> None:
+    """Fill `origin`; a promoted file whose bytes a person changed is that person's."""
+    own = own_files(promoted)
+    for row in rows:
+        is_own = row["image_id"] is not None and own.get(row["image_id"]) == row["path"]
+        row["origin"] = Origin.PROMOTED.value if is_own else Origin.FOLDER.value
 
 
 def _refuse_copies(rows: list[Row]) -> None:
@@ -202,7 +224,7 @@ def _assign_groups(rows: list[Row], previous: pd.DataFrame, declared: dict[str, 
     same_kind = previous["perceptual_hash"].astype(object).fillna("").str.startswith(f"{HASH_KIND}:")
     grouped = previous[same_kind & previous["group_id"].notna()]
     for image_id, label, group in zip(grouped["image_id"], grouped["label"], grouped["group_id"], strict=True):
-        former[label][image_id] = group
+        former[class_key(label)][image_id] = group
     by_class: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         if row["reason"] is None:
@@ -212,7 +234,7 @@ def _assign_groups(rows: list[Row], previous: pd.DataFrame, declared: dict[str, 
             [row["image_id"] for row in photos],
             [row["perceptual_hash"] for row in photos],
             scope=label,
-            previous=former[label],
+            previous=former[class_key(label)],
             declared=declared,
         )
         for row, group in zip(photos, groups, strict=True):

@@ -18,6 +18,7 @@ import pandas as pd
 
 from meter_pipeline.dataset.dataset_split import SPLITS
 from meter_pipeline.errors import DataSetError, MeterError, storage_errors
+from meter_pipeline.labels import class_key
 from meter_pipeline.storage.files import TEMPORARY_PREFIX, replacing, safe_name
 
 _ID_DIGITS = 12
@@ -30,7 +31,7 @@ def write_processed(split: pd.DataFrame, raw: Path, processed: Path) -> None:
     """Make the folders agree with `split`; only what changed is touched.
 
     A file is called `<its name>-<start of its image_id>`, so that photos of one name in two sub-folders stay apart and
-    a photo that was replaced is seen to be another.
+    a photo that was replaced is seen to be another. Folders of data/raw that are one class are one folder here.
 
     Args:
         split: rows of `tables.DATASET_SPLIT`.
@@ -79,11 +80,18 @@ def _wanted(split: pd.DataFrame, raw: Path) -> dict[str, Path]:
         split["image_id"], split["path"], split["label"], split["split"], strict=True
     ):
         inside = PurePosixPath(path)
-        if inside.is_absolute() or ".." in inside.parts or inside.parts[0] != label or name not in SPLITS:
+        if not _stays_inside(inside, label) or name not in SPLITS:
             raise MeterError("This row of the split leads out of its folder.", where=f"{name}: {path}")
         file_name = f"{safe_name(inside.stem, fallback='photo')}-{image_id[:_ID_DIGITS]}{inside.suffix.lower()}"
         wanted[f"{name}/{label}/{file_name}"] = raw / inside
     return wanted
+
+
+def _stays_inside(path: PurePosixPath, label: str) -> bool:
+    """Return whether a path below data/raw, and the folder of its class, lead nowhere else."""
+    if path.is_absolute() or ".." in path.parts or PurePosixPath(label).parts != (label,) or label == "..":
+        return False
+    return class_key(path.parts[0]) == class_key(label)
 
 
 def _files(processed: Path) -> Iterator[Path]:

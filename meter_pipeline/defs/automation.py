@@ -24,6 +24,8 @@ REQUESTS_PER_CHANGE = 2
 
 TRAINING_GROUPS = dg.AssetSelection.groups("dataset", "model")
 """A training may take an hour; no batch waits for it."""
+NO_BATCH_WAITS_FOR = TRAINING_GROUPS | dg.AssetSelection.assets("reviewed_images")
+"""A decision that comes while a drop is taken in must not part the drop's run in two; what it changes is made again."""
 
 _DATA_VERSION = "dagster/data_version"
 _CODE_VERSION = "dagster/code_version"

@@ -2,14 +2,22 @@
 
 import dagster as dg
 
-from meter_pipeline.defs.automation import TRAINING_GROUPS, with_the_batch
+from meter_pipeline.defs.automation import NO_BATCH_WAITS_FOR, with_the_batch
 from meter_pipeline.defs.metadata import check_result, column_schema, counts_table, frame_table, table_result
 from meter_pipeline.defs.model import champion_model
 from meter_pipeline.defs.observations import excel_drops
 from meter_pipeline.defs.resources import Pipeline
+from meter_pipeline.defs.review import reviewed_images
 from meter_pipeline.defs.run_config import overrides_of
 from meter_pipeline.settings import DecisionSettings, DownloadSettings, SheetSettings
-from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, DROPS, IMAGE_FEATURES, URL_IMAGES
+from meter_pipeline.storage.tables import (
+    BATCH_PREDICTIONS,
+    DROP_ROWS,
+    DROPS,
+    IMAGE_FEATURES,
+    REVIEWED_IMAGES,
+    URL_IMAGES,
+)
 
 GROUP = "batches"
 CHAIN = (
@@ -21,7 +29,7 @@ CHAIN = (
     "unknown_embeddings",
 )
 """What is made from a new drop in one run."""
-IN_THE_BATCH = with_the_batch(CHAIN, not_waiting_for=TRAINING_GROUPS)
+IN_THE_BATCH = with_the_batch(CHAIN, not_waiting_for=NO_BATCH_WAITS_FOR)
 
 
 class DropConfig(overrides_of(SheetSettings)):  # type: ignore[misc]
@@ -139,8 +147,8 @@ def every_row_has_one_prediction(pipeline: Pipeline) -> dg.AssetCheckResult:
 
 @dg.asset(
     group_name=GROUP,
-    deps=[drop_rows, batch_predictions],
-    code_version="1",
+    deps=[drop_rows, batch_predictions, reviewed_images],
+    code_version="2",
     pool="batches",
     kinds={"csv", "excel"},
     automation_condition=IN_THE_BATCH,
@@ -157,5 +165,7 @@ def prediction_exports(pipeline: Pipeline) -> dg.MaterializeResult:
                 "drops": exported.drops,
                 "written now": exported.written,
             },
-            data_version=dg.DataVersion(layout.lake.version(BATCH_PREDICTIONS)),
+            data_version=dg.DataVersion(
+                "".join(layout.lake.version(table)[:16] for table in (BATCH_PREDICTIONS, REVIEWED_IMAGES))
+            ),
         )

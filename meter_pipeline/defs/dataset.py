@@ -7,7 +7,7 @@ from meter_pipeline.defs.observations import labelled_images
 from meter_pipeline.defs.resources import Pipeline
 from meter_pipeline.defs.run_config import overrides_of
 from meter_pipeline.settings import SplitSettings
-from meter_pipeline.storage.tables import DATASET_SPLIT, IMAGE_INVENTORY
+from meter_pipeline.storage.tables import DATASET_SPLIT, IMAGE_INVENTORY, PROMOTED_IMAGES
 
 GROUP = "dataset"
 
@@ -19,18 +19,24 @@ class SplitConfig(overrides_of(SplitSettings)):  # type: ignore[misc]
 @dg.asset(
     group_name=GROUP,
     deps=[labelled_images],
-    code_version="1",
+    code_version="2",
     pool="training",
     kinds={"python", "parquet"},
     metadata=column_schema(IMAGE_INVENTORY),
 )
 def image_inventory(pipeline: Pipeline) -> dg.MaterializeResult:
     """One row per labelled file: size, quality, near-duplicate group, or why it was refused."""
+    from meter_pipeline.dataset.class_folders import merged_folders
     from meter_pipeline.dataset.image_inventory import take_inventory
 
     with pipeline.working("training") as layout:
         lake = layout.lake
-        inventory = take_inventory(layout.raw, lake.frame(IMAGE_INVENTORY), journal=layout.inventory_journal)
+        inventory = take_inventory(
+            layout.raw,
+            lake.frame(IMAGE_INVENTORY),
+            promoted=lake.frame(PROMOTED_IMAGES),
+            journal=layout.inventory_journal,
+        )
         lake.replace(IMAGE_INVENTORY, inventory)
         refused = inventory[inventory["reason"].notna()]
         return table_result(
@@ -40,6 +46,7 @@ def image_inventory(pipeline: Pipeline) -> dg.MaterializeResult:
                 "used": int(inventory["reason"].isna().sum()),
                 "refused": len(refused),
                 "classes": int(inventory["label"].nunique()),
+                "folders that are one class": frame_table(merged_folders(inventory)),
                 "refused files": frame_table(refused[["path", "reason"]]),
             },
         )
@@ -48,7 +55,7 @@ def image_inventory(pipeline: Pipeline) -> dg.MaterializeResult:
 @dg.asset(
     group_name=GROUP,
     deps=[image_inventory],
-    code_version="1",
+    code_version="2",
     pool="training",
     kinds={"python", "parquet"},
     metadata=column_schema(DATASET_SPLIT),

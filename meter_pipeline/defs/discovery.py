@@ -6,11 +6,13 @@ from meter_pipeline.defs.automation import TRAINING_GROUPS, when_inputs_change
 from meter_pipeline.defs.batches import IN_THE_BATCH, batch_predictions, image_features
 from meter_pipeline.defs.metadata import check_result, column_schema, frame_table, table_result
 from meter_pipeline.defs.resources import Pipeline
+from meter_pipeline.defs.review import reviewed_images
 from meter_pipeline.defs.run_config import overrides_of
 from meter_pipeline.settings import ClusterSettings, MapSettings, UnknownPrintSettings
 from meter_pipeline.storage.tables import (
     CLUSTER_EVENTS,
     CLUSTER_SUMMARY,
+    REVIEW_CONSTRAINTS,
     UNKNOWN_CLUSTERS,
     UNKNOWN_EMBEDDINGS,
     UNKNOWN_MAP,
@@ -39,8 +41,8 @@ class MapConfig(overrides_of(MapSettings)):  # type: ignore[misc]
 
 @dg.asset(
     group_name=GROUP,
-    deps=[batch_predictions, image_features],
-    code_version="3",
+    deps=[batch_predictions, image_features, reviewed_images],
+    code_version="4",
     pool="batches",
     # Reading plates takes minutes to hours where many photos are new, and people wait for the exports of the same run.
     op_tags=AFTER_THE_EXPORTS,
@@ -49,7 +51,7 @@ class MapConfig(overrides_of(MapSettings)):  # type: ignore[misc]
     automation_condition=IN_THE_BATCH,
 )
 def unknown_embeddings(config: UnknownPrintConfig, pipeline: Pipeline) -> dg.MaterializeResult:
-    """One row per UNKNOWN photo: its embeddings, and what is printed on its plate, read where that can be read.
+    """One row per UNKNOWN photo that nobody decided on: its embeddings, and what is printed on its plate, where read.
 
     Also writes the table unknown_metadata: its URL and top 3.
     """
@@ -64,6 +66,7 @@ def unknown_embeddings(config: UnknownPrintConfig, pipeline: Pipeline) -> dg.Mat
             UNKNOWN_EMBEDDINGS,
             metadata={
                 "photos": collected.photos,
+                "decided, left out": collected.decided,
                 "photos with print": collected.with_print,
                 "metadata": frame_table(lake.frame(UNKNOWN_METADATA).head(8)),
             },
@@ -74,17 +77,17 @@ def unknown_embeddings(config: UnknownPrintConfig, pipeline: Pipeline) -> dg.Mat
 
 @dg.asset(
     group_name=GROUP,
-    deps=[unknown_embeddings],
-    code_version="6",
+    deps=[unknown_embeddings, reviewed_images],
+    code_version="7",
     pool="batches",
     kinds={"scikitlearn", "parquet"},
     metadata=column_schema(UNKNOWN_CLUSTERS, CLUSTER_SUMMARY, CLUSTER_EVENTS),
     automation_condition=AFTER_THE_BATCH,
 )
 def unknown_clusters(config: ClusterConfig, pipeline: Pipeline) -> dg.MaterializeResult:
-    """One row per UNKNOWN photo: its cluster (-1 is noise); a cluster that is still there keeps its id.
+    """One row per undecided UNKNOWN photo: its cluster (-1 is noise); a cluster that is still there keeps its id.
 
-    Also writes the tables cluster_summary and cluster_events.
+    What people said belongs together, or does not, holds. Also writes the tables cluster_summary and cluster_events.
     """
     from meter_pipeline.discovery.unknown_clusters import cluster_unknowns
 
@@ -107,11 +110,12 @@ def unknown_clusters(config: ClusterConfig, pipeline: Pipeline) -> dg.Materializ
 
 @dg.asset_check(asset=unknown_clusters, blocking=True)
 def every_unknown_is_in_one_cluster_or_noise(pipeline: Pipeline) -> dg.AssetCheckResult:
-    """Every UNKNOWN photo is in exactly one cluster, or noise."""
+    """Every UNKNOWN photo is in exactly one cluster, or noise, and where people said it belongs."""
     from meter_pipeline.discovery.unknown_clusters import cluster_problems
 
     lake = pipeline.layout.lake
-    return check_result(cluster_problems(lake.frame(UNKNOWN_EMBEDDINGS, ["image_id"]), lake.frame(UNKNOWN_CLUSTERS)))
+    clusters, constraints = lake.frame(UNKNOWN_CLUSTERS), lake.frame(REVIEW_CONSTRAINTS)
+    return check_result(cluster_problems(lake.frame(UNKNOWN_EMBEDDINGS, ["image_id"]), clusters, constraints))
 
 
 @dg.asset(

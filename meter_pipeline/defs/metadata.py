@@ -20,8 +20,8 @@ PREVIEW_ROWS = 8
 PREVIEW_TEXT = 60
 """Characters of a cell that a preview shows."""
 PROBLEMS_NAMED = 5
-PRIVATE_COLUMNS = frozenset({"other_columns"})
-"""A sheet's other columns carry names and account numbers: they go into the exports and nowhere else."""
+PRIVATE_COLUMNS = frozenset({"other_columns", "by"})
+"""A sheet's other columns carry names and account numbers, and `by` is who decided: no preview keeps them."""
 
 
 def column_schema(spec: TableSpec, *beside: TableSpec) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """The model: trained, evaluated, put into use if it is no worse, and the embeddings of what it knows."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from pydantic import Field
 
 from meter_pipeline.defs.dataset import dataset_split
 from meter_pipeline.defs.metadata import check_result, column_schema, frame_table, inline_png, table_result
@@ -14,6 +15,7 @@ from meter_pipeline.storage.tables import DATASET_SPLIT, EVALUATION_AUDIT, KNOWN
 
 if TYPE_CHECKING:
     from meter_pipeline.evaluation.unknown_curves import UnknownCurve
+    from meter_pipeline.storage.layout import Layout
 
 GROUP = "model"
 
@@ -27,7 +29,16 @@ class EvaluationConfig(overrides_of(UnknownSettings)):  # type: ignore[misc]
 
 
 class GateConfig(overrides_of(GateSettings)):  # type: ignore[misc]
-    """Overrides of the settings for this run."""
+    """Overrides of the settings for this run, or a person's word on which model is in use, with who says so and why.
+
+    With neither `accept` nor `roll_back` the gate judges the model that the last training produced.
+    """
+
+    accept: str | None = Field(default=None, description="Version of a model to take into use, whatever the gate said.")
+    roll_back: bool = Field(default=False, description="Go back to the model that was in use before.")
+    roll_back_to: str = Field(default="", description="Version to go back to; empty: the one in use before.")
+    why: str = Field(default="", description="The reason, for the history; needed with accept and roll_back.")
+    by: str = Field(default="", description="Who says so.")
 
 
 @dg.asset(group_name=GROUP, deps=[dataset_split], code_version="3", pool="training", kinds={"pytorch"})
@@ -103,30 +114,61 @@ def _unknown_curves(curves: "dict[str, UnknownCurve]") -> dict[str, dg.MarkdownM
 
 
 @dg.asset(
-    group_name=GROUP, deps=[evaluation_report, trained_model], code_version="1", pool="training", kinds={"pytorch"}
+    group_name=GROUP, deps=[evaluation_report, trained_model], code_version="2", pool="training", kinds={"pytorch"}
 )
 def champion_model(config: GateConfig, pipeline: Pipeline) -> dg.MaterializeResult:
-    """The model in use: the one last trained if it is no worse than the one before it on the same test photos."""
-    from meter_pipeline.evaluation.champion_model import challenge
-    from meter_pipeline.recognition.model_card import challenger_version, load_card
+    """The model in use: the one last trained if it passes the gate, or the one that a person chose."""
+    from meter_pipeline.recognition.model_card import load_card
 
     settings = pipeline.settings(config)
     with pipeline.working("training") as layout:
-        challenger = challenger_version(layout)
-        rules, gate = DecisionSettings.from_settings(settings), GateSettings.from_settings(settings)
-        verdict = challenge(layout, challenger, rules, gate)
+        if config.accept is not None or config.roll_back:
+            said = _chosen_by_a_person(layout, config)
+        else:
+            said = _judged(layout, DecisionSettings.from_settings(settings), GateSettings.from_settings(settings))
         card = load_card(layout)
         return dg.MaterializeResult(
-            metadata={
-                "model in use": card.version,
-                "challenger": challenger,
-                "accepted": verdict.accepted,
-                "reason": verdict.reason,
-                "by class": frame_table(verdict.comparison.by_class, rows=200),
-                "card": dg.MetadataValue.json(card.as_dict()),
-            },
+            metadata={"model in use": card.version, **said, "card": dg.MetadataValue.json(card.as_dict())},
             data_version=dg.DataVersion(f"{card.version}-{card.weights_sha256[:16]}"),
         )
+
+
+def _judged(layout: "Layout", rules: DecisionSettings, gate: GateSettings) -> dict[str, Any]:
+    """Let the gate judge the model that the last training came to, and return what the UI shows of it."""
+    from meter_pipeline.evaluation.champion_model import challenge
+    from meter_pipeline.recognition.model_card import challenger_version
+
+    challenger = challenger_version(layout)
+    verdict = challenge(layout, challenger, rules, gate)
+    return {
+        "challenger": challenger,
+        "outcome": verdict.outcome.value,
+        "reason": verdict.reason,
+        "by class": frame_table(verdict.comparison.by_class, rows=200),
+    }
+
+
+def _chosen_by_a_person(layout: "Layout", config: GateConfig) -> dict[str, Any]:
+    """Take the model into use that the run config names, and return what the UI shows of it."""
+    from meter_pipeline.evaluation.champion_model import accept_model, roll_back
+
+    if config.roll_back:
+        chosen = roll_back(layout, config.roll_back_to or None, why=config.why, by=config.by)
+    elif config.accept:
+        chosen = accept_model(layout, config.accept, why=config.why, by=config.by)
+    else:
+        raise MeterError(
+            "No version was given.", where="accept", fix="Write the version into the run config; meter model list."
+        )
+    return {"chosen by a person": True, "reason": chosen.reason}
+
+
+@dg.asset_check(asset=champion_model)
+def challenger_passed_the_gate(pipeline: Pipeline) -> dg.AssetCheckResult:
+    """The model that the last training came to is in use, or a person went back from it."""
+    from meter_pipeline.evaluation.gate_report import challenger_problems
+
+    return check_result(challenger_problems(pipeline.layout), severity=dg.AssetCheckSeverity.WARN)
 
 
 @dg.asset_check(asset=champion_model, blocking=True)

@@ -1,4 +1,4 @@
-"""The two folders that people put files into, as observed external assets; the listing's hash is the data version."""
+"""The folders that people put files into, as observed external assets; the listing's hash is the data version."""
 
 import dagster as dg
 
@@ -17,6 +17,11 @@ LABELLED_IMAGES = dg.AssetSpec(
 EXCEL_DROPS = dg.AssetSpec(
     "excel_drops", group_name="batches", description="Spreadsheets of photo URLs: the files in data/drops/."
 )
+REVIEW_DECISIONS = dg.AssetSpec(
+    "review_decisions",
+    group_name="review",
+    description="What people decided about photos: the files in data/review/decisions/, one for each decision.",
+)
 
 
 with beta_features():
@@ -31,6 +36,11 @@ with beta_features():
         """Look at the drops."""
         return _as_result(observe_drops(pipeline.layout))
 
+    @dg.multi_observable_source_asset(specs=[REVIEW_DECISIONS])
+    def review_decisions(pipeline: Pipeline) -> dg.ObserveResult:
+        """Look at the decisions."""
+        return _as_result(observe_decisions(pipeline.layout))
+
 
 def observe_labelled(layout: Layout) -> dg.AssetObservation:
     """Observe the labelled photos."""
@@ -43,6 +53,12 @@ def observe_drops(layout: Layout, whole: list[DropFile] | None = None) -> dg.Ass
     return _observation(
         EXCEL_DROPS, listing_version(files), folder=dg.MetadataValue.path(layout.drops), files=len(files)
     )
+
+
+def observe_decisions(layout: Layout) -> dg.AssetObservation:
+    """Observe the decisions that people made."""
+    folder = layout.decisions
+    return _observation(REVIEW_DECISIONS, listing_digest(folder), folder=dg.MetadataValue.path(folder))
 
 
 def _observation(spec: dg.AssetSpec, version: str, **metadata: object) -> dg.AssetObservation:

@@ -1,19 +1,29 @@
-"""Sensors and schedules: new drops, new labelled photos, failed runs, runs of dead processes, and the automation."""
+"""Sensors and schedules: new drops, decisions and labelled photos, trainings by a rule, failed runs, the automation."""
 
 import json
 from datetime import UTC, datetime
 
 import dagster as dg
+from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 
 from meter_pipeline.defs.beta import beta_features
 from meter_pipeline.defs.instance import fail_abandoned_runs
-from meter_pipeline.defs.observations import DATA_VERSION_TAG, labelled_images, observe_drops, observe_labelled
+from meter_pipeline.defs.jobs import train
+from meter_pipeline.defs.observations import (
+    DATA_VERSION_TAG,
+    labelled_images,
+    observe_decisions,
+    observe_drops,
+    observe_labelled,
+)
 from meter_pipeline.defs.resources import Pipeline
 from meter_pipeline.ingest.drop_folder import DropFile, listing, settled
 
 DROP_INTERVAL_S = 5
 MOST_LOOKS_HELD = 12
 """Number of looks for which a growing file holds up the complete ones; then they are taken in without it."""
+DECISION_INTERVAL_S = 5
+RETRAINING_INTERVAL_S = 60
 AUTOMATION_INTERVAL_S = 5
 ABANDONED_INTERVAL_S = 60
 RUNNING = dg.DefaultSensorStatus.RUNNING
@@ -55,6 +65,46 @@ def drop_sensor(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.S
     if version == cursor["version"]:
         return dg.SkipReason(f"Nothing new among {len(whole)} file(s).")
     return dg.SensorResult(asset_events=[observation])
+
+
+@dg.sensor(
+    minimum_interval_seconds=DECISION_INTERVAL_S,
+    default_status=RUNNING,
+    description="Reports what people decided, in data/review/decisions; what follows from it runs by itself.",
+)
+def decision_sensor(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorResult | dg.SkipReason:
+    """Observe `review_decisions` when the files differ from last time."""
+    observation = observe_decisions(pipeline.layout)
+    version = observation.tags[DATA_VERSION_TAG]
+    if version == context.cursor:
+        return dg.SkipReason("No new decision.")
+    context.update_cursor(version)
+    return dg.SensorResult(asset_events=[observation])
+
+
+@dg.sensor(
+    job=train,
+    minimum_interval_seconds=RETRAINING_INTERVAL_S,
+    default_status=RUNNING,
+    description="Starts a training when people named enough new photos; only where METER_RETRAIN_FROM_PHOTOS is set.",
+)
+def retraining(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.RunRequest | dg.SkipReason:
+    """Request the job `train` where the rule says so; a training that failed counts as today's."""
+    from meter_pipeline.review.retraining import due, look
+
+    from_photos = pipeline.settings().retrain_from_photos
+    if from_photos is None:
+        return dg.SkipReason("Off: METER_RETRAIN_FROM_PHOTOS is not set, so a person starts each training.")
+    under_way = dg.RunsFilter(job_name=train.name, statuses=list(IN_PROGRESS_RUN_STATUSES))
+    if context.instance.get_runs(under_way, limit=1):
+        return dg.SkipReason("A training is under way.")
+    now = datetime.now(UTC)
+    asked = datetime.fromisoformat(context.cursor) if context.cursor else None
+    answer = due(look(pipeline.layout), from_photos=from_photos, last_asked=asked, now=now)
+    if not answer.is_due:
+        return dg.SkipReason(answer.reason)
+    context.update_cursor(now.isoformat())
+    return dg.RunRequest(tags={"meter/from": "retraining", "meter/why": answer.reason})
 
 
 @dg.schedule(
@@ -105,5 +155,5 @@ def abandoned_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     return dg.SkipReason(f"{len(failed)} abandoned run(s).")
 
 
-SENSORS = [automation, drop_sensor, failure_log, abandoned_runs]
+SENSORS = [automation, drop_sensor, decision_sensor, retraining, failure_log, abandoned_runs]
 SCHEDULES = [labelled_images_schedule]

@@ -37,20 +37,11 @@ def score(layout: Layout, truth_csv: Path) -> Scorecard:
         layout: the data directory.
         truth_csv: columns path (of the URL), kind (known, unseen, dark, ...), design.
     """
-    lake = layout.lake
-    truth = pd.read_csv(truth_csv, dtype=str, keep_default_na=False).set_index("path")
-    rows = lake.frame(BATCH_PREDICTIONS)
-    rows["path"] = [urlsplit(url).path for url in rows["image_url"].fillna("")]
-    rows = rows.join(truth, on="path")
-    rows["kind"] = rows["kind"].fillna("not a URL")
+    rows = rows_with_truth(layout, truth_csv)
     shown = rows["final_prediction"].where(rows["final_prediction"].isin(list(FinalLabel)), "a class")
     known = rows[rows["kind"] == "known"]
 
-    photos = lake.frame(URL_IMAGES, ["image_url", "image_id"]).dropna()
-    photos["path"] = [urlsplit(url).path for url in photos["image_url"]]
-    photos = photos.join(truth, on="path").drop_duplicates("image_id").set_index("image_id")
-    clustered = lake.frame(UNKNOWN_CLUSTERS).join(photos, on="image_id")
-    clustered["is"] = clustered["design"].where(clustered["design"] != "", clustered["kind"])
+    photos, clustered = photos_with_truth(layout, truth_csv), clusters_with_truth(layout, truth_csv)
     summary = [
         {
             "cluster_id": cluster_id,
@@ -71,3 +62,26 @@ def score(layout: Layout, truth_csv: Path) -> Scorecard:
         clusters=clusters,
         unseen_found=found / unseen_photos if unseen_photos else float("nan"),
     )
+
+
+def rows_with_truth(layout: Layout, truth_csv: Path) -> pd.DataFrame:
+    """Return the rows of `batch_predictions` with `kind` and `design`; kind is `not a URL` where there is none."""
+    rows = _with_truth(layout.lake.frame(BATCH_PREDICTIONS), truth_csv)
+    return rows.assign(kind=rows["kind"].fillna("not a URL"))
+
+
+def photos_with_truth(layout: Layout, truth_csv: Path) -> pd.DataFrame:
+    """Return `kind` and `design` of each fetched photo, by image_id."""
+    photos = layout.lake.frame(URL_IMAGES, ["image_url", "image_id"]).dropna()
+    return _with_truth(photos, truth_csv).drop_duplicates("image_id").set_index("image_id")
+
+
+def clusters_with_truth(layout: Layout, truth_csv: Path) -> pd.DataFrame:
+    """Return the rows of `unknown_clusters` with `kind`, `design`, and what the photo `is`: its design, or its kind."""
+    clustered = layout.lake.frame(UNKNOWN_CLUSTERS).join(photos_with_truth(layout, truth_csv), on="image_id")
+    return clustered.assign(**{"is": clustered["design"].where(clustered["design"] != "", clustered["kind"])})
+
+
+def _with_truth(rows: pd.DataFrame, truth_csv: Path) -> pd.DataFrame:
+    truth = pd.read_csv(truth_csv, dtype=str, keep_default_na=False).set_index("path")
+    return rows.assign(path=[urlsplit(url).path for url in rows["image_url"].fillna("")]).join(truth, on="path")

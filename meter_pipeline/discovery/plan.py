@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from meter_pipeline.discovery.continuity import keep_places, match_clusters
-from meter_pipeline.discovery.grouping.clustering import Clustering, cluster
+from meter_pipeline.discovery.given_constraints import GivenConstraints
+from meter_pipeline.discovery.grouping.clustering import LEAST_MEMBERSHIP, Clustering, cluster
 from meter_pipeline.discovery.grouping.sureness import sureness
 from meter_pipeline.discovery.same_meter import LARGEST_COMPARED, same_meter_groups
 from meter_pipeline.labels import NOISE, ClusterEvent
@@ -36,6 +37,7 @@ class UnknownPhotos:
         look_like_meters: whether each looks like a meter; None if that cannot be told.
         with_print: whether anything was read on any of them, which is compared too.
         metadata: rows of `unknown_metadata`, in any order.
+        constraints: what people said belongs together, and what does not.
     """
 
     image_ids: list[str]
@@ -45,6 +47,7 @@ class UnknownPhotos:
     look_like_meters: np.ndarray | None
     with_print: bool
     metadata: pd.DataFrame
+    constraints: GivenConstraints
 
 
 @dataclass(frozen=True)
@@ -126,8 +129,8 @@ class Plan:
 def plan_tables(photos: UnknownPhotos, stored: Tables, method: Method, *, anew: bool) -> Plan:
     """Return the tables that follow from these photos and from the tables that there are.
 
-    Clusters of the same photos by the same method stay as they are. Where the set changed, photos keep their places as
-    `continuity` says.
+    Clusters of the same photos by the same method, to which people said the same, stay as they are. Where the set
+    changed, photos keep their places as `continuity` says; what people said holds in any case.
 
     Args:
         photos: the UNKNOWN photos.
@@ -140,7 +143,7 @@ def plan_tables(photos: UnknownPhotos, stored: Tables, method: Method, *, anew: 
     """
     now, found = stored.finished(), None
     same_photos = now.clusters["image_id"].to_list() == photos.image_ids
-    if anew or not photos.image_ids or not same_photos or not _comparable(now, photos, method):
+    if anew or not photos.image_ids or not same_photos or not _stands(now, photos, method):
         _logger.info("Clustering %d UNKNOWN photos", len(photos.image_ids))
         now, found = _clustered(photos, now, method, anew=anew)
     return Plan(now, _summarise(now.clusters, photos), found)
@@ -193,6 +196,16 @@ def _middlemost(unit: np.ndarray) -> int:
     return int(np.argmax(np.einsum("ij,j->i", unit, unit.mean(axis=0))))
 
 
+def _stands(before: Tables, photos: UnknownPhotos, method: Method) -> bool:
+    """Return whether clusters of the same photos are what this method, and what people said, make of them."""
+    labels, flags = before.clusters["cluster_id"].to_numpy(np.int64), before.clusters["constrained"].eq(True)
+    return (
+        _comparable(before, photos, method)
+        and bool((flags.to_numpy(bool) == photos.constraints.constrained).all())
+        and bool((photos.constraints.hold(labels) == labels).all())
+    )
+
+
 def _comparable(before: Tables, photos: UnknownPhotos, method: Method) -> bool:
     return bool((before.clusters["found_with"] == method.name(photos)).all())
 
@@ -206,8 +219,13 @@ def _clustered(photos: UnknownPhotos, before: Tables, method: Method, *, anew: b
     found = method.cluster(photos, None if meters is None else np.array(meters))
     labels, settled = found.labels, np.ones(len(image_ids), bool)
     if not anew and _comparable(before, photos, method):
-        previous = rows["cluster_id"].fillna(NOISE).to_numpy(np.int64)
-        labels, settled = keep_places(labels, previous, rows["settled"].eq(True).to_numpy(bool))
+        # Where a person's word put a photo does not bind once the word is gone; if it is not, it holds again below.
+        free = ~rows["constrained"].eq(True).to_numpy(bool)
+        previous = np.where(free, rows["cluster_id"].fillna(NOISE).to_numpy(np.int64), NOISE)
+        labels, settled = keep_places(labels, previous, rows["settled"].eq(True).to_numpy(bool) & free)
+    labels, constrained = photos.constraints.hold(labels), photos.constraints.constrained
+    if constrained.any():
+        _logger.info("%d photos are where people said they belong", int(constrained.sum()))
     matched = match_clusters(
         before.clusters[["image_id", "cluster_id"]],
         dict(zip(image_ids, labels.tolist(), strict=True)),
@@ -223,6 +241,7 @@ def _clustered(photos: UnknownPhotos, before: Tables, method: Method, *, anew: b
         same_meter=meters or _meters(photos, cluster_ids, rows),
         perceptual_hash=pd.Series(photos.hashes, dtype="str"),
         settled=settled,
+        constrained=constrained,
         found_with=method.name(photos),
         revision=revision,
     )
@@ -238,4 +257,5 @@ def _meters(photos: UnknownPhotos, labels: np.ndarray, before: pd.DataFrame) -> 
 
 def _membership(cluster_ids: np.ndarray, found: Clustering, before: np.ndarray) -> np.ndarray:
     """A photo that the new clustering calls noise but that stays where it was is as sure of its place as it was."""
-    return np.where(cluster_ids == NOISE, 0.0, np.where(found.labels == NOISE, before, found.membership))
+    known = np.where(found.labels == NOISE, before, found.membership)
+    return np.where(cluster_ids == NOISE, 0.0, np.maximum(known, LEAST_MEMBERSHIP))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from meter_pipeline.discovery.given_constraints import GivenConstraints
 from meter_pipeline.discovery.grouping.clustering import Parameters
 from meter_pipeline.discovery.grouping.comparison import compared
 from meter_pipeline.discovery.grouping.measures import silhouette, stability
@@ -29,6 +30,7 @@ from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import (
     CLUSTER_EVENTS,
     CLUSTER_SUMMARY,
+    REVIEW_CONSTRAINTS,
     UNKNOWN_CLUSTERS,
     UNKNOWN_EMBEDDINGS,
     UNKNOWN_METADATA,
@@ -112,9 +114,9 @@ def read_embedded(layout: Layout) -> EmbeddedPhotos:
 def cluster_unknowns(layout: Layout, settings: ClusterSettings | None = None, *, anew: bool = False) -> Discovery:
     """Cluster the UNKNOWN photos and write `unknown_clusters`, `cluster_summary` and `cluster_events`.
 
-    Reads `unknown_embeddings` and `unknown_metadata`. Does nothing where these and the parameters are what the tables
-    were made from (`changed` is False). Ended at any point and run again, it produces the same tables. What was
-    clustered before by the same model and parameters is kept as `continuity.keep_places` says.
+    Reads `unknown_embeddings`, `unknown_metadata` and `review_constraints`. Does nothing where these and the parameters
+    are what the tables were made from (`changed` is False). Ended at any point and run again, it produces the same
+    tables. What was clustered before by the same model and parameters is kept as `continuity.keep_places` says.
 
     Args:
         layout: the data directory.
@@ -130,6 +132,7 @@ def cluster_unknowns(layout: Layout, settings: ClusterSettings | None = None, *,
         **settings.model_dump(),
         "embeddings": lake.version(UNKNOWN_EMBEDDINGS),
         "metadata": lake.version(UNKNOWN_METADATA),
+        "constraints": lake.version(REVIEW_CONSTRAINTS),
     }
     state = read_json(state_path) if state_path.exists() else {}
     if not anew and state.get("inputs") == inputs and state.get("outputs") == _output_versions(lake):
@@ -152,20 +155,26 @@ def last_metrics(layout: Layout) -> dict[str, float]:
     return dict(state["result"]["metrics"]) if known else {}
 
 
-def cluster_problems(unknown: pd.DataFrame, clusters: pd.DataFrame) -> list[str]:
+def cluster_problems(unknown: pd.DataFrame, clusters: pd.DataFrame, constraints: pd.DataFrame) -> list[str]:
     """Return what is wrong with the clusters: an UNKNOWN photo in no cluster, one in two, one that is not UNKNOWN.
+
+    Also where they do not hold to what people said belongs together, and what does not.
 
     Args:
         unknown: `unknown_embeddings`, column image_id.
         clusters: `unknown_clusters`, columns image_id and cluster_id.
+        constraints: `review_constraints`.
     """
     wanted, found = set(unknown["image_id"]), set(clusters["image_id"])
     places = clusters.drop_duplicates(["image_id", "cluster_id"])["image_id"].value_counts()
+    labels = clusters["cluster_id"].to_numpy(np.int64)
+    held = GivenConstraints.among(clusters["image_id"].tolist(), constraints).hold(labels)
     kinds = (
         ("UNKNOWN photos are in no cluster and not noise", wanted - found),
         ("photos in the clusters are not UNKNOWN", found - wanted),
         ("photos are in more than one cluster", set(places.index[places > 1])),
-        ("photos have a cluster id below -1", set(clusters.loc[clusters["cluster_id"] < NOISE, "image_id"])),
+        ("photos have a cluster id below -1", set(clusters.loc[labels < NOISE, "image_id"])),
+        ("photos are not where people said", set(clusters.loc[held != labels, "image_id"])),
     )
     return [f"{len(photos)} {what}, {min(photos)} among them" for what, photos in kinds if photos]
 
@@ -242,6 +251,7 @@ def _read_photos(layout: Layout, stored: Tables) -> UnknownPhotos:
         look_like_meters=_look_like_meters(embedded),
         with_print=embedded.table["print_hash"].null_count < embedded.table.num_rows,
         metadata=layout.lake.frame(UNKNOWN_METADATA),
+        constraints=GivenConstraints.among(image_ids, layout.lake.frame(REVIEW_CONSTRAINTS)),
     )
 
 

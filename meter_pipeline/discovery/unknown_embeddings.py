@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from meter_pipeline.labels import FinalLabel
+from meter_pipeline.labels import DECIDING_ACTIONS, FinalLabel
 from meter_pipeline.recognition.image_features import features_of
 from meter_pipeline.recognition.plate_reading import NOTHING, nothing_read, plates_can_be_read, read_plates
 from meter_pipeline.settings import UnknownPrintSettings
@@ -21,6 +21,7 @@ from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import (
     BATCH_PREDICTIONS,
     IMAGE_FEATURES,
+    REVIEWED_IMAGES,
     UNKNOWN_EMBEDDINGS,
     UNKNOWN_METADATA,
 )
@@ -33,29 +34,35 @@ class Collected:
     """What was written.
 
     Attributes:
-        photos: number of UNKNOWN photos.
+        photos: number of UNKNOWN photos that nobody decided on.
+        decided: number of UNKNOWN photos that are left out, as a person named them or called them junk.
         with_print: number of those on whose plate something was read.
     """
 
     photos: int
+    decided: int
     with_print: int
 
 
 def collect_unknown(layout: Layout, settings: UnknownPrintSettings) -> Collected:
-    """Write embeddings, print and metadata of the photos that are UNKNOWN, each once.
+    """Write embeddings, print and metadata of the UNKNOWN photos that nobody decided on, each once.
 
     Raises:
         MeterError: plates are to be read, and the reader is installed but does not start.
     """
     lake = layout.lake
     rows = lake.frame(BATCH_PREDICTIONS, where=pc.field("final_prediction") == FinalLabel.UNKNOWN)
-    photos = rows.sort_values(["drop", "position"]).drop_duplicates("image_id").sort_values("image_id")
+    unknown = rows.sort_values(["drop", "position"]).drop_duplicates("image_id").sort_values("image_id")
+    reviewed = lake.frame(REVIEWED_IMAGES, ["image_id"], where=pc.field("action").isin([*DECIDING_ACTIONS]))
+    photos = unknown[~unknown["image_id"].isin(reviewed["image_id"])]
     lake.replace(UNKNOWN_METADATA, photos[list(UNKNOWN_METADATA.columns)])
     versions = photos["model_version"].unique()
     parts = [_of_model(layout, version, photos, settings) for version in versions]
     table = pa.concat_tables([UNKNOWN_EMBEDDINGS.schema.empty_table(), *parts])
     lake.replace(UNKNOWN_EMBEDDINGS, table)
-    return Collected(photos=len(photos), with_print=len(table) - table["print_hash"].null_count)
+    return Collected(
+        photos=len(photos), decided=len(unknown) - len(photos), with_print=len(table) - table["print_hash"].null_count
+    )
 
 
 def _of_model(layout: Layout, version: str, photos: pd.DataFrame, settings: UnknownPrintSettings) -> pa.Table:

@@ -1,4 +1,7 @@
-"""A model's card, the versions there are, and which of them is champion and which is challenger; needs no torch."""
+"""A model's card, the versions there are, and which of them is champion and which is challenger; needs no torch.
+
+What happened to the versions, when and why, is in `model_history`.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,16 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from meter_pipeline.errors import NoChampionError, WeightsError
+from filelock import FileLock
+
+from meter_pipeline.errors import NoChampionError, WeightsError, storage_errors
+from meter_pipeline.recognition.model_history import HistoryEntry, ModelEvent, read_history, write_history
 from meter_pipeline.storage.files import read_json, write_json
 from meter_pipeline.storage.layout import Layout
 
 CARD = "model.json"
 """The card's file in a model's folder."""
+_HISTORY_LOCK = ".history.lock"
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,8 @@ class ModelCard:
         data_version: content hash of the split it was trained on.
         config: the training's settings.
         counts: number of photos in each part of the split.
+        waiting: classes that were left out, as their promoted photos show too few meters: by name, the numbers of
+            `meters` and `photos` they have, and of meters `needed`.
         trained_on: image ids of the train and val photos.
         history: one entry per epoch.
         metrics: figures by name, shares 0 to 1.
@@ -54,6 +63,7 @@ class ModelCard:
     data_version: str
     config: dict[str, Any]
     counts: dict[str, int]
+    waiting: dict[str, dict[str, int]]
     trained_on: list[str]
     history: list[dict[str, Any]]
     metrics: dict[str, float]
@@ -164,10 +174,45 @@ def set_challenger(layout: Layout, version: str) -> None:
     write_json(layout.challenger, {"version": version})
 
 
-def set_champion(layout: Layout, version: str, *, reason: str) -> None:
-    """Put a model into use."""
-    since = datetime.now(UTC).isoformat(timespec="seconds")
-    write_json(layout.champion, asdict(Champion(version, reason, since)))
+def load_history(layout: Layout) -> list[HistoryEntry]:
+    """Return which models came into use and were rolled back, oldest first.
+
+    Raises:
+        MeterError: the file cannot be read.
+    """
+    champion = load_champion(layout)
+    return read_history(
+        layout, in_use=champion.version if champion else None, since=champion.since if champion else None
+    )
+
+
+def set_champion(layout: Layout, version: str, *, reason: str, by: str = "", rolls_back: bool = False) -> Champion:
+    """Put a model into use, and record it in the history.
+
+    Args:
+        layout: the data directory.
+        version: the model.
+        reason: why, for people.
+        by: who says so.
+        rolls_back: whether the model in use is rolled back by it, so that no gate takes that into use again.
+
+    Raises:
+        MeterError: the history cannot be read.
+        StorageError: the disk is full or not ours to write.
+    """
+    with storage_errors(layout.models):
+        layout.models.mkdir(parents=True, exist_ok=True)
+    with FileLock(layout.models / _HISTORY_LOCK):
+        history, replaced = load_history(layout), champion_version(layout)
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        if rolls_back and replaced:
+            history.append(HistoryEntry(replaced, ModelEvent.ROLLED_BACK, at, by, reason))
+        event = ModelEvent.RETURNED if rolls_back else ModelEvent.ACCEPTED
+        history.append(HistoryEntry(version, event, at, by, reason, replaced))
+        write_history(layout, history)
+        champion = Champion(version, reason, since=at)
+        write_json(layout.champion, asdict(champion))
+    return champion
 
 
 def content_id(*parts: object) -> str:

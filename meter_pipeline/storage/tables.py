@@ -146,8 +146,8 @@ IMAGE_INVENTORY = TableSpec(
         "path": Column(STRING, "Path of the file below data/raw, with forward slashes, e.g. LT2/IMG_1.jpg."),
         "label": Column(
             STRING,
-            "Class: the first folder of the path; null for a file that is in no folder. Folders whose names are one class"
-            " (they differ by case, blanks or Unicode form) have one label.",
+            "Class: the first folder of the path; null for a file that is in no folder. Folders whose names are one"
+            " class (they differ by case, blanks or Unicode form) have one label.",
         ),
         "origin": Column(STRING, "How the file came here: folder (a person put it there) or promoted (by a review)."),
         "image_id": Column(STRING, "Id of the photo: the SHA-256 of its bytes, in hex; null where it was not read."),
@@ -346,7 +346,7 @@ BATCH_PREDICTIONS = TableSpec(
 
 UNKNOWN_EMBEDDINGS = TableSpec(
     "unknown_embeddings",
-    "One row per UNKNOWN photo: its embedding vectors, and what was read on its plate.",
+    "One row per UNKNOWN photo that nobody decided on: its embedding vectors, and what was read on its plate.",
     {
         "image_id": IMAGE_ID,
         "model_version": MODEL_VERSION,
@@ -365,7 +365,7 @@ UNKNOWN_EMBEDDINGS = TableSpec(
 
 UNKNOWN_METADATA = TableSpec(
     "unknown_metadata",
-    "One row per UNKNOWN photo: where it came from and what the model thought.",
+    "One row per UNKNOWN photo that nobody decided on: where it came from and what the model thought.",
     {
         "image_id": IMAGE_ID,
         "image_url": Column(STRING, "First URL that the photo came from."),

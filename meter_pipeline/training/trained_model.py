@@ -9,15 +9,17 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from meter_pipeline.dataset.dataset_split import data_set_problems
+from meter_pipeline.dataset.waiting_classes import left_out_of_split
 from meter_pipeline.labels import Split
 from meter_pipeline.recognition.model_card import (
+    CARD,
     ModelCard,
     content_id,
     list_models,
@@ -34,7 +36,9 @@ from meter_pipeline.recognition.plate_reading import reader_id, require_plate_re
 from meter_pipeline.recognition.scores import Known, Seen
 from meter_pipeline.recognition.temperature import fit_temperature
 from meter_pipeline.settings import TrainingSettings
+from meter_pipeline.storage.files import write_json
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.tables import IMAGE_INVENTORY, PROMOTED_IMAGES
 from meter_pipeline.training.augmentation import AUGMENTATION_ID
 from meter_pipeline.training.cross_fitting import FoldAnswers, cross_fit, make_folds
 from meter_pipeline.training.guard_fitting import fit_guard
@@ -86,14 +90,16 @@ def train_model(
     data_version = _data_version(split)
     content = _content(data_version, config, cache)
     version = next_version(layout, content)
+    waiting = _waiting(split, layout)
     if version in list_models(layout):
         _logger.info("Model %s was trained on these photos with these settings; nothing to do.", version)
         set_challenger(layout, version)
-        return load_card(layout, version)
+        return _with_waiting(layout, load_card(layout, version), waiting)
     checkpoints = layout.models / f".training-{content}"
     result = _train(split, layout, config, cache, checkpoints, on_epoch)
     counts = {str(name): int(count) for name, count in split["split"].value_counts().items()}
-    fields = {"version": version, "data_version": data_version, "counts": counts, **result.card_fields()}
+    fields = {"version": version, "data_version": data_version, "counts": counts, "waiting": waiting}
+    fields |= result.card_fields()
     card = save_model(layout, fields, result.parts, result.reference, result.guard.held_out)
     set_challenger(layout, version)
     shutil.rmtree(checkpoints, ignore_errors=True)
@@ -105,6 +111,26 @@ def _data_version(split: pd.DataFrame) -> str:
     """Return a hash of the photos that a model follows from."""
     used = split[split["split"].isin([Split.TRAIN, Split.VAL])].sort_values("image_id")
     return content_id(used[["image_id", "label", "split", "group_id"]].to_numpy().tolist())
+
+
+def _waiting(split: pd.DataFrame, layout: Layout) -> dict[str, dict[str, int]]:
+    """Return the classes that the split leaves out because they wait, as the card says it."""
+    inventory, promoted = layout.lake.frame(IMAGE_INVENTORY), layout.lake.frame(PROMOTED_IMAGES)
+    left_out = left_out_of_split(inventory, split, promoted)
+    for found in left_out.values():
+        _logger.warning("Class %s is not learned yet: %d of %d meters", found.label, found.meters, found.needed)
+    return {
+        label: {"meters": found.meters, "needed": found.needed, "photos": found.photos}
+        for label, found in left_out.items()
+    }
+
+
+def _with_waiting(layout: Layout, card: ModelCard, waiting: dict[str, dict[str, int]]) -> ModelCard:
+    """Return the card of a model that was there already, with the classes that wait now: no model depends on them."""
+    if card.waiting != waiting:
+        card = replace(card, waiting=waiting)
+        write_json(layout.models / card.version / CARD, asdict(card))
+    return card
 
 
 def _content(data_version: str, config: TrainingSettings, cache: TrunkCache) -> str:

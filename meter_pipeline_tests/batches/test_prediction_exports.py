@@ -13,7 +13,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from openpyxl.utils.escape import unescape
 
-from meter_pipeline.batches.prediction_exports import FURTHER_COLUMNS, PLACE_COLUMNS, write_exports
+from meter_pipeline.batches.prediction_exports import (
+    FURTHER_COLUMNS,
+    PLACE_COLUMNS,
+    with_reviewed_label,
+    write_exports,
+)
 from meter_pipeline.ingest.sheets.spreadsheets import read_spreadsheet
 from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, DROPS, EXPORT_COLUMNS
 from meter_pipeline_tests.support.exports import read_export
@@ -61,6 +66,7 @@ def tables(
         brightness=12.3456,
         green_ratio=0.5,
         reason="sure",
+        reviewed_label=None,
     )
     drops = pd.DataFrame([dict.fromkeys(DROPS.columns) | {"drop": drop, "file_name": f"{drop}.xlsx", "status": "read"}])
     return predictions, rows[list(DROP_ROWS.columns)], drops
@@ -76,13 +82,30 @@ def test_the_export_has_the_agreed_columns_then_the_sheets_own(tmp_path: Path) -
     assert content.startswith(b"\xef\xbb\xbf"), "by this mark Excel knows UTF-8"
     header, row = content.decode("utf-8-sig").splitlines()
     assert header.split(",") == [*EXPORT_COLUMNS, *FURTHER_COLUMNS, *PLACE_COLUMNS, "Account", "Remark"]
-    assert row == "http://p.example/0.jpg,LT2,LT2,91.23,,,,,12.35,,0.5000,sure,87.65,LT2,,May,2,000123,dunkel"
+    assert row == "http://p.example/0.jpg,LT2,LT2,91.23,,,,,12.35,,0.5000,sure,,87.65,LT2,,May,2,000123,dunkel"
     cells = workbook(tmp_path / "may.xlsx")
     assert cells[0] == header.split(",")
     assert cells[1][:4] == ["http://p.example/0.jpg", "LT2", "LT2", 91.23]
     assert cells[1][-3:] == [2, "000123", "dunkel"]
     sheet = openpyxl.load_workbook(tmp_path / "may.xlsx").active
-    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", "A1:S2")
+    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", "A1:T2")
+
+
+def test_what_a_person_said_stands_beside_the_models_word(tmp_path: Path) -> None:
+    predictions, rows, drops = tables("may", [{}, {}, {}, {}], label="UNKNOWN")
+    predictions["image_id"] = ["aa", "bb", "cc", None]
+    reviewed = pd.DataFrame(
+        {
+            "image_id": ["aa", "bb", "cc"],
+            "action": ["name", "junk", "later"],
+            "label": ["\u0928\u092f\u093e", None, None],
+        }
+    )
+    write_exports(with_reviewed_label(predictions, reviewed), rows, drops, tmp_path)
+    with (tmp_path / "may.csv").open(encoding="utf-8-sig", newline="") as handle:
+        read = list(csv.DictReader(handle))
+    assert [row["reviewed_label"] for row in read] == ["\u0928\u092f\u093e", "junk", "", ""]
+    assert {row["final_prediction"] for row in read} == {"UNKNOWN"}
 
 
 def test_only_what_changed_is_written_again(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from meter_pipeline.dataset.dataset_split import data_set_problems, split_dataset, split_problems
 from meter_pipeline.errors import DataSetError
+from meter_pipeline.labels import Origin
 from meter_pipeline.settings import SplitSettings
 from meter_pipeline.storage.lake import conform
 from meter_pipeline.storage.tables import DATASET_SPLIT
@@ -19,7 +20,13 @@ TEST_FROM, VAL_FROM = 10, 20
 NOTHING = pd.DataFrame(columns=list(DATASET_SPLIT.columns))
 
 
-def photos(label: str, groups: range | list[int], each: int = 1, reason: str | None = None) -> pd.DataFrame:
+def photos(
+    label: str,
+    groups: range | list[int],
+    each: int = 1,
+    reason: str | None = None,
+    origin: Origin = Origin.FOLDER,
+) -> pd.DataFrame:
     """An inventory of one class: `each` photos per group."""
     rows = [
         {
@@ -27,12 +34,13 @@ def photos(label: str, groups: range | list[int], each: int = 1, reason: str | N
             "label": label,
             "image_id": hashlib.sha256(f"{label}{group}{n}".encode()).hexdigest(),
             "group_id": hashlib.sha256(f"{label}{group}".encode()).hexdigest()[:16],
+            "origin": origin,
             "reason": reason,
         }
         for group in groups
         for n in range(each)
     ]
-    return pd.DataFrame(rows, columns=["path", "label", "image_id", "group_id", "reason"])
+    return pd.DataFrame(rows, columns=["path", "label", "image_id", "group_id", "origin", "reason"])
 
 
 def split_of(inventory: pd.DataFrame, previous: pd.DataFrame = NOTHING) -> pd.DataFrame:
@@ -165,6 +173,30 @@ def test_refused_photos_are_not_split() -> None:
 def test_photos_that_are_all_out_of_reach_do_not_wipe_the_split() -> None:
     with pytest.raises(DataSetError, match="None of the 2 labelled files can be used"):
         split_of(photos("LT2", range(2), reason="The file cannot be read."))
+
+
+def test_a_class_that_waits_is_left_out_and_taken_in_later() -> None:
+    known, new = photos("LT2", range(4)), photos("NEW", range(2), each=5, origin=Origin.PROMOTED)
+    before = split_of(pd.concat([known, new]))
+    assert set(before["label"]) == {"LT2"}
+    after = split_of(pd.concat([known, new, photos("NEW", [2], origin=Origin.PROMOTED)]), before)
+    assert (after["label"] == "NEW").sum() == 11
+    assert places(before).items() <= places(after).items()
+
+
+def test_classes_that_all_wait_say_how_many_meters_they_have() -> None:
+    with pytest.raises(DataSetError, match=r"All classes wait.*NEW \(2 of 3 meters\)"):
+        split_of(photos("NEW", range(2), origin=Origin.PROMOTED))
+
+
+def test_a_class_that_is_spelled_anew_keeps_its_places() -> None:
+    inventory = photos("LT2", range(30))
+    before = split_of(inventory)
+    after = split_of(inventory.assign(label="lt2"), before.assign(split=before["split"].replace("train", "test")))
+    assert set(after.loc[after["image_id"].isin(before.loc[before["split"] == "test", "image_id"]), "split"]) == {
+        "test"
+    }
+    assert counts(after)["test"] > counts(before)["test"]
 
 
 def test_the_check_finds_every_leak() -> None:

@@ -12,10 +12,13 @@ import pytest
 from PIL import Image
 
 from meter_pipeline.dataset import image_inventory as inventory_module
+from meter_pipeline.dataset.class_folders import merged_folders
 from meter_pipeline.dataset.image_inventory import take_inventory
+from meter_pipeline.dataset.promoted_files import promoted_name
 from meter_pipeline.errors import DataSetError
+from meter_pipeline.photos.store import image_id_of
 from meter_pipeline.storage.lake import Lake
-from meter_pipeline.storage.tables import IMAGE_INVENTORY
+from meter_pipeline.storage.tables import IMAGE_INVENTORY, PROMOTED_IMAGES
 
 NOTHING = pd.DataFrame(columns=list(IMAGE_INVENTORY.columns))
 
@@ -32,11 +35,18 @@ def reasons(inventory: pd.DataFrame) -> dict[str, str | None]:
     return {path: None if pd.isna(reason) else reason for path, reason in inventory[["path", "reason"]].values}
 
 
+def groups(inventory: pd.DataFrame) -> dict[str, str]:
+    used = inventory[inventory["reason"].isna()]
+    return dict(zip(used["image_id"], used["group_id"], strict=True))
+
+
 def test_labelled_photos_by_content_in_nested_folders(tmp_path: Path) -> None:
     put(tmp_path / "LT2" / "a.jpg", 1)
     put(tmp_path / "LT2" / "2024" / "may" / "b.png", 2)
     put(tmp_path / "GENUS 1" / "c.webp", 3)
     put(tmp_path / "GENUS 1" / "wrong_ending.jpg", 4, format="BMP")
+    for number, file_format in enumerate(("GIF", "TIFF", "AVIF")):
+        put(tmp_path / "LT3" / f"{number}.jpg", 5 + number, format=file_format)
     for name in (".hidden.jpg", "Thumbs.db", "desktop.ini", ".DS_Store", ".tmp-1-half.jpg"):
         (tmp_path / "LT2" / name).write_bytes(b"x")
     found = take_inventory(tmp_path, NOTHING)
@@ -45,9 +55,13 @@ def test_labelled_photos_by_content_in_nested_folders(tmp_path: Path) -> None:
         ["GENUS 1/wrong_ending.jpg", "GENUS 1", "BMP"],
         ["LT2/2024/may/b.png", "LT2", "PNG"],
         ["LT2/a.jpg", "LT2", "JPEG"],
+        ["LT3/0.jpg", "LT3", "GIF"],
+        ["LT3/1.jpg", "LT3", "TIFF"],
+        ["LT3/2.jpg", "LT3", "AVIF"],
     ]
     assert found["reason"].isna().all()
-    assert found["group_id"].nunique() == 4
+    assert set(found["origin"]) == {"folder"}
+    assert found["group_id"].nunique() == 7
     assert (found["brightness"] > 0).all()
     assert set(found["width"]) == {160}
     Lake(tmp_path / "lake").replace(IMAGE_INVENTORY, found)
@@ -57,7 +71,7 @@ def test_what_cannot_be_used_says_why(tmp_path: Path) -> None:
     good = put(tmp_path / "LT2" / "good.jpg", 1)
     put(tmp_path / "lost.jpg", 2)
     put(tmp_path / "unknown" / "a.jpg", 3)
-    put(tmp_path / "LT2" / "animated.gif", 4)
+    put(tmp_path / " Dark" / "a.jpg", 4)
     (tmp_path / "LT2" / "empty.jpg").touch()
     (tmp_path / "LT2" / "notes.txt").write_text("meter 12", encoding="utf-8")
     (tmp_path / "LT2" / "half.jpg").write_bytes(good.read_bytes()[:-800])
@@ -65,7 +79,7 @@ def test_what_cannot_be_used_says_why(tmp_path: Path) -> None:
         "LT2/good.jpg": None,
         "lost.jpg": "in no class",
         "unknown/a.jpg": "not a meter type",
-        "LT2/animated.gif": "GIF",
+        " Dark/a.jpg": "not a meter type",
         "LT2/empty.jpg": "empty",
         "LT2/notes.txt": "not an image",
         "LT2/half.jpg": "ends before",
@@ -86,6 +100,51 @@ def test_the_same_photo_in_two_classes_is_refused_in_both(tmp_path: Path) -> Non
     assert "also in LT2/a.jpg" in (found["GENUS/b.jpg"] or "")
     assert found["GENUS/c.jpg"] is None
     assert found["GENUS/d.jpg"] == "The same photo is already there as GENUS/c.jpg."
+
+
+def test_folders_whose_names_are_one_class_are_one_class(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    put(tmp_path / "LT2" / "a.jpg", 1)
+    put(tmp_path / "lt2 " / "b.jpg", 2)
+    put(tmp_path / "lt2 " / "copy.jpg", 1)
+    alone = take_inventory(tmp_path, NOTHING).query("path == 'LT2/a.jpg'").assign(label="LT2")
+    found = take_inventory(tmp_path, alone)
+    assert found["label"].tolist() == ["LT2"] * 3
+    assert reasons(found)["lt2 /copy.jpg"] == "The same photo is already there as LT2/a.jpg."
+    assert merged_folders(found).to_numpy().tolist() == [["LT2", "'LT2', 'lt2 '"]]
+    assert "'LT2' and 'lt2 ' are one class, LT2" in caplog.text
+    (tmp_path / "lt2 ").rename(tmp_path / "lt2")
+    (tmp_path / "LT2" / "a.jpg").rename(tmp_path / "lt2" / "a.jpg")
+    after = take_inventory(tmp_path, found)
+    assert set(after["label"]) == {"lt2"}
+    assert groups(after) == groups(found), "a class that is spelled anew keeps its groups, so its split too"
+
+
+def test_a_promoted_file_keeps_its_origin_until_its_bytes_are_others(tmp_path: Path) -> None:
+    own = put(tmp_path / "NEW" / "x.jpg", 1)
+    image_id = image_id_of(own.read_bytes())
+    own = own.rename(tmp_path / "NEW" / promoted_name(image_id))
+    put(tmp_path / "NEW" / "mine.jpg", 2)
+    row = dict.fromkeys(PROMOTED_IMAGES.columns)
+    row |= {"image_id": image_id, "label": "NEW", "status": "promoted", "path": f"NEW/{own.name}"}
+    promoted = pd.DataFrame([row])
+    first = take_inventory(tmp_path, NOTHING, promoted=promoted)
+    assert first["origin"].tolist() == ["folder", "promoted"]
+    assert take_inventory(tmp_path, first, promoted=promoted)["origin"].tolist() == ["folder", "promoted"]
+    assert set(take_inventory(tmp_path, first, promoted=promoted.assign(status="missing"))["origin"]) == {"folder"}
+    put(own, 3)
+    os.utime(own, ns=(1, 1))
+    assert set(take_inventory(tmp_path, first, promoted=promoted)["origin"]) == {"folder"}
+
+
+def test_promoted_photos_of_one_meter_are_a_group_unless_groups_csv_says_otherwise(tmp_path: Path) -> None:
+    ids = [image_id_of(put(tmp_path / "NEW" / f"{seed}.jpg", seed).read_bytes()) for seed in range(3)]
+    rows = [dict.fromkeys(PROMOTED_IMAGES.columns) | {"image_id": image_id, "same_meter": "m"} for image_id in ids[:2]]
+    promoted = pd.DataFrame(rows).assign(status="promoted", path="NEW/x.jpg")
+    first, second, third = take_inventory(tmp_path, NOTHING, promoted=promoted)["group_id"]
+    assert first == second != third
+    (tmp_path / "groups.csv").write_text("file,group\n1.jpg,pole 7\n2.jpg,pole 7\n", encoding="utf-8")
+    first, second, third = take_inventory(tmp_path, NOTHING, promoted=promoted)["group_id"]
+    assert first != second == third
 
 
 def test_a_conflict_that_was_mended_is_over(tmp_path: Path) -> None:

@@ -113,6 +113,22 @@ def test_a_name_that_leads_out_of_the_folder_stops(raw: Path, tmp_path: Path, pa
         write_processed(split_rows((path, "train", "a")), raw, tmp_path / "processed")
 
 
+@pytest.mark.parametrize("label", ["..", "../LT2", "LT3", ""])
+def test_a_label_that_leads_elsewhere_stops(raw: Path, tmp_path: Path, label: str) -> None:
+    with pytest.raises(MeterError, match="leads out"):
+        write_processed(split_rows(("LT2/a.JPG", "train", "a")).assign(label=label), raw, tmp_path / "processed")
+    with pytest.raises(MeterError, match="leads out"):
+        write_processed(split_rows((" ../a.JPG", "train", "a")).assign(label=".."), raw, tmp_path / "processed")
+
+
+def test_folders_that_are_one_class_are_one_folder(raw: Path, tmp_path: Path) -> None:
+    (raw / "lt2 ").mkdir()
+    (raw / "lt2 " / "c.jpg").write_bytes(b"c")
+    split = split_rows(("LT2/a.JPG", "train", "a"), ("lt2 /c.jpg", "train", "c")).assign(label="LT2")
+    write_processed(split, raw, tmp_path / "processed")
+    assert files(tmp_path / "processed") == ["train/LT2/a-aaaaaaaaaaaa.jpg", "train/LT2/c-cccccccccccc.jpg"]
+
+
 def test_a_photo_that_is_gone_says_what_to_do(raw: Path, tmp_path: Path) -> None:
     (raw / "LT2/a.JPG").unlink()
     with pytest.raises(DataSetError, match=r"a\.JPG.*image_inventory"):

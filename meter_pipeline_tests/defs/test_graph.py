@@ -23,13 +23,21 @@ GRAPH = {
     "url_images": ("batches", {"drop_rows"}),
     "image_features": ("batches", {"champion_model", "url_images"}),
     "batch_predictions": ("batches", {"champion_model", "drop_rows", "image_features", "url_images"}),
-    "prediction_exports": ("batches", {"batch_predictions", "drop_rows"}),
-    "unknown_embeddings": ("discovery", {"batch_predictions", "image_features"}),
-    "unknown_clusters": ("discovery", {"unknown_embeddings"}),
+    "prediction_exports": ("batches", {"batch_predictions", "drop_rows", "reviewed_images"}),
+    "unknown_embeddings": ("discovery", {"batch_predictions", "image_features", "reviewed_images"}),
+    "unknown_clusters": ("discovery", {"reviewed_images", "unknown_embeddings"}),
     "cluster_folders": ("discovery", {"unknown_clusters", "unknown_embeddings"}),
     "unknown_map": ("discovery", {"cluster_folders", "unknown_clusters", "unknown_embeddings"}),
-    "warehouse": ("review", {"champion_model", "cluster_folders", "known_embeddings", "prediction_exports"}),
+    "review_decisions": ("review", set()),
+    "reviewed_images": ("review", {"review_decisions"}),
+    "promoted_images": ("review", {"reviewed_images"}),
+    "warehouse": (
+        "review",
+        {"champion_model", "cluster_folders", "known_embeddings", "prediction_exports", "promoted_images"},
+    ),
 }
+OBSERVED = {"labelled_images", "excel_drops", "review_decisions"}
+DECISIONS = {"reviewed_images", "promoted_images"}
 NOT_BY_ITSELF = {"dataset", "model"}
 BLOCKING_CHECKS = {
     "split_leaks_nothing": "dataset_split",
@@ -59,7 +67,7 @@ def test_assets_groups_and_dependencies(specs: dict[str, dg.AssetSpec]) -> None:
 
 def test_training_is_never_automatic_and_everything_else_is(specs: dict[str, dg.AssetSpec]) -> None:
     for name, spec in specs.items():
-        observed = name in {"labelled_images", "excel_drops"}
+        observed = name in OBSERVED
         automatic = not observed and spec.group_name not in NOT_BY_ITSELF
         assert (spec.automation_condition is not None) == automatic, name
 
@@ -70,7 +78,7 @@ def test_everything_has_an_owner_a_description_and_a_code_version(specs: dict[st
         assert spec.description, name
         assert "<" not in spec.description, f"{name}: the UI reads it as Markdown and drops what looks like a tag"
         assert spec.partitions_def is None, name
-        if name not in {"labelled_images", "excel_drops"}:
+        if name not in OBSERVED:
             assert spec.code_version, name
             assert spec.kinds, name
 
@@ -104,12 +112,23 @@ def test_the_exports_of_a_run_do_not_wait_for_plates_to_be_read(definitions: dg.
     assert priorities["unknown_embeddings"] < min(priorities[name] for name in exports)
 
 
+def test_a_training_promotes_before_it_takes_the_inventory(definitions: dg.Definitions) -> None:
+    train = definitions.resolve_job_def("train").graph
+    priorities = {node.name: int(node.tags.get("dagster/priority", "0")) for node in train.nodes}
+    first = {priorities.pop(name) for name in DECISIONS}
+    assert min(first) > max(priorities.values())
+    pools = {pool for node in definitions.resolve_asset_graph().asset_nodes for pool in node.pools}
+    of_decisions = {definitions.resolve_asset_graph().get(dg.AssetKey(name)).pools == set() for name in DECISIONS}
+    assert pools == {"batches", "map", "training"}
+    assert of_decisions == {True}, "a run holds its pools to its end, and decisions are taken in while a model trains"
+
+
 def test_a_persons_menu_and_what_watches(definitions: dg.Definitions) -> None:
     repository = definitions.get_repository_def()
-    assert {"train", "update"} <= {job.name for job in repository.get_all_jobs()}
+    assert {"train", "update", "accept_model", "roll_back_model"} <= {job.name for job in repository.get_all_jobs()}
     train = {key.to_user_string() for key in repository.get_job("train").asset_layer.executable_asset_keys}
     update = {key.to_user_string() for key in repository.get_job("update").asset_layer.executable_asset_keys}
-    assert {name for name, (group, deps) in GRAPH.items() if group in NOT_BY_ITSELF and deps} == train
+    assert {name for name, (group, deps) in GRAPH.items() if group in NOT_BY_ITSELF and deps} | DECISIONS == train
     assert {name for name, (group, deps) in GRAPH.items() if group not in NOT_BY_ITSELF and deps} == update
     for watcher in [*repository.sensor_defs, *repository.schedule_defs]:
         assert watcher.default_status.value == "RUNNING", watcher.name
@@ -117,6 +136,8 @@ def test_a_persons_menu_and_what_watches(definitions: dg.Definitions) -> None:
     assert {sensor.name for sensor in repository.sensor_defs} == {
         "automation",
         "drop_sensor",
+        "decision_sensor",
+        "retraining",
         "failure_log",
         "abandoned_runs",
     }

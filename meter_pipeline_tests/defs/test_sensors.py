@@ -7,11 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
+import pandas as pd
 import pytest
 
 from meter_pipeline.defs.observations import observe_labelled
 from meter_pipeline.defs.resources import Pipeline
-from meter_pipeline.defs.sensors import MOST_LOOKS_HELD, drop_sensor, labelled_images_schedule
+from meter_pipeline.defs.sensors import (
+    MOST_LOOKS_HELD,
+    decision_sensor,
+    drop_sensor,
+    labelled_images_schedule,
+    retraining,
+)
+from meter_pipeline.storage.tables import PROMOTED_IMAGES
 
 Look = dg.SensorResult | dg.SkipReason
 
@@ -97,3 +105,48 @@ def test_labelled_photos_are_observed_when_they_differ_from_the_last_observation
         assert isinstance(look(), dg.SkipReason)
         (pipeline.layout.raw / "LT2" / "a.jpg").write_bytes(b"1")
         assert isinstance(look(), dg.RunRequest)
+
+
+def test_each_new_decision_is_reported_once(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    pipeline, cursor = Pipeline(overrides={"data_dir": str(tmp_path)}), None
+
+    def look() -> object:
+        nonlocal cursor
+        context = dg.build_sensor_context(instance=instance, cursor=cursor, resources={"pipeline": pipeline})
+        result = decision_sensor(context)
+        cursor = context.cursor
+        return result
+
+    assert isinstance(look(), dg.SensorResult), "the first look reports that there is none"
+    assert isinstance(look(), dg.SkipReason)
+    file = pipeline.layout.decisions / "2026-11" / "0196.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("{}", encoding="utf-8")
+    result = look()
+    assert isinstance(result, dg.SensorResult)
+    assert [event.asset_key.to_user_string() for event in result.asset_events] == ["review_decisions"]
+    assert isinstance(look(), dg.SkipReason)
+
+
+def test_a_training_by_itself_is_off_unless_a_setting_turns_it_on(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    def look(cursor: str | None, **settings: object) -> tuple[object, str | None]:
+        pipeline = Pipeline(overrides={"data_dir": str(tmp_path), **settings})
+        context = dg.build_sensor_context(instance=instance, cursor=cursor, resources={"pipeline": pipeline})
+        return retraining(context), context.cursor
+
+    promoted = pd.DataFrame(
+        [
+            dict.fromkeys(PROMOTED_IMAGES.columns)
+            | {"image_id": f"{number}", "label": "NEW", "status": "promoted", "class_meters": 3}
+            for number in range(4)
+        ]
+    )
+    Pipeline(overrides={"data_dir": str(tmp_path)}).layout.lake.replace(PROMOTED_IMAGES, promoted)
+    off, _ = look(None)
+    assert isinstance(off, dg.SkipReason)
+    assert "METER_RETRAIN_FROM_PHOTOS" in str(off.skip_message)
+    requested, cursor = look(None, retrain_from_photos=4)
+    assert isinstance(requested, dg.RunRequest)
+    assert "4 named photos" in requested.tags["meter/why"]
+    again, _ = look(cursor, retrain_from_photos=4)
+    assert isinstance(again, dg.SkipReason), "at most once a day, whatever became of it"

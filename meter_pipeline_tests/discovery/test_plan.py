@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from meter_pipeline.discovery.given_constraints import GivenConstraints
 from meter_pipeline.discovery.plan import Method, Tables, UnknownPhotos, plan_tables
 from meter_pipeline.storage.tables import CLUSTER_EVENTS, UNKNOWN_CLUSTERS
 from meter_pipeline_tests.support.drawn_embeddings import drawn_embeddings
@@ -33,6 +34,7 @@ def photos_of(embeddings: np.ndarray) -> UnknownPhotos:
         look_like_meters=None,
         with_print=False,
         metadata=guesses,
+        constraints=GivenConstraints(len(image_ids)),
     )
 
 

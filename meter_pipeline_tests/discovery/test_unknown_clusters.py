@@ -24,6 +24,7 @@ from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import (
     CLUSTER_EVENTS,
     CLUSTER_SUMMARY,
+    REVIEW_CONSTRAINTS,
     UNKNOWN_CLUSTERS,
     UNKNOWN_EMBEDDINGS,
     TableSpec,
@@ -49,7 +50,7 @@ def put_model(layout: Layout, version: str, meters: dict[str, np.ndarray]) -> No
     rows = normalised(np.concatenate(list(meters.values())))
     fields = {
         **dict.fromkeys(("backbone", "weights_source", "data_version"), ""),
-        **{name: {} for name in ("config", "counts", "metrics", "guard", "libraries")},
+        **{name: {} for name in ("config", "counts", "metrics", "guard", "libraries", "waiting")},
         **{"version": version, "classes": list(meters), "backbone": "resnet18", "temperature": 1.0},
         **{"dimensions": backbone.dimensions, "trained_on": [], "history": []},
         **{"preprocess": asdict(preprocess), "preprocess_id": preprocess.preprocess_id},
@@ -79,7 +80,8 @@ def test_designs_come_apart_and_are_summed_up(tmp_path: Path) -> None:
     events = layout.lake.frame(CLUSTER_EVENTS)
     assert events["event"].tolist() == ["new"] * 3
     unknown = layout.lake.frame(UNKNOWN_EMBEDDINGS, ["image_id"])
-    assert cluster_problems(unknown, layout.lake.frame(UNKNOWN_CLUSTERS)) == []
+    constraints = layout.lake.frame(REVIEW_CONSTRAINTS)
+    assert cluster_problems(unknown, layout.lake.frame(UNKNOWN_CLUSTERS), constraints) == []
 
 
 def test_nothing_new_is_no_work_and_a_lost_cache_no_change(tmp_path: Path) -> None:
@@ -256,7 +258,8 @@ def test_embeddings_of_two_models_are_not_compared(tmp_path: Path) -> None:
 def test_problems_are_named() -> None:
     unknown = pd.DataFrame({"image_id": ["a", "b", "c"]})
     clusters = pd.DataFrame({"image_id": ["a", "b", "b", "x"], "cluster_id": [0, 0, 1, -1]})
-    assert cluster_problems(unknown, clusters) == [
+    nothing_said = REVIEW_CONSTRAINTS.schema.empty_table().to_pandas()
+    assert cluster_problems(unknown, clusters, nothing_said) == [
         "1 UNKNOWN photos are in no cluster and not noise, c among them",
         "1 photos in the clusters are not UNKNOWN, x among them",
         "1 photos are in more than one cluster, b among them",

@@ -73,7 +73,7 @@ def test_each_photo_has_its_embeddings_and_what_was_read_on_it(tmp_path: Path, n
     name_unknown(layout, "a", "b", "c")
     for image_id, codes in (("a", MAKER), ("b", OTHER_MAKER), ("c", nothing_read(1)[0])):
         keep(layout, image_id, codes)
-    assert collect_unknown(layout, AUTO) == Collected(photos=3, with_print=2)
+    assert collect_unknown(layout, AUTO) == Collected(photos=3, decided=0, with_print=2)
     table = layout.lake.read(UNKNOWN_EMBEDDINGS)
     assert table["image_id"].to_pylist() == ["a", "b", "c"]
     assert np.array_equal(vectors(table, "embedding"), [[1.0, 2.0]] * 3)
@@ -142,5 +142,5 @@ def test_a_lost_and_a_damaged_photo_go_without_print_and_harm_no_other(
 def test_no_unknown_photos_are_an_empty_table(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     name_unknown(layout)
-    assert collect_unknown(layout, AUTO) == Collected(photos=0, with_print=0)
+    assert collect_unknown(layout, AUTO) == Collected(photos=0, decided=0, with_print=0)
     assert layout.lake.read(UNKNOWN_EMBEDDINGS).num_rows == 0

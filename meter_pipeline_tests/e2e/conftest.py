@@ -10,6 +10,7 @@ import pytest
 
 from meter_pipeline.demo.image_server import ImageServer
 from meter_pipeline_tests.support.commands import NEW_PHOTOS, meter
+from meter_pipeline_tests.support.dev_server import Dev, running_dev
 from meter_pipeline_tests.support.patterns import draw, write_raw
 
 COUNTS = {"BLUE_A": 14, "GREY_A": 12, "WHITE_A": 6}
@@ -69,3 +70,9 @@ def slow_image_server(photos: Path) -> Iterator[ImageServer]:
 @pytest.fixture
 def urls() -> Callable[[ImageServer, int], list[str]]:
     return lambda server, count: [f"{server.base_url}/{number:03d}.jpg" for number in range(count)]
+
+
+@pytest.fixture
+def dev(data_dir: Path) -> Iterator[Dev]:
+    with running_dev(data_dir) as server:
+        yield server

@@ -42,6 +42,7 @@ def model() -> MeterModel:
         data_version="none",
         config=nothing,
         counts={},
+        waiting={},
         trained_on=[],
         history=[],
         metrics={},

@@ -24,6 +24,7 @@ def write_card(layout: Layout, version: str, classes: Sequence[str]) -> ModelCar
         data_version="0",
         config={},
         counts={"train": 7, "val": 2, "test": 1},
+        waiting={},
         trained_on=[],
         history=[],
         metrics={},

@@ -10,15 +10,17 @@ import textwrap
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from meter_pipeline.errors import DataSetError
 from meter_pipeline.recognition.features import extract_features
-from meter_pipeline.recognition.model_card import list_models
+from meter_pipeline.recognition.model_card import ModelCard, list_models, load_card
 from meter_pipeline.recognition.model_store import load_model
 from meter_pipeline.recognition.single_photo import predict_photos
 from meter_pipeline.settings import TrainingSettings, load_settings
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.tables import IMAGE_INVENTORY, PROMOTED_IMAGES
 from meter_pipeline.training.trained_model import train_model
 from meter_pipeline.training.two_phase import EpochRecord
 from meter_pipeline_tests.support.patterns import split_of
@@ -93,6 +95,27 @@ def test_a_class_of_one_photo_and_no_val_set_can_be_trained(tmp_path: Path) -> N
     card = train_model(split, Layout(tmp_path), config_for(tmp_path, epochs_tune=1))
     assert card.classes == ["BLUE_A", "GREY_A"]
     assert "Off" in card.guard["note"]
+
+
+def test_classes_that_wait_are_on_the_card_and_change_no_model(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    split = split_of(layout.raw, {"BLUE_A": (4, 0, 0), "GREY_A": (4, 0, 0)})
+    config = config_for(tmp_path, epochs_head=1, epochs_tune=0, guard_folds=0)
+
+    def train(meters: int) -> ModelCard:
+        rows = [
+            {"path": f"NEW/{n}.jpg", "label": "NEW", "group_id": f"g{n}", "origin": "promoted"} for n in range(meters)
+        ]
+        layout.lake.replace(IMAGE_INVENTORY, pd.DataFrame(rows).reindex(columns=list(IMAGE_INVENTORY.columns)))
+        promoted = pd.DataFrame([{"image_id": "a", "label": "NEW", "status": "promoted", "class_meters_needed": 3}])
+        layout.lake.replace(PROMOTED_IMAGES, promoted.reindex(columns=list(PROMOTED_IMAGES.columns)))
+        return train_model(split, layout, config)
+
+    one = train(meters=1)
+    assert one.waiting == {"NEW": {"meters": 1, "needed": 3, "photos": 1}}
+    two = train(meters=2)
+    assert (two.version, two.weights_sha256) == (one.version, one.weights_sha256)
+    assert load_card(layout, one.version).waiting == {"NEW": {"meters": 2, "needed": 3, "photos": 2}}
 
 
 def test_a_backbone_without_feature_maps_looks_at_the_middle_and_says_so(

@@ -1,14 +1,18 @@
-"""Models to look at: their cards, and what was measured of them; from their files alone, without torch."""
+"""Models to look at: their cards, what was measured of them, what the gate said; from their files, without torch."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from meter_pipeline.dashboard.text import percent
+from meter_pipeline.errors import MeterError
+from meter_pipeline.evaluation.gate_report import GateReport, read_gate_report
 from meter_pipeline.labels import Split
-from meter_pipeline.recognition.model_card import Champion, ModelCard, load_cards, load_champion
+from meter_pipeline.recognition.model_card import Champion, ModelCard, load_cards, load_champion, load_history
+from meter_pipeline.recognition.model_history import HistoryEntry
 from meter_pipeline.storage.csv_cells import unsafe_cell
 from meter_pipeline.storage.files import read_json
 from meter_pipeline.storage.layout import EVALUATION_PAGE, Layout
@@ -27,11 +31,13 @@ class Models:
         champion: the one in use; None if there is none yet.
         cards: by version, the newest first.
         problems: what is wrong with the cards that cannot be read, one message for each.
+        history: which came into use and were rolled back, the newest first.
     """
 
     champion: Champion | None
     cards: dict[str, ModelCard]
     problems: list[str]
+    history: list[HistoryEntry] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ class VersionRow:
         photos: how many it was trained on.
         accuracy: on its own test photos, 0 to 1; None if it was not evaluated.
         macro_recall: likewise.
+        gate: what the gate said: accepted, held or refused; None if it was not asked.
     """
 
     version: str
@@ -57,6 +64,7 @@ class VersionRow:
     photos: int
     accuracy: float | None
     macro_recall: float | None
+    gate: str | None
 
 
 @dataclass(frozen=True)
@@ -103,15 +111,33 @@ class CaughtShare:
 
 def list_models(layout: Layout) -> Models:
     """Return the models there are."""
-    cards, problems = load_cards(layout)
-    return Models(load_champion(layout), {card.version: card for card in reversed(cards)}, [str(e) for e in problems])
+    cards, damaged = load_cards(layout)
+    problems = [str(problem) for problem in damaged]
+    try:
+        history = load_history(layout)
+    except MeterError as error:
+        history, problems = [], [*problems, str(error)]
+    return Models(load_champion(layout), {card.version: card for card in reversed(cards)}, problems, history[::-1])
+
+
+def read_gate(layout: Layout, version: str) -> GateReport | None:
+    """Return what the gate said of a model; None if it was not asked, or what it said cannot be read."""
+    try:
+        return read_gate_report(layout, version)
+    except MeterError:
+        return None
+
+
+def waiting_facts(waiting: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Return which named classes were too small to be learned, as a person reads it, by what a model card says."""
+    return [f"{label}: {found['meters']} of {found['needed']} meters" for label, found in sorted(waiting.items())]
 
 
 def version_rows(layout: Layout, models: Models) -> list[VersionRow]:
     """Return one row per model, in their order."""
     rows = []
     for version, card in models.cards.items():
-        metrics = _metrics(layout, version)
+        metrics, gate = _metrics(layout, version), read_gate(layout, version)
         rows.append(
             VersionRow(
                 version=version,
@@ -122,6 +148,7 @@ def version_rows(layout: Layout, models: Models) -> list[VersionRow]:
                 photos=card.counts.get(Split.TRAIN, 0),
                 accuracy=metrics.get("accuracy"),
                 macro_recall=metrics.get("macro_recall"),
+                gate=gate.outcome.value if gate else None,
             )
         )
     return rows

@@ -11,8 +11,9 @@ from meter_pipeline.errors import WeightsError
 from meter_pipeline.recognition.model_card import load_card
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.queries import Row, querying
+from meter_pipeline.storage.tables import REVIEWED_IMAGES
 
-TABLES = ("batch_predictions", "drop_rows", "url_images", "unknown_clusters")
+TABLES = ("batch_predictions", "drop_rows", "url_images", "unknown_clusters", "reviewed_images")
 """What the functions here read; for caches."""
 ORDERS = {
     "doubtful": 'p.top1_confidence IS NULL, p.top1_confidence - coalesce(p.top2_confidence, 0), p."drop", p.position',
@@ -140,7 +141,7 @@ def export_rows(layout: Layout, wanted: RowFilter, ending: str) -> bytes:
         wanted: which rows.
         ending: `csv` or `xlsx`.
     """
-    from meter_pipeline.batches.prediction_exports import DECIMALS, export_table
+    from meter_pipeline.batches.prediction_exports import DECIMALS, export_table, with_reviewed_label
     from meter_pipeline.storage.csv_cells import csv_bytes
     from meter_pipeline.storage.xlsx import workbook_bytes
 
@@ -151,6 +152,7 @@ def export_rows(layout: Layout, wanted: RowFilter, ending: str) -> bytes:
                 LEFT JOIN drop_rows AS r USING ("drop", position) ORDER BY {ORDERS[wanted.order]}""",
             parameters,
         )
+    rows = with_reviewed_label(rows, layout.lake.frame(REVIEWED_IMAGES))
     header, table = export_table(rows, rows.pop("other_columns").tolist())
     return csv_bytes(header, table, decimals=DECIMALS) if ending == "csv" else workbook_bytes(header, table)
 

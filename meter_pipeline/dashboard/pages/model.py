@@ -10,6 +10,7 @@ import streamlit as st
 from meter_pipeline.dashboard import charts
 from meter_pipeline.dashboard.browsing import models as browsing
 from meter_pipeline.dashboard.context import Now
+from meter_pipeline.dashboard.gate_details import show_gate, show_history
 from meter_pipeline.dashboard.text import GUARD, counted, moment, percent, plain
 from meter_pipeline.labels import Split
 from meter_pipeline.recognition.model_card import ModelCard
@@ -80,9 +81,13 @@ def show(now: Now) -> None:
     )
     if models.champion and chosen == in_use:
         st.caption(plain(f"In use since {moment(models.champion.since)}. {models.champion.reason}"))
+    gate = browsing.read_gate(now.layout, chosen)
+    if gate is not None:
+        show_gate(gate)
     _show_card(models.cards[chosen])
     _show_evaluation(browsing.read_evaluation(now.layout, chosen))
     _show_versions(browsing.version_rows(now.layout, models))
+    show_history(models.history)
 
 
 def _show_card(card: ModelCard) -> None:
@@ -93,6 +98,7 @@ def _show_card(card: ModelCard) -> None:
         "Trained": moment(card.created_at),
         "Temperature of the calibrated confidence": f"{card.temperature:.3f}",
         **browsing.guard_facts(card.guard),
+        "Named classes that were too small to be learned": ", ".join(browsing.waiting_facts(card.waiting)) or "none",
         "Version of the data set (hash of the split)": card.data_version,
     }
     left, right = st.columns([3, 2])
@@ -227,6 +233,7 @@ def _show_versions(rows: list[browsing.VersionRow]) -> None:
             "photos": "train photos",
             "accuracy": st.column_config.NumberColumn(format="percent"),
             "macro_recall": st.column_config.NumberColumn("macro recall", format="percent"),
+            "gate": st.column_config.TextColumn(help="What the gate said: accepted, held (a person decides), refused."),
         },
         alt="All model versions with their figures",
     )

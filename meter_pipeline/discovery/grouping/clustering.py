@@ -30,6 +30,8 @@ LEAST_AFFINITY, LEAST_AFFINITY_OF_GROUPS = 0.5, 0.7
 """Mean affinity of two groups' photos from which on the groups are one: while photos join, and afterwards (0016)."""
 SMALLEST_CLUSTER = 2
 """Photos from which on a group is a cluster; one that stands alone is noise."""
+LEAST_MEMBERSHIP = 0.01
+"""A member is in its cluster, however far from its middle: 0 stands for noise alone."""
 SAME_PHOTO_DECIMALS = 4
 """Unit embeddings that agree to this many decimals are one photo in several files."""
 
@@ -171,8 +173,7 @@ def _membership(unit: np.ndarray, labels: np.ndarray) -> np.ndarray:
     np.add.at(middles, number, unit)
     middles /= np.maximum(np.linalg.norm(middles, axis=1, keepdims=True), 1e-12)
     similarity = np.einsum("ij,ij->i", unit, middles.astype(np.float32)[number]).astype(np.float64)
-    # A member is in its cluster, however far from its middle: 0 stands for noise alone.
-    return np.where(labels == NOISE, 0.0, similarity.clip(0.01, 1.0))
+    return np.where(labels == NOISE, 0.0, similarity.clip(LEAST_MEMBERSHIP, 1.0))
 
 
 def _by_size(labels: np.ndarray) -> np.ndarray:

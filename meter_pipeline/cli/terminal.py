@@ -1,0 +1,50 @@
+"""Where commands print: lines for people as they are, without markup, and JSON for programs."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+console = Console()
+error_console = Console(stderr=True)
+
+
+def say(text: str) -> None:
+    """Print a line for people; nothing in it is taken for markup, and it is not broken."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def complain(text: str) -> None:
+    """Print what went wrong, on the error output."""
+    error_console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def say_json(content: object) -> None:
+    """Print JSON for programs."""
+    print(json.dumps(content, indent=2, ensure_ascii=False, default=str))
+
+
+def say_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table; None is an empty cell."""
+    table = Table(*header, title=escape(title), title_justify="left")
+    for row in rows:
+        table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
+    console.print(table)
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun: `1 photo`, `2 photos`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def login_name() -> str:
+    """Return who is logged in; empty where the system does not say."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""

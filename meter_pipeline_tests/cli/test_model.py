@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from meter_pipeline.cli.main import app
 from meter_pipeline.cli.model import print_verdict
+from meter_pipeline.cli.terminal import console, error_console
 from meter_pipeline.errors import WeightsError
 from meter_pipeline.evaluation.gate.verdict import judge
 from meter_pipeline.evaluation.gate_report import report_of, write_gate_report
@@ -27,7 +28,8 @@ OLD, NEW = "0001-aaaa", "0002-bbbb"
 def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     """Two models: the first is in use, the second forgets a class and waits for a named one."""
     monkeypatch.setenv("METER_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("COLUMNS", "200")
+    for terminal in (console, error_console):
+        monkeypatch.setattr(terminal, "width", 200)
     layout = Layout(tmp_path / "data")
     for version in (OLD, NEW):
         write_card(layout, version, ["A", "B"])

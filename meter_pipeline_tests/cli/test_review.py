@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from meter_pipeline.cli.main import app
+from meter_pipeline.cli.terminal import console, error_console
 from meter_pipeline.errors import MeterError, StorageError
 from meter_pipeline.labels import Action
 from meter_pipeline.review import decisions
@@ -28,7 +29,8 @@ Review = Callable[..., Result]
 @pytest.fixture
 def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     monkeypatch.setenv("METER_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("COLUMNS", "200")
+    for terminal in (console, error_console):
+        monkeypatch.setattr(terminal, "width", 200)
     return Layout(tmp_path / "data")
 
 

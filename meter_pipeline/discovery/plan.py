@@ -38,6 +38,8 @@ class UnknownPhotos:
         with_print: whether anything was read on any of them, which is compared too.
         metadata: rows of `unknown_metadata`, in any order.
         constraints: what people said belongs together, and what does not.
+        said_otherwise: of which of them people said something, when the stored tables were made, that they do not say
+            any more; as far as that is known.
     """
 
     image_ids: list[str]
@@ -48,6 +50,7 @@ class UnknownPhotos:
     with_print: bool
     metadata: pd.DataFrame
     constraints: GivenConstraints
+    said_otherwise: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,8 @@ def plan_tables(photos: UnknownPhotos, stored: Tables, method: Method, *, anew: 
     same_photos = now.clusters["image_id"].to_list() == photos.image_ids
     if anew or not photos.image_ids or not same_photos or not _stands(now, photos, method):
         _logger.info("Clustering %d UNKNOWN photos", len(photos.image_ids))
-        now, found = _clustered(photos, now, method, anew=anew)
+        places = None if anew or not _comparable(now, photos, method) else _places(now, photos)
+        now, found = _clustered(photos, now, method, places)
     return Plan(now, _summarise(now.clusters, photos), found)
 
 
@@ -201,6 +205,7 @@ def _stands(before: Tables, photos: UnknownPhotos, method: Method) -> bool:
     labels, flags = before.clusters["cluster_id"].to_numpy(np.int64), before.clusters["constrained"].eq(True)
     return (
         _comparable(before, photos, method)
+        and photos.said_otherwise.isdisjoint(photos.image_ids)
         and bool((flags.to_numpy(bool) == photos.constraints.constrained).all())
         and bool((photos.constraints.hold(labels) == labels).all())
     )
@@ -210,19 +215,40 @@ def _comparable(before: Tables, photos: UnknownPhotos, method: Method) -> bool:
     return bool((before.clusters["found_with"] == method.name(photos)).all())
 
 
-def _clustered(photos: UnknownPhotos, before: Tables, method: Method, *, anew: bool) -> tuple[Tables, Clustering]:
-    """Cluster the photos; where they were clustered in the same way before, they keep their places."""
+@dataclass(frozen=True)
+class _Places:
+    """Where photos were that are clustered again, and what of it is to last.
+
+    Attributes:
+        clusters: cluster of each photo, -1 for noise and for those that are placed as if they were new.
+        settled: whether each is in it since it was formed.
+    """
+
+    clusters: np.ndarray
+    settled: np.ndarray
+
+
+def _places(before: Tables, photos: UnknownPhotos) -> _Places:
+    """Return the photos' places; a photo that a person's word put there has none, unless that word counts still."""
+    rows = before.clusters.set_index("image_id").reindex(photos.image_ids)
+    clusters, said = rows["cluster_id"].fillna(NOISE).to_numpy(np.int64), photos.constraints
+    counts = said.constrained & (said.hold(clusters) == clusters) & ~np.isin(photos.image_ids, [*photos.said_otherwise])
+    free = rows["constrained"].eq(True).to_numpy(bool) & ~counts
+    return _Places(np.where(free, NOISE, clusters), rows["settled"].eq(True).to_numpy(bool) & ~free)
+
+
+def _clustered(
+    photos: UnknownPhotos, before: Tables, method: Method, places: _Places | None
+) -> tuple[Tables, Clustering]:
+    """Cluster the photos; they keep the places that are given, and people's word holds in any case."""
     image_ids, revision = photos.image_ids, before.revision
     rows = before.clusters.set_index("image_id").reindex(image_ids)
     few = len(image_ids) <= LARGEST_COMPARED  # of more, the meters are only found within clusters
     meters = _meters(photos, np.zeros(len(image_ids)), rows) if few else None
     found = method.cluster(photos, None if meters is None else np.array(meters))
     labels, settled = found.labels, np.ones(len(image_ids), bool)
-    if not anew and _comparable(before, photos, method):
-        # Where a person's word put a photo does not bind once the word is gone; if it is not, it holds again below.
-        free = ~rows["constrained"].eq(True).to_numpy(bool)
-        previous = np.where(free, rows["cluster_id"].fillna(NOISE).to_numpy(np.int64), NOISE)
-        labels, settled = keep_places(labels, previous, rows["settled"].eq(True).to_numpy(bool) & free)
+    if places is not None:
+        labels, settled = keep_places(labels, places.clusters, places.settled)
     labels, constrained = photos.constraints.hold(labels), photos.constraints.constrained
     if constrained.any():
         _logger.info("%d photos are where people said they belong", int(constrained.sum()))

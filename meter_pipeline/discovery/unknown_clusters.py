@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from meter_pipeline.discovery.given_constraints import GivenConstraints
+from meter_pipeline.discovery.given_constraints import GivenConstraints, Said, said_of, said_otherwise
 from meter_pipeline.discovery.grouping.clustering import Parameters
 from meter_pipeline.discovery.grouping.comparison import compared
 from meter_pipeline.discovery.grouping.measures import silhouette, stability
@@ -139,12 +140,15 @@ def cluster_unknowns(layout: Layout, settings: ClusterSettings | None = None, *,
         _logger.info("The UNKNOWN photos are the same as before: %d clusters stay.", state["result"]["clusters"])
         return Discovery(**{**state["result"], "changed": False})
     method = Method(settings.min_cluster_size)
-    stored = _stored(lake)
-    photos = _read_photos(layout, stored)
+    stored, constraints = _stored(lake), lake.frame(REVIEW_CONSTRAINTS)
+    photos = _read_photos(layout, stored, constraints, _said_before(lake, state))
     plan = plan_tables(photos, stored, method, anew=anew)
     _commit(lake, plan)
     result = _described(photos, plan, method)
-    write_json(state_path, {"inputs": inputs, "outputs": _output_versions(lake), "result": asdict(result)})
+    said = said_of(constraints)
+    said_here = {image_id: said[image_id] for image_id in photos.image_ids if image_id in said}
+    outputs = {"outputs": _output_versions(lake), "result": asdict(result), "said": said_here}
+    write_json(state_path, {"inputs": inputs, **outputs})
     return result
 
 
@@ -177,6 +181,12 @@ def cluster_problems(unknown: pd.DataFrame, clusters: pd.DataFrame, constraints:
         ("photos are not where people said", set(clusters.loc[held != labels, "image_id"])),
     )
     return [f"{len(photos)} {what}, {min(photos)} among them" for what, photos in kinds if photos]
+
+
+def _said_before(lake: Lake, state: dict) -> dict[str, Said]:
+    """Return what people said when the clusters that there are were made; empty where that is not known."""
+    of_these = state.get("outputs", {}).get(UNKNOWN_CLUSTERS.name) == lake.version(UNKNOWN_CLUSTERS)
+    return {image_id: (group, out_of) for image_id, (group, out_of) in state.get("said", {}).items() if of_these}
 
 
 def _output_versions(lake: Lake) -> dict[str, str]:
@@ -231,8 +241,10 @@ def _described(photos: UnknownPhotos, plan: Plan, method: Method) -> Discovery:
     )
 
 
-def _read_photos(layout: Layout, stored: Tables) -> UnknownPhotos:
-    """Read what is compared; hashes are computed of photos for which none is stored.
+def _read_photos(
+    layout: Layout, stored: Tables, constraints: pd.DataFrame, said_before: Mapping[str, Said]
+) -> UnknownPhotos:
+    """Read what is compared, and what people said; hashes are computed of photos for which none is stored.
 
     Raises:
         MeterError: the embeddings come from several models.
@@ -251,7 +263,8 @@ def _read_photos(layout: Layout, stored: Tables) -> UnknownPhotos:
         look_like_meters=_look_like_meters(embedded),
         with_print=embedded.table["print_hash"].null_count < embedded.table.num_rows,
         metadata=layout.lake.frame(UNKNOWN_METADATA),
-        constraints=GivenConstraints.among(image_ids, layout.lake.frame(REVIEW_CONSTRAINTS)),
+        constraints=GivenConstraints.among(image_ids, constraints),
+        said_otherwise=frozenset(said_otherwise(said_before, said_of(constraints))),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -40,6 +41,21 @@ TABLES = (UNKNOWN_CLUSTERS, CLUSTER_SUMMARY, CLUSTER_EVENTS)
 
 def run(layout: Layout, *, anew: bool = False) -> bool:
     return cluster_unknowns(layout, anew=anew).changed
+
+
+def run_killed_at(layout: Layout, table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cluster, and end as this table is about to be written."""
+    replace = Lake.replace
+
+    def ended(lake: Lake, spec: TableSpec, rows: pd.DataFrame) -> str:
+        if spec.name == table:
+            raise KeyboardInterrupt
+        return replace(lake, spec, rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "replace", ended)
+        with pytest.raises(KeyboardInterrupt):
+            run(layout)
 
 
 def put_model(layout: Layout, version: str, meters: dict[str, np.ndarray]) -> None:
@@ -124,17 +140,7 @@ def test_ended_between_two_tables_it_comes_to_the_same_tables(
         put_unknown(layout, {"alpha": 12, "beta": 9})
         run(layout)
         put_unknown(layout, then)
-    replace = Lake.replace
-
-    def ended(lake: Lake, spec: TableSpec, rows: pd.DataFrame) -> str:
-        if spec.name == killed_at:
-            raise KeyboardInterrupt
-        return replace(lake, spec, rows)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Lake, "replace", ended)
-        with pytest.raises(KeyboardInterrupt):
-            run(layouts[0])
+    run_killed_at(layouts[0], killed_at, monkeypatch)
     for layout in layouts:
         run(layout)
     for spec in TABLES:
@@ -255,6 +261,138 @@ def test_embeddings_of_two_models_are_not_compared(tmp_path: Path) -> None:
         run(layout)
 
 
+def say(layout: Layout, *groups: Iterable[str], apart: Iterable[tuple[Iterable[str], Iterable[str]]] = ()) -> None:
+    """Write what people said belongs together, and which photos they took out of which."""
+    rows = [(f"together-{number}", "together", False, photo) for number, group in enumerate(groups) for photo in group]
+    for number, (out, group) in enumerate(apart):
+        rows += [(f"apart-{number}", "apart", True, photo) for photo in out]
+        rows += [(f"apart-{number}", "apart", False, photo) for photo in group]
+    layout.lake.replace(REVIEW_CONSTRAINTS, pd.DataFrame(rows, columns=list(REVIEW_CONSTRAINTS.columns)))
+
+
+def partition(layout: Layout) -> dict[str, int]:
+    """Cluster, check the result, and return the cluster of each photo."""
+    run(layout)
+    clusters, unknown = layout.lake.frame(UNKNOWN_CLUSTERS), layout.lake.frame(UNKNOWN_EMBEDDINGS, ["image_id"])
+    assert cluster_problems(unknown, clusters, layout.lake.frame(REVIEW_CONSTRAINTS)) == []
+    assert not run(layout)
+    return dict(zip(clusters["image_id"], clusters["cluster_id"], strict=True))
+
+
+def in_clusters(cluster_of: dict[str, int], image_ids: Iterable[str]) -> set[int]:
+    return {cluster_of[image_id] for image_id in image_ids}
+
+
+def constrained(layout: Layout) -> set[str]:
+    clusters = layout.lake.frame(UNKNOWN_CLUSTERS)
+    return set(clusters.loc[clusters["constrained"], "image_id"])
+
+
+def test_two_clusters_that_a_person_merged_stay_merged_until_that_is_undone(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    ids = put_unknown(layout, {"alpha": 12, "beta": 9, "gamma": 7})
+    before = partition(layout)
+    assert len(in_clusters(before, before)) == 3
+    merged = {*ids["alpha"], *ids["beta"]}
+    say(layout, merged)
+    after = partition(layout)
+    assert in_clusters(after, merged) == in_clusters(before, ids["alpha"])
+    assert constrained(layout) == merged
+    assert {photo: after[photo] for photo in ids["gamma"]} == {photo: before[photo] for photo in ids["gamma"]}
+    last = layout.lake.frame(CLUSTER_EVENTS).query("revision == 2").set_index("cluster_id")["event"]
+    assert last.to_dict() == {before[ids["alpha"][0]]: "merged", before[ids["beta"][0]]: "gone"}
+
+    grown = put_unknown(layout, {"alpha": 14, "beta": 16, "gamma": 7, "delta": 8})
+    more = partition(layout)
+    assert in_clusters(more, {*grown["alpha"], *grown["beta"]}) == in_clusters(before, ids["alpha"])
+    put_unknown(layout, {"alpha": 14, "beta": 16, "gamma": 7, "delta": 8}, model_version="m2")
+    assert partition(layout) == more
+
+    say(layout)
+    undone = partition(layout)
+    assert constrained(layout) == set()
+    apart = [in_clusters(undone, grown[design]) for design in grown]
+    assert [len(clusters) for clusters in apart] == [1] * 4
+    assert len(set.union(*apart)) == 4
+    assert {photo: undone[photo] for photo in grown["gamma"]} == {photo: before[photo] for photo in ids["gamma"]}
+    assert in_clusters(undone, grown["delta"]) == in_clusters(more, grown["delta"])
+
+
+def test_a_merger_of_two_groups_that_is_undone_does_not_live_on(tmp_path: Path) -> None:
+    """The photos are in a group as before, and the clusters hold to what people say now: no flag tells of it."""
+    layout = Layout(tmp_path)
+    ids = put_unknown(layout, {"alpha": 12, "beta": 9})
+    partition(layout)
+    say(layout, [*ids["alpha"], *ids["beta"]])
+    assert len(in_clusters(partition(layout), [*ids["alpha"], *ids["beta"]])) == 1
+    say(layout, ids["alpha"], ids["beta"])
+    undone = partition(layout)
+    assert in_clusters(undone, ids["alpha"]).isdisjoint(in_clusters(undone, ids["beta"]))
+
+
+def test_strangers_that_a_person_took_out_stay_out_whatever_comes(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    ids = put_unknown(layout, {"alpha": 12, "beta": 9})
+    before = partition(layout)
+    strangers, rest = ids["alpha"][:2], ids["alpha"][2:]
+    say(layout, apart=[(strangers, rest)])
+    after = partition(layout)
+    assert in_clusters(after, strangers) == {-1}
+    assert constrained(layout) == set(strangers)
+    others = [*rest, *ids["beta"]]
+    assert {photo: after[photo] for photo in others} == {photo: before[photo] for photo in others}
+    put_unknown(layout, {"alpha": 16, "beta": 11}, model_version="m2")
+    assert in_clusters(partition(layout), strangers) == {-1}
+    run(layout, anew=True)
+    assert in_clusters(partition(layout), strangers) == {-1}
+    say(layout)
+    assert in_clusters(partition(layout), strangers) == in_clusters(before, rest)
+
+
+def test_strangers_that_belong_together_are_a_cluster_of_their_own(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    ids = put_unknown(layout, {"alpha": 12, "beta": 9})
+    before = partition(layout)
+    strangers, rest = ids["alpha"][:2], ids["alpha"][2:]
+    say(layout, strangers, apart=[(strangers[:1], rest)])
+    after = partition(layout)
+    (own,) = in_clusters(after, strangers)
+    assert own not in {-1, *before.values()}
+    assert in_clusters(after, rest) == in_clusters(before, rest)
+    put_unknown(layout, {"alpha": 14, "beta": 11})
+    assert in_clusters(partition(layout), strangers) == {own}
+    say(layout, strangers)
+    assert in_clusters(partition(layout), strangers) == in_clusters(before, rest)
+
+
+def test_what_people_said_of_photos_that_are_decided_or_gone_changes_nothing(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    ids = put_unknown(layout, {"alpha": 12, "beta": 9})
+    before = partition(layout)
+    say(layout, ["gone", ids["alpha"][0]], ["gone too", "decided"], apart=[(["gone"], ids["beta"])])
+    assert partition(layout) == before
+    assert constrained(layout) == set()
+    assert layout.lake.frame(CLUSTER_EVENTS)["revision"].max() == 1
+
+
+@pytest.mark.parametrize("killed_at", [spec.name for spec in TABLES])
+def test_ended_while_people_merge_clusters_it_comes_to_the_same_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_at: str
+) -> None:
+    layouts = Layout(tmp_path / "killed"), Layout(tmp_path / "undisturbed")
+    for layout in layouts:
+        put_unknown(layout, {"alpha": 12, "beta": 9})
+        run(layout)
+        ids = put_unknown(layout, {"alpha": 14, "beta": 11})
+        run(layout)
+        say(layout, ids["alpha"][:5] + ids["beta"][:9], apart=[(ids["alpha"][6:8], ids["beta"])])
+    run_killed_at(layouts[0], killed_at, monkeypatch)
+    for layout in layouts:
+        run(layout)
+    for spec in TABLES:
+        assert layouts[0].lake.frame(spec).equals(layouts[1].lake.frame(spec))
+
+
 def test_problems_are_named() -> None:
     unknown = pd.DataFrame({"image_id": ["a", "b", "c"]})
     clusters = pd.DataFrame({"image_id": ["a", "b", "b", "x"], "cluster_id": [0, 0, 1, -1]})
@@ -264,3 +402,12 @@ def test_problems_are_named() -> None:
         "1 photos in the clusters are not UNKNOWN, x among them",
         "1 photos are in more than one cluster, b among them",
     ]
+
+
+def test_photos_that_are_not_where_people_said_are_a_problem() -> None:
+    clusters = pd.DataFrame({"image_id": ["a", "b", "c", "d"], "cluster_id": [0, 1, 1, 0]})
+    said = pd.DataFrame(
+        [("together-0", "together", False, "b"), ("together-0", "together", False, "a")],
+        columns=["constraint_id", "kind", "is_out", "image_id"],
+    )
+    assert cluster_problems(clusters, clusters, said)[0].endswith("photos are not where people said, b among them")

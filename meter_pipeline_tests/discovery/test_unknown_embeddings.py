@@ -19,7 +19,13 @@ from meter_pipeline.settings import UnknownPrintSettings
 from meter_pipeline.storage.files import write_bytes
 from meter_pipeline.storage.lake import vectors
 from meter_pipeline.storage.layout import Layout
-from meter_pipeline.storage.tables import BATCH_PREDICTIONS, IMAGE_FEATURES, UNKNOWN_EMBEDDINGS
+from meter_pipeline.storage.tables import (
+    BATCH_PREDICTIONS,
+    IMAGE_FEATURES,
+    REVIEWED_IMAGES,
+    UNKNOWN_EMBEDDINGS,
+    UNKNOWN_METADATA,
+)
 
 AUTO, OFF = UnknownPrintSettings(cluster_print="auto"), UnknownPrintSettings(cluster_print="off")
 MAKER, OTHER_MAKER = codes_of([("OJINEX ENERGY METER", 1.0)]), codes_of([("ZEPHRAN ENERGY METER", 1.0)])
@@ -137,6 +143,30 @@ def test_a_lost_and_a_damaged_photo_go_without_print_and_harm_no_other(
     assert "2 of 3 photos are lost or damaged" in caplog.text
     assert found["aa"] == MAKER.tolist()
     assert set(found["bb"]) == set(found["cc"]) == {NOTHING}
+
+
+def test_photos_that_people_decided_on_are_left_out_until_that_is_undone(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    actions = {
+        "named": "name",
+        "disputed": "name",
+        "junk": "junk",
+        "later": "later",
+        "grouped": "group",
+        "out": "exclude",
+    }
+    put_features(layout, *actions, "new")
+    name_unknown(layout, *actions, "new")
+    rows = [
+        {"image_id": name, "action": action, "disputed": name == "disputed"}
+        for name, action in [*actions.items(), ("known to the model", "name")]
+    ]
+    layout.lake.replace(REVIEWED_IMAGES, pd.DataFrame(rows, columns=list(REVIEWED_IMAGES.columns)))
+    assert collect_unknown(layout, OFF) == Collected(photos=4, decided=3, with_print=0)
+    for table in (UNKNOWN_EMBEDDINGS, UNKNOWN_METADATA):
+        assert set(layout.lake.frame(table)["image_id"]) == {"later", "grouped", "out", "new"}
+    layout.lake.replace(REVIEWED_IMAGES, pd.DataFrame([], columns=list(REVIEWED_IMAGES.columns)))
+    assert collect_unknown(layout, OFF) == Collected(photos=7, decided=0, with_print=0)
 
 
 def test_no_unknown_photos_are_an_empty_table(tmp_path: Path) -> None:

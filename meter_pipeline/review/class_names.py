@@ -21,7 +21,7 @@ LARGEST_BYTES = 150
 NEARLY_EQUAL = 0.85
 """Ratio of `difflib` from which on two names may be one, mistyped."""
 _NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f]+')
-_DEVICE = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?")
+_DEVICE = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) ?(\..*)?")
 """What Windows takes for a device, whatever ending it has."""
 
 
@@ -48,10 +48,13 @@ class ClassNames:
         The first spelling of a new class stays: the next name that is the same class gets it too.
 
         Raises:
-            MeterError: it cannot be a class: empty, reserved, or too long.
+            MeterError: it is not there and cannot be a class: empty, or too long; or it is reserved.
         """
+        key = class_key(target)
+        if key in self._spelling and key not in RESERVED:
+            return self._spelling[key]
         name = safe_spelling(target)
-        return self._spelling.get(class_key(target)) or self._spelling.setdefault(class_key(name), name)
+        return self._spelling.setdefault(class_key(name), name)
 
     def nearly_equal(self, target: str) -> list[str]:
         """Return the classes that are there whose names are nearly this one, but another class."""
@@ -72,9 +75,11 @@ def safe_spelling(target: str) -> str:
         raise _refused(target, "has no letter or digit", "Give the class a name.")
     if class_key(name) in RESERVED:
         raise _refused(target, "is an answer of the pipeline, not a meter type", "Choose another name.")
+    if _DEVICE.fullmatch(name):
+        name = f"class_{name}"
     if len(name.encode()) > LARGEST_BYTES:
         raise _refused(target, f"has more than {LARGEST_BYTES} bytes", "Choose a shorter name.")
-    return f"class_{name}" if _DEVICE.fullmatch(name) else name
+    return name
 
 
 def class_names_of(layout: Layout) -> ClassNames:

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from meter_pipeline.errors import MeterError, storage_errors
 from meter_pipeline.labels import Action
 from meter_pipeline.storage.files import write_json
 from meter_pipeline.storage.layout import Layout
@@ -27,7 +28,12 @@ LARGEST_FILE_BYTES = 50_000_000
 _FIELDS = frozenset({"decision_id", "at", "by", "action", "image_ids", "target", "undoes", "source", "seen"})
 _NEEDED = ("decision_id", "at", "action", "image_ids")
 _ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
+_ID_RULE = "An id has up to 100 letters, digits, dots, hyphens and underscores, and no dot in front."
 _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+"""JSON can spell it, no file and no table can hold it."""
+_CORRECT = "Correct the program that wrote it, or delete the file."
+_RIGHT = "Give this user the right to read it."
 
 
 @dataclass(frozen=True)
@@ -110,10 +116,17 @@ def write_decision(layout: Layout, decision: Decision) -> Path:
     """Write a decision's file, completely or not at all; one that is there already stays as it is.
 
     Raises:
+        MeterError: its id cannot be the name of a file.
         StorageError: the disk is full or not ours to write.
     """
+    if not _ID.fullmatch(decision.decision_id):
+        raise MeterError(
+            f"{decision.decision_id[:100]!r} cannot be the id of a decision.", where="decision_id", fix=_ID_RULE
+        )
     path = layout.decisions / f"{decision.at.astimezone(UTC):%Y-%m}" / f"{decision.decision_id}{ENDING}"
-    if not path.exists():
+    with storage_errors(path):
+        is_there = path.exists()
+    if not is_there:
         write_json(path, _as_json(decision))
     return path
 
@@ -121,20 +134,22 @@ def write_decision(layout: Layout, decision: Decision) -> Path:
 def read_decisions(layout: Layout) -> ReadDecisions:
     """Read all decisions; a file that cannot be used becomes a problem."""
     found: dict[str, Decision] = {}
+    name_of: dict[str, str] = {}
     problems: list[str] = []
-    for name, path in sorted(_files(layout.decisions, "")):
+    for name, path in sorted(_files(layout.decisions, "", problems)):
         try:
             decision = _parsed(_read(path))
         except _NotUsable as problem:
             problems.append(f"Decision file {name}: {problem}")
             continue
         known = found.setdefault(decision.decision_id, decision)
+        first = name_of.setdefault(decision.decision_id, name)
         if known != decision:
             # Whichever came first here, every computer takes the same one.
             found[decision.decision_id] = min(known, decision, key=lambda each: json.dumps(_as_json(each)))
             problems.append(
-                f"Decision file {name}: another file has the same decision_id and says something else. Only one of them"
-                " counts; delete the wrong one."
+                f"Decision file {name}: {first} has the same decision_id and says something else. Only one of them"
+                " counts. Delete the wrong one."
             )
     return ReadDecisions(tuple(found[decision_id] for decision_id in sorted(found)), tuple(problems))
 
@@ -147,40 +162,60 @@ def time_of(text: str) -> datetime:
     """
     when = datetime.fromisoformat(text)
     try:
-        return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+        return in_utc(when)
     except OverflowError as error:
         raise ValueError(str(error)) from error
 
 
-def _files(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
+def in_utc(when: datetime) -> datetime:
+    """Return a time as UTC; one without a zone is UTC already."""
+    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+
+
+def is_image_id(text: str) -> bool:
+    """Return whether a text is the id of a photo."""
+    return _IMAGE_ID.fullmatch(text) is not None
+
+
+def _files(folder: str | Path, prefix: str, problems: list[str]) -> Iterator[tuple[str, str]]:
     """Yield the decision files below a folder with their names relative to it; links are not followed."""
     try:
         entries = list(os.scandir(folder))
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        name = f"data/review/decisions/{prefix}"
+        problems.append(
+            f"Folder {name}: it cannot be read ({_said(error)}), and none of the decisions in it counts. {_RIGHT}"
+        )
         return
     for entry in entries:
+        name = prefix + entry.name.encode("utf-8", "backslashreplace").decode()
         if entry.name.startswith("."):
             continue
         if entry.is_dir(follow_symlinks=False):
-            yield from _files(Path(entry.path), f"{prefix}{entry.name}/")
+            yield from _files(entry.path, f"{name}/", problems)
         elif entry.name.endswith(ENDING) and entry.is_file(follow_symlinks=False):
-            yield prefix + entry.name, Path(entry.path)
+            yield name, entry.path
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: str) -> dict[str, Any]:
     try:
-        if path.stat().st_size > LARGEST_FILE_BYTES:
-            raise _NotUsable(f"it has more than {LARGEST_FILE_BYTES:,} bytes. Delete it.")
-        content = json.loads(path.read_bytes())
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 (a Path for each of 10,000 takes as long)
+            if os.fstat(file.fileno()).st_size > LARGEST_FILE_BYTES:
+                raise _NotUsable(f"it has more than {LARGEST_FILE_BYTES:,} bytes. Delete it.")
+            content = json.loads(file.readall())
     except OSError as error:
-        raise _NotUsable(
-            f"it cannot be read ({error.strerror or error}). Give this user the right to read it."
-        ) from error
+        raise _NotUsable(f"it cannot be read ({_said(error)}). {_RIGHT}") from error
     except (ValueError, RecursionError) as error:
         raise _NotUsable("it is not whole JSON. Copy it again from where it was made, or delete it.") from error
     if not isinstance(content, dict):
         raise _NotUsable("it is not a JSON object. Delete it, or correct the program that wrote it.")
     return content
+
+
+def _said(error: OSError) -> str:
+    return error.strerror or str(error)
 
 
 def _parsed(content: Mapping[str, Any]) -> Decision:
@@ -189,27 +224,29 @@ def _parsed(content: Mapping[str, Any]) -> Decision:
         raise _NotUsable(f"it was written by a newer version of this program (field {unknown[0]!r}). Update this one.")
     missing = [name for name in _NEEDED if name not in content]
     if missing:
-        raise _NotUsable(f"it has no {missing[0]}. Correct the program that wrote it, or delete the file.")
+        raise _NotUsable(f"it has no {missing[0]}. {_CORRECT}")
+    action_word = _text(content, "action")
     try:
-        action = Action(_text(content, "action"))
+        action = Action(action_word)
     except ValueError as error:
         raise _NotUsable(
-            f"it was written by a newer version of this program (action {content['action']!r}). Update this one."
+            f"it was written by a newer version of this program (action {action_word!r}). Update this one."
         ) from error
     decision_id = _text(content, "decision_id")
     if not _ID.fullmatch(decision_id):
-        raise _NotUsable("its decision_id is not one: up to 100 letters, digits, hyphens, dots.")
+        raise _NotUsable(f"its decision_id is not one. {_ID_RULE} {_CORRECT}")
+    at_text = _text(content, "at")
     try:
-        at = time_of(_text(content, "at"))
+        at = time_of(at_text)
     except ValueError as error:
-        raise _NotUsable("its `at` is not a time like 2026-11-28T18:00:00Z.") from error
+        raise _NotUsable(f"its `at` is not a time like 2026-11-28T18:00:00Z. {_CORRECT}") from error
     image_ids = _image_ids(content["image_ids"], "image_ids")
     undoes = content.get("undoes")
     if action == Action.UNDO:
         if not isinstance(undoes, str) or not undoes:
-            raise _NotUsable("it is an undo and does not say of what: `undoes` is missing.")
+            raise _NotUsable(f"it is an undo and does not say of what: `undoes` is missing. {_CORRECT}")
     elif not image_ids:
-        raise _NotUsable("it names no photos.")
+        raise _NotUsable(f"it names no photos. {_CORRECT}")
     return Decision(
         decision_id=decision_id,
         at=at,
@@ -227,21 +264,25 @@ def _text(content: Mapping[str, Any], name: str, *, default: str | None = None) 
     value = content.get(name)
     if value is None and default is not None:
         return default
-    if not isinstance(value, str):
-        raise _NotUsable(f"its {name} is not text.")
+    if not isinstance(value, str) or _LONE_SURROGATE.search(value):
+        raise _NotUsable(f"its {name} is not text. {_CORRECT}")
     return value
 
 
-def _image_ids(value: object, name: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(i, str) and _IMAGE_ID.fullmatch(i) for i in value):
-        raise _NotUsable(f"its {name} is not a list of photo ids (64 hex digits, lower case).")
+def _image_ids(value: Any, name: str) -> tuple[str, ...]:
+    try:
+        are_ids = isinstance(value, list) and all(map(_IMAGE_ID.fullmatch, value))
+    except TypeError:  # one of them is no text
+        are_ids = False
+    if not are_ids:
+        raise _NotUsable(f"its {name} is not a list of photo ids (64 hex digits, lower case). {_CORRECT}")
     return tuple(dict.fromkeys(value))
 
 
 def _target(action: Action, value: object) -> str | tuple[str, ...] | None:
     if action == Action.NAME:
         if not isinstance(value, str) or not value.strip():
-            raise _NotUsable("it is a name and does not say which: `target` is missing.")
+            raise _NotUsable(f"it is a name and does not say which: `target` is missing. {_CORRECT}")
         return value
     if action == Action.EXCLUDE and value is not None:
         return _image_ids(value, "target")

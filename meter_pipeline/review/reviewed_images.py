@@ -6,7 +6,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -46,14 +46,7 @@ def current_state(layout: Layout) -> State:
     """Return the state that follows from the decision files that are there now; their problems are among its own."""
     read = read_decisions(layout)
     state = fold(read.decisions, class_names_of(layout))
-    return State(
-        words=state.words,
-        together=state.together,
-        apart=state.apart,
-        live=state.live,
-        order=state.order,
-        problems=(*read.problems, *state.problems),
-    )
+    return replace(state, problems=(*read.problems, *state.problems))
 
 
 def review_photos(layout: Layout) -> ReviewSummary:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import random
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from meter_pipeline.labels import Action
 from meter_pipeline.photos.store import store
-from meter_pipeline.review.decisions import write_decision
+from meter_pipeline.review.decisions import Decision, write_decision
 from meter_pipeline.review.reviewed_images import decision_problems, review_photos
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import REVIEW_CONSTRAINTS, REVIEWED_IMAGES
 from meter_pipeline_tests.support.patterns import draw
-from meter_pipeline_tests.support.review_decisions import decision, file_content, photo, put_file
+from meter_pipeline_tests.support.review_decisions import decision, file_content, histories, photo, put_file
 
 
 @pytest.fixture
@@ -63,6 +67,25 @@ def test_the_folder_is_the_truth_the_tables_are_made_again_the_same(layout: Layo
     for table in (REVIEWED_IMAGES, REVIEW_CONSTRAINTS):
         assert other.lake.read(table).equals(layout.lake.read(table))
         assert other.lake.version(table) == layout.lake.version(table)
+
+
+@pytest.mark.slow
+@settings(max_examples=20, deadline=None)
+@given(histories(), st.randoms(use_true_random=False))
+def test_the_tables_have_the_same_version_in_whatever_order_files_came(
+    history: list[Decision], rng: random.Random
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        versions = []
+        for name in ("here", "there"):
+            layout = Layout(Path(folder, name))
+            for each in rng.sample(history, len(history)):
+                write_decision(layout, each)
+                if rng.random() < 0.2:
+                    review_photos(layout)  # what was folded before leaves nothing behind
+            review_photos(layout)
+            versions.append([layout.lake.version(table) for table in (REVIEWED_IMAGES, REVIEW_CONSTRAINTS)])
+        assert versions[0] == versions[1]
 
 
 def test_a_run_that_was_killed_is_made_good_by_the_next(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from hypothesis import strategies as st
+
 from meter_pipeline.labels import Action
 from meter_pipeline.review.decisions import Decision, Seen
 from meter_pipeline.storage.layout import Layout
@@ -66,3 +68,33 @@ def put_file(layout: Layout, content: object, name: str = "") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
     return path
+
+
+PHOTOS = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=4, unique=True)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Decision]:
+    """Draw what three people said of six photos, with clocks, undos and things seen in any order."""
+    decisions: list[Decision] = []
+    for number in range(draw(st.integers(1, 14))):
+        ids = [each.decision_id for each in decisions]
+        action = draw(st.sampled_from(list(Action) if ids else [each for each in Action if each != Action.UNDO]))
+        photos = draw(PHOTOS) if action != Action.UNDO else []
+        decisions.append(
+            decision(
+                f"d{number}",
+                action,
+                photos,
+                draw(st.sampled_from("AB"))
+                if action == Action.NAME
+                else draw(PHOTOS)
+                if action == Action.EXCLUDE
+                else None,
+                minute=draw(st.integers(0, 5)),
+                by=draw(st.sampled_from(["", "anna", "bob"])),
+                undoes=draw(st.sampled_from(ids)) if action == Action.UNDO else None,
+                saw={name: draw(st.sampled_from([None, *ids])) for name in photos},
+            )
+        )
+    return decisions

@@ -78,6 +78,13 @@ DECIDING_ACTIONS = frozenset({Action.NAME, Action.JUNK})
 """A photo whose live word is one of these is decided: it leaves the set that is clustered."""
 
 
+class ConstraintKind(StrEnum):
+    """What a person said of a group of photos, in `review_constraints`."""
+
+    TOGETHER = "together"
+    APART = "apart"
+
+
 class Promotion(StrEnum):
     """What became of a photo that a person named."""
 

@@ -14,11 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from meter_pipeline.labels import NOISE
-
-TOGETHER = "together"
-"""`kind` of the constraints that say which photos belong together; the others take photos out."""
-
+from meter_pipeline.labels import NOISE, ConstraintKind
 
 Said = tuple[str, str]
 """What people said of a photo: id of the constraint that is its group, hashes of what it was taken out of; or empty."""
@@ -63,7 +59,7 @@ class GivenConstraints:
         place_of = {image_id: place for place, image_id in enumerate(image_ids)}
         places = np.array([place_of.get(image_id, -1) for image_id in constraints["image_id"]], np.int64)
         numbers = pd.factorize(constraints["constraint_id"], sort=True)[0]
-        together = constraints["kind"].to_numpy(object) == TOGETHER
+        together = constraints["kind"].to_numpy(object) == ConstraintKind.TOGETHER
         is_out = constraints["is_out"].to_numpy(bool)
         rows = np.lexsort((places, numbers))
         rows = rows[places[rows] >= 0]
@@ -120,7 +116,10 @@ def said_of(constraints: pd.DataFrame) -> dict[str, Said]:
     Args:
         constraints: rows of `review_constraints`.
     """
-    is_out, together = constraints["is_out"].to_numpy(bool), constraints["kind"].to_numpy(object) == TOGETHER
+    is_out, together = (
+        constraints["is_out"].to_numpy(bool),
+        constraints["kind"].to_numpy(object) == ConstraintKind.TOGETHER,
+    )
     members, apart = constraints[together], constraints[~together & ~is_out].sort_values("image_id")
     group_of = dict(zip(members["image_id"], members["constraint_id"], strict=True))
     taken_out_of = {

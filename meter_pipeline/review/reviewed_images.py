@@ -10,15 +10,13 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from meter_pipeline.labels import Action
+from meter_pipeline.labels import Action, ConstraintKind
 from meter_pipeline.photos.store import stored_ids
 from meter_pipeline.review.class_names import class_names_of
 from meter_pipeline.review.decisions import Decision, read_decisions
 from meter_pipeline.review.state import State, Word, fold
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import IMAGE_INVENTORY, REVIEW_CONSTRAINTS, REVIEWED_IMAGES
-
-TOGETHER, APART = "together", "apart"
 
 _logger = logging.getLogger(__name__)
 
@@ -123,12 +121,12 @@ def _listed(labels: tuple[str, ...]) -> str | None:
 def _constraints(state: State) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for number, group in enumerate(state.together):
-        rows += [_constraint(TOGETHER, number, False, image_id) for image_id in group]
+        rows += [_constraint(ConstraintKind.TOGETHER, number, False, image_id) for image_id in group]
     for number, apart in enumerate(state.apart):
-        rows += [_constraint(APART, number, True, image_id) for image_id in apart.out]
-        rows += [_constraint(APART, number, False, image_id) for image_id in apart.group]
+        rows += [_constraint(ConstraintKind.APART, number, True, image_id) for image_id in apart.out]
+        rows += [_constraint(ConstraintKind.APART, number, False, image_id) for image_id in apart.group]
     return rows
 
 
-def _constraint(kind: str, number: int, is_out: bool, image_id: str) -> dict[str, object]:
-    return {"constraint_id": f"{kind}-{number:06d}", "kind": kind, "is_out": is_out, "image_id": image_id}
+def _constraint(kind: ConstraintKind, number: int, is_out: bool, image_id: str) -> dict[str, object]:
+    return {"constraint_id": f"{kind}-{number:06d}", "kind": kind.value, "is_out": is_out, "image_id": image_id}

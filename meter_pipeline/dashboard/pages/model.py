@@ -79,9 +79,10 @@ def show(now: Now) -> None:
         format_func=lambda version: f"{version} (in use)" if version == in_use else version,
         width=420,
     )
-    if models.champion and chosen == in_use:
-        st.caption(plain(f"In use since {moment(models.champion.since)}. {models.champion.reason}"))
     gate = browsing.read_gate(now.layout, chosen)
+    if models.champion and chosen == in_use:
+        why = "" if gate and models.champion.reason == gate.reason else models.champion.reason
+        st.caption(plain(f"In use since {moment(models.champion.since)}. {why}"))
     if gate is not None:
         show_gate(gate)
     _show_card(models.cards[chosen])

@@ -52,6 +52,7 @@ _STORAGE_PROBLEMS = {
     errno.EROFS: ("The disk is read-only.", "Mount it writable, or set METER_DATA_DIR to a folder that is."),
     errno.EACCES: ("No permission to write here.", "Give this user the right, or set METER_DATA_DIR elsewhere."),
     errno.ENOTDIR: ("A file stands where a folder should be.", "Move it away, or set METER_DATA_DIR elsewhere."),
+    errno.EEXIST: ("A file stands where a folder should be.", "Move it away, or set METER_DATA_DIR elsewhere."),
     errno.EPERM: ("No permission to write here.", "Give this user the right, or set METER_DATA_DIR elsewhere."),
 }
 

@@ -1,7 +1,7 @@
 """The words of the contract: final labels, the rules that decide on them, splits, noise, what happens to clusters.
 
 Tables, exports and pages spell them as they stand here; docs/architecture.md says what else a new rule touches. Also
-when two class names are one.
+when two class names are one, and how a count is said.
 """
 
 from __future__ import annotations
@@ -109,3 +109,8 @@ def class_key(name: str) -> str:
     Names that differ by case, by blanks at the ends or how many are between words, or by Unicode form are one class.
     """
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun: `1 photo`, `2 photos`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

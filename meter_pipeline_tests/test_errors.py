@@ -34,6 +34,8 @@ def test_a_file_in_the_place_of_a_folder_is_such_a_problem(tmp_path: Path) -> No
     (tmp_path / "data").write_text("a file", encoding="utf-8")
     with pytest.raises(StorageError, match="A file stands where a folder should be"), storage_errors(tmp_path):
         (tmp_path / "data" / "lake").mkdir()
+    with pytest.raises(StorageError, match="A file stands where a folder should be"), storage_errors(tmp_path):
+        (tmp_path / "data").mkdir(exist_ok=True)
 
 
 def test_any_other_error_passes_unchanged(tmp_path: Path) -> None:

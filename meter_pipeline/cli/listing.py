@@ -7,9 +7,9 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from meter_pipeline.cli.terminal import counted, say, say_json, say_table
+from meter_pipeline.cli.terminal import say, say_json, say_table
 from meter_pipeline.errors import MeterError
-from meter_pipeline.labels import NOISE, Action
+from meter_pipeline.labels import NOISE, Action, counted
 from meter_pipeline.review.decisions import Decision
 from meter_pipeline.review.overview import Overview
 from meter_pipeline.review.selection import SHOWN_ID, PhotoFinder, cluster_number, photo_files, shown_url

@@ -14,9 +14,9 @@ from rich.logging import RichHandler
 
 from meter_pipeline.cli.model import model_app
 from meter_pipeline.cli.review import review_app
-from meter_pipeline.cli.terminal import complain, console, counted, error_console, say
+from meter_pipeline.cli.terminal import complain, console, error_console, say
 from meter_pipeline.errors import MeterError
-from meter_pipeline.labels import FinalLabel
+from meter_pipeline.labels import FinalLabel, counted
 from meter_pipeline.settings import load_settings
 from meter_pipeline.storage.layout import Layout
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meter_pipeline.cli.terminal import complain, counted, login_name, say, say_json
+from meter_pipeline.cli.terminal import complain, login_name, say, say_json
 from meter_pipeline.errors import MeterError
-from meter_pipeline.labels import Action
+from meter_pipeline.labels import Action, counted
 from meter_pipeline.settings import load_settings
 from meter_pipeline.storage.layout import Layout
 

@@ -37,11 +37,6 @@ def say_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]
     console.print(table)
 
 
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """Return a number with its noun: `1 photo`, `2 photos`."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
-
-
 def login_name() -> str:
     """Return who is logged in; empty where the system does not say."""
     try:

@@ -6,8 +6,9 @@ import streamlit as st
 
 from meter_pipeline.dashboard.browsing.foreign_results import LABEL, ForeignResults, open_results, with_label
 from meter_pipeline.dashboard.paging import choose_page
-from meter_pipeline.dashboard.text import counted, plain
+from meter_pipeline.dashboard.text import plain
 from meter_pipeline.errors import MeterError
+from meter_pipeline.labels import counted
 
 PAGE_SIZE = 100
 ALL = "All labels"

@@ -75,8 +75,3 @@ def ago(seconds: float) -> str:
 def moment(iso: str) -> str:
     """Return a time, given in ISO 8601, as the clock on the wall shows it."""
     return f"{datetime.fromisoformat(iso).astimezone():%d %b %Y, %H:%M}"
-
-
-def counted(number: int, word: str, plural: str = "") -> str:
-    """Return a number with its word: `1 row`, `2 rows`."""
-    return f"{number:,} {word if number == 1 else plural or word + 's'}"

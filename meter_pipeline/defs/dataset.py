@@ -54,7 +54,7 @@ def image_inventory(pipeline: Pipeline) -> dg.MaterializeResult:
 
 @dg.asset(
     group_name=GROUP,
-    deps=[image_inventory],
+    deps=[image_inventory, labelled_images],
     code_version="2",
     pool="training",
     kinds={"python", "parquet"},

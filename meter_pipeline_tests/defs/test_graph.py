@@ -13,7 +13,7 @@ GRAPH = {
     # asset: (group, dependencies)
     "labelled_images": ("dataset", set()),
     "image_inventory": ("dataset", {"labelled_images"}),
-    "dataset_split": ("dataset", {"image_inventory"}),
+    "dataset_split": ("dataset", {"image_inventory", "labelled_images"}),
     "trained_model": ("model", {"dataset_split"}),
     "evaluation_report": ("model", {"dataset_split", "trained_model"}),
     "champion_model": ("model", {"evaluation_report", "trained_model"}),

@@ -14,7 +14,7 @@ from meter_pipeline.storage.files import read_json
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import UNKNOWN_METADATA
 from meter_pipeline_tests.support.commands import write_workbook
-from meter_pipeline_tests.support.dev_server import Dev
+from meter_pipeline_tests.support.dev_server import DONE, Dev
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +43,7 @@ def final_labels(export: Path) -> dict[str, tuple[str, str]]:
         return {row["image_url"]: (row["final_prediction"], row["reviewed_label"]) for row in csv.DictReader(handle)}
 
 
-def test_a_decision_file_is_taken_over_promoted_and_exported_and_the_data_set_waits_for_a_person(
+def test_a_decision_file_is_taken_over_promoted_and_a_training_launched_by_a_person_names_its_drop_anew(
     dev: Dev, image_server: ImageServer, urls: Callable[[ImageServer, int], list[str]]
 ) -> None:
     layout = Layout(dev.data_dir)
@@ -65,6 +65,16 @@ def test_a_decision_file_is_taken_over_promoted_and_exported_and_the_data_set_wa
     made = set().union(*dev.selections(known))
     assert {"reviewed_images", "promoted_images", "unknown_clusters"} <= made
     assert not made & {"drop_rows", "url_images", "dataset_split", "trained_model"}
-    dev.until(lambda: dev.stale("image_inventory") == "STALE")
+    dev.until(lambda: (dev.stale("image_inventory"), dev.stale("dataset_split")) == ("STALE", "STALE"))
+    assert read_json(layout.champion)["version"] == before, "nothing trains by itself"
+    assert {final_labels(export)[url][0] for url in new["image_url"]} == {"UNKNOWN"}, "the model's word stays"
+
+    training = dev.launch("train")
+    dev.until(lambda: dev.status(training) in DONE)
+    assert dev.status(training) == "SUCCESS"
+    assert (dev.stale("image_inventory"), dev.stale("dataset_split")) == ("FRESH", "FRESH")
+    after = read_json(layout.champion)["version"]
+    assert after != before
+    assert "RED_NEW" in read_json(layout.models / after / "model.json")["classes"]
+    dev.until(lambda: {final_labels(export)[url] for url in new["image_url"]} == {("RED_NEW", "RED_NEW")})
     assert sum(image_server.hits.values()) == hits, "nothing is fetched again"
-    assert read_json(layout.champion)["version"] == before, "and nothing trains by itself"

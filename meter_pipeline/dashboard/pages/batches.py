@@ -22,11 +22,10 @@ from meter_pipeline.dashboard.text import (
     MEASURES,
     ORDERS,
     RULES,
-    counted,
     percent,
     plain,
 )
-from meter_pipeline.labels import DropStatus, FinalLabel, Rule
+from meter_pipeline.labels import DropStatus, FinalLabel, Rule, counted
 
 PAGE_SIZE = 24
 ALL = "All drops"

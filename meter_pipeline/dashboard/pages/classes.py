@@ -9,8 +9,8 @@ from meter_pipeline.dashboard.browsing.classes import ClassCounts, LabelledPhoto
 from meter_pipeline.dashboard.context import Fingerprint, Now
 from meter_pipeline.dashboard.paging import choose_page
 from meter_pipeline.dashboard.pictures import card, show_thumbnail
-from meter_pipeline.dashboard.text import counted, percent, plain
-from meter_pipeline.labels import Split
+from meter_pipeline.dashboard.text import percent, plain
+from meter_pipeline.labels import Split, counted
 
 PAGE_SIZE = 40
 ALL = "All classes"

@@ -11,8 +11,8 @@ from meter_pipeline.dashboard import charts
 from meter_pipeline.dashboard.browsing import models as browsing
 from meter_pipeline.dashboard.context import Now
 from meter_pipeline.dashboard.gate_details import show_gate, show_history
-from meter_pipeline.dashboard.text import GUARD, counted, moment, percent, plain
-from meter_pipeline.labels import Split
+from meter_pipeline.dashboard.text import GUARD, moment, percent, plain
+from meter_pipeline.labels import Split, counted
 from meter_pipeline.recognition.model_card import ModelCard
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from meter_pipeline.dashboard.browsing.clusters import ClusterCard, ClusterMembe
 from meter_pipeline.dashboard.context import Fingerprint, Now
 from meter_pipeline.dashboard.paging import choose_page
 from meter_pipeline.dashboard.pictures import card, show_strip, show_thumbnail
-from meter_pipeline.dashboard.text import NOISE_PHOTOS, counted, percent, plain
+from meter_pipeline.dashboard.text import NOISE_PHOTOS, percent, plain
+from meter_pipeline.labels import counted
 
 CARDS_PER_PAGE = 24
 PAGE_SIZE = 40

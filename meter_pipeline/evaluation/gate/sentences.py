@@ -8,7 +8,7 @@ from meter_pipeline.evaluation.gate.findings import ROUNDING, Criterion, Finding
 from meter_pipeline.evaluation.gate.new_classes import NewClass, NewClasses
 from meter_pipeline.evaluation.gate.old_classes import Comparison
 from meter_pipeline.evaluation.gate.replay import ChangeKind, Replay
-from meter_pipeline.labels import Outcome
+from meter_pipeline.labels import Outcome, counted
 
 NAMES_SHOWN = 6
 """Names that a sentence spells out before it counts the rest."""
@@ -20,18 +20,18 @@ _SENTENCES = {
     Criterion.ROLLED_BACK: "It was in use and was rolled back: {first}.",
     Criterion.RECALL: "Macro recall on old classes fell by {loss:.3f}; {limit:.3f} is allowed.",
     Criterion.SIGN_TEST: (
-        "{count} photos went from right to wrong and {before:.0f} from wrong to right: more than chance explains (sign"
+        "{counted} went from right to wrong and {before:.0f} from wrong to right: more than chance explains (sign"
         " test, p < 0.05)."
     ),
-    Criterion.CLASS_FORGOTTEN: "It forgets {first}: {before:.0f} of {photos} test photos were right, now none is.",
-    Criterion.CLASS_LOSS: "{first} loses {count} photos: {before:.0f} of {photos} were right, now {value:.0f}.",
+    Criterion.CLASS_FORGOTTEN: "It forgets {first}: {before:.0f} of {tests} were right, now none is.",
+    Criterion.CLASS_LOSS: "{first} loses {counted}: {before:.0f} of {photos} were right, now {value:.0f}.",
     Criterion.DROPPED_CLASSES: (
         "It no longer knows {names}. If that is on purpose, allow it with METER_ALLOW_DROPPED_CLASSES=true or in the"
         " run's config; otherwise put the photos back into data/raw and train again."
     ),
     Criterion.UNCOMPARED: "It needs at least {limit:.3f} to come in without a comparison, and has {value:.3f}.",
     Criterion.FEW_PHOTOS: (
-        "Too few test photos to see one point: {photos} are compared, and a single one moves the macro recall by up to"
+        "Too few test photos to see one point: {photos} compared, and a single one moves the macro recall by up to"
         " {points:.1f} points."
     ),
     Criterion.NEW_CLASS: (
@@ -42,7 +42,7 @@ _SENTENCES = {
         "{count} of {photos} test photos of old classes get a new class's name ({names}); {limit:.0%} is allowed."
     ),
     Criterion.KNOWN_FLAGGED: (
-        "It sends {value:.0%} of known photos to UNKNOWN ({count} of {photos} test photos); {limit:.0%} is allowed."
+        "It sends {value:.0%} of known photos to UNKNOWN ({count} of {tests}); {limit:.0%} is allowed."
     ),
     Criterion.HIDDEN_CAUGHT: "Of types that it was never shown it catches {value:.0%} instead of {before:.0%}.",
     Criterion.HIDDEN_UNMEASURED: (
@@ -50,14 +50,14 @@ _SENTENCES = {
     ),
     Criterion.GUARD_OFF: "Its guard is off: only low confidence keeps it from naming types that it does not know.",
     Criterion.JUNK_CAUGHT: (
-        "Of {photos} photos that people marked as junk it leaves {value:.0%} without a name instead of {before:.0%}."
+        "Of {measured} that people marked as junk it leaves {value:.0%} without a name instead of {before:.0%}."
     ),
     Criterion.REJECTED: (
         "Names that a person rejected come back on {count} of {photos} such photos ({names}); the model in use does not"
         " name these so."
     ),
     Criterion.CONTRADICTED: (
-        "Of {photos} photos that people named it names {count} otherwise, and the model in use does not."
+        "Of {measured} that people named it names {count} otherwise, and the model in use does not."
     ),
     Criterion.NAMES_CHANGED: (
         "In the last drops {count} of {photos} sure names change to another old class ({names}); {limit:.0%} is"
@@ -77,7 +77,7 @@ _REMARKS = {
     Criterion.HIDDEN_CAUGHT: (
         "Of types that it was never shown it catches {value:.0%} instead of {before:.0%}, which may be chance."
     ),
-    Criterion.REJECTED: "It gives {value:.0f} photos a name that a person rejected, as the model in use does.",
+    Criterion.REJECTED: "It gives {valued} a name that a person rejected, as the model in use does.",
 }
 """The same where a finding is only a remark."""
 
@@ -133,6 +133,10 @@ def sentence_of(finding: Finding) -> str:
         points=100 * (finding.value or 0.0),
         count=finding.count,
         photos=finding.photos,
+        counted=counted(finding.count, "photo"),
+        measured=counted(finding.photos, "photo"),
+        tests=counted(finding.photos, "test photo"),
+        valued=counted(round(finding.value or 0), "photo"),
         names=_names(names),
         first=names[0],
         second=names[-1],
@@ -154,8 +158,8 @@ def _on_recall(numbers: Comparison, tolerance: float) -> list[str]:
         return [f"No test photo compares it fairly with {numbers.champion}.", _own_result(numbers)]
     return [
         f"Macro recall {numbers.challenger_macro_recall:.3f} against {numbers.champion_macro_recall:.3f} on the same "
-        f"{_count(numbers.n_common, 'test photo')}: {numbers.change:+.3f}, {tolerance:.3f} less is allowed.",
-        f"{_count(numbers.wrong_to_right, 'photo')} went from wrong to right, "
+        f"{counted(numbers.n_common, 'test photo')}: {numbers.change:+.3f}, {tolerance:.3f} less is allowed.",
+        f"{counted(numbers.wrong_to_right, 'photo')} went from wrong to right, "
         f"{numbers.right_to_wrong} from right to wrong.",
     ]
 
@@ -189,11 +193,11 @@ def _new_class(new: NewClass) -> str:
 def _on_changes(found: Replay) -> list[str]:
     if not found.photos:
         return []
-    counted = {kind: found.photos_of(kind) for kind in ChangeKind}
-    parts = [f"{count} {kind}" for kind, count in counted.items() if count and kind != ChangeKind.OTHER]
-    sentences = [f"Names in the last {_count(found.photos, 'photo')} of drops: {', '.join(parts) or 'none changes'}."]
+    photos = {kind: found.photos_of(kind) for kind in ChangeKind}
+    parts = [f"{count} {kind}" for kind, count in photos.items() if count and kind != ChangeKind.OTHER]
+    sentences = [f"Names in the last {counted(found.photos, 'photo')} of drops: {', '.join(parts) or 'none changes'}."]
     if found.corrected:
-        named = _count(found.judged, "photo")
+        named = counted(found.judged, "photo")
         sentences.append(f"Of {named} that people named, {found.corrected} are right instead of wrong.")
     return sentences
 
@@ -201,13 +205,13 @@ def _on_changes(found: Replay) -> list[str]:
 def _on_photos_left_out(numbers: Comparison) -> list[str]:
     if not numbers.n_seen_in_training:
         return []
-    return [f"{_count(numbers.n_seen_in_training, 'test photo')} left out: one of the two was trained on them."]
+    return [f"{counted(numbers.n_seen_in_training, 'test photo')} left out: one of the two was trained on them."]
 
 
 def _own_result(numbers: Comparison) -> str:
     if numbers.own_macro_recall is None:
         return "There are no test photos yet, so how good it is was not measured."
-    return f"Macro recall {numbers.own_macro_recall:.3f} on its own {_count(numbers.own_photos, 'test photo')}."
+    return f"Macro recall {numbers.own_macro_recall:.3f} on its own {counted(numbers.own_photos, 'test photo')}."
 
 
 def _is_remark(finding: Finding) -> bool:
@@ -218,7 +222,3 @@ def _names(names: Iterable[str]) -> str:
     names = list(names)
     more = len(names) - NAMES_SHOWN
     return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -65,7 +65,7 @@ def test_a_loss_on_few_photos_is_held_and_on_enough_it_is_refused() -> None:
     assert few.outcome == Outcome.HELD
     assert "m2 is held until a person decides (meter model accept m2)." in few.reason
     assert "Macro recall on old classes fell by 0.050; 0.010 is allowed." in few.reason
-    assert "Too few test photos to see one point: 20 are compared" in few.reason
+    assert "Too few test photos to see one point: 20 compared" in few.reason
     enough = against({"a": 80, "b": 78}, {"a": 80, "b": 81}, photos=100)
     assert enough.outcome == Outcome.REFUSED
     assert "m2 is refused." in enough.reason
@@ -84,11 +84,11 @@ def test_many_photos_of_which_one_class_has_a_single_one_are_too_few() -> None:
 def test_a_model_with_three_test_photos_is_told_so_and_proves_nothing() -> None:
     as_good = against({"a": 3}, {"a": 3}, photos=3)
     assert as_good.accepted
-    assert "Too few test photos to see one point: 3 are compared" in as_good.reason
+    assert "Too few test photos to see one point: 3 compared" in as_good.reason
     for right in (0, 1, 2):
         worse = against({"a": right}, {"a": 3}, photos=3)
         assert worse.outcome == Outcome.HELD
-        assert "Too few test photos to see one point: 3 are compared" in worse.reason
+        assert "Too few test photos to see one point: 3 compared" in worse.reason
 
 
 def test_more_photos_wrong_than_chance_explains_is_refused_however_few_they_are() -> None:

@@ -38,7 +38,7 @@ def test_what_the_model_in_use_does_too_is_listed_and_holds_nothing() -> None:
     verdict = verdict_on(drops)
     assert verdict.accepted
     assert [photo.is_new for photo in verdict.rejected.named_again] == [False]
-    assert "It gives 1 photos a name that a person rejected, as the model in use does." in verdict.reason
+    assert "It gives 1 photo a name that a person rejected, as the model in use does." in verdict.reason
 
 
 def test_another_rejected_name_is_no_better_than_the_one_before() -> None:

@@ -39,7 +39,7 @@ def list_models(as_json: AsJson = False) -> None:
     if not rows and not problems:
         say("There is no model yet. Train one: meter train")
     if rows:
-        header = ("version", "in use", "trained", "classes", "accuracy", "gate", "said", "classes that wait")
+        header = ("version", "in use", "trained", "classes", "accuracy", "gate", "waiting")
         say_table("Models", header, [_cells(row) for row in rows])
     for problem in problems:
         complain(problem)
@@ -194,7 +194,6 @@ def _cells(row: dict[str, Any]) -> list[object]:
         row["classes"],
         "" if row["accuracy"] is None else f"{row['accuracy']:.1%}",
         row["gate"],
-        moment(row["gate_at"]) if row["gate_at"] else "",
         waiting_text(row["waiting"]),
     ]
 

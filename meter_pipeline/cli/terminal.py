@@ -6,6 +6,7 @@ import getpass
 import json
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -30,8 +31,11 @@ def say_json(content: object) -> None:
 
 
 def say_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table; None is an empty cell."""
-    table = Table(*header, title=escape(title), title_justify="left")
+    """Print a table; None is an empty cell. The first column is what commands ask for: it is never cut short."""
+    longest = max((len(str(row[0])) for row in rows), default=0)
+    table = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for number, name in enumerate(header):
+        table.add_column(name, no_wrap=number == 0, min_width=longest if number == 0 else None)
     for row in rows:
         table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
     console.print(table)

@@ -20,6 +20,12 @@ _SAID = {
 EVENTS = {"accepted": "came into use", "returned": "in use again", "rolled_back": "rolled back"}
 
 
+def show_not_in_use(report: GateReport) -> None:
+    """Say that the model that was trained last is not the one in use, and where its verdict is."""
+    said = {Outcome.HELD: "held by the gate: a person decides", Outcome.REFUSED: "refused by the gate"}[report.outcome]
+    st.info(plain(f"{report.version} was trained last and is {said}. Choose it under Version to see why."))
+
+
 def show_gate(report: GateReport) -> None:
     """Draw the verdict, its reasons, and the tables behind them."""
     st.subheader("Gate")

@@ -24,7 +24,7 @@ from meter_pipeline.dataset.labelled_folder import GROUPS_FILE
 from meter_pipeline.dataset.promoted_files import PROMOTED_NAME, own_files, promoted_name
 from meter_pipeline.dataset.waiting_classes import WaitingClass
 from meter_pipeline.errors import DataSetError, MeterError, storage_errors
-from meter_pipeline.labels import Promotion, class_key
+from meter_pipeline.labels import Promotion, class_key, counted
 from meter_pipeline.photos.near_duplicates import group_photos
 from meter_pipeline.review.promotion_plan import Settled, Surroundings, classes_learned_anyway, plan
 from meter_pipeline.settings import ClassSizeSettings
@@ -84,8 +84,8 @@ def promote(layout: Layout, settings: ClassSizeSettings) -> PromotionSummary:
         _copy(layout.image(image_id), layout.raw / path)
     counts = Counter(s.status for s in settled)
     _logger.info(
-        "Promoted: %d photos in data/raw, %d put there now, %d taken out now; %s",
-        counts[Promotion.PROMOTED],
+        "Promoted: %s in data/raw, %d put there now, %d taken out now; %s",
+        counted(counts[Promotion.PROMOTED], "photo"),
         len(to_copy),
         removed,
         ", ".join(f"{counts[status]} {status}" for status in Promotion if status != Promotion.PROMOTED),

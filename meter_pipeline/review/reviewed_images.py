@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from meter_pipeline.labels import Action, ConstraintKind
+from meter_pipeline.labels import Action, ConstraintKind, counted
 from meter_pipeline.photos.store import stored_ids
 from meter_pipeline.review.class_names import class_names_of
 from meter_pipeline.review.decisions import Decision, read_decisions
@@ -62,9 +62,9 @@ def review_photos(layout: Layout) -> ReviewSummary:
         problems=len(state.problems),
     )
     _logger.info(
-        "%d decisions on %d photos: %d named, %d junk, %d disputed",
-        len(state.live),
-        summary.photos,
+        "%s on %s: %d named, %d junk, %d disputed",
+        counted(len(state.live), "decision"),
+        counted(summary.photos, "photo"),
         summary.named,
         summary.junk,
         summary.disputed,

@@ -9,9 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from meter_pipeline.dashboard.text import percent
 from meter_pipeline.errors import MeterError
-from meter_pipeline.evaluation.gate_report import GateReport, read_gate_report
+from meter_pipeline.evaluation.gate_report import GateReport, challenger_problems, read_gate_report
 from meter_pipeline.labels import Split
-from meter_pipeline.recognition.model_card import Champion, ModelCard, load_cards, load_champion, load_history
+from meter_pipeline.recognition.model_card import (
+    Champion,
+    ModelCard,
+    challenger_version,
+    load_cards,
+    load_champion,
+    load_history,
+)
 from meter_pipeline.recognition.model_history import HistoryEntry
 from meter_pipeline.storage.csv_cells import unsafe_cell
 from meter_pipeline.storage.files import read_json
@@ -125,6 +132,14 @@ def read_gate(layout: Layout, version: str) -> GateReport | None:
     try:
         return read_gate_report(layout, version)
     except MeterError:
+        return None
+
+
+def not_in_use(layout: Layout) -> GateReport | None:
+    """Return what the gate said of the model that was trained last, if that kept it from coming into use."""
+    try:
+        return read_gate(layout, challenger_version(layout)) if challenger_problems(layout) else None
+    except MeterError:  # the history cannot be read, which `list_models` says
         return None
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 from meter_pipeline.dashboard import charts
 from meter_pipeline.dashboard.browsing import models as browsing
 from meter_pipeline.dashboard.context import Now
-from meter_pipeline.dashboard.gate_details import show_gate, show_history
+from meter_pipeline.dashboard.gate_details import show_gate, show_history, show_not_in_use
 from meter_pipeline.dashboard.text import GUARD, moment, percent, plain
 from meter_pipeline.labels import Split, counted
 from meter_pipeline.recognition.model_card import ModelCard
@@ -72,6 +72,8 @@ def show(now: Now) -> None:
     versions = list(models.cards)
     if not versions:
         return
+    if waits := browsing.not_in_use(now.layout):
+        show_not_in_use(waits)
     chosen = st.selectbox(
         "Version",
         versions,

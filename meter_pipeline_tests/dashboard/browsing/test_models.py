@@ -11,13 +11,19 @@ from meter_pipeline.dashboard.browsing.models import (
     caught_shares,
     guard_facts,
     list_models,
+    not_in_use,
     read_evaluation,
     version_rows,
 )
-from meter_pipeline.recognition.model_card import set_champion
+from meter_pipeline.evaluation.gate.verdict import judge
+from meter_pipeline.evaluation.gate_report import report_of, write_gate_report
+from meter_pipeline.labels import Outcome
+from meter_pipeline.recognition.model_card import set_challenger, set_champion
+from meter_pipeline.recognition.model_history import BY_THE_GATE
 from meter_pipeline.storage.csv_cells import csv_bytes
 from meter_pipeline.storage.files import write_bytes, write_json
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline_tests.support.contenders import answers, contender
 from meter_pipeline_tests.support.model_cards import write_card
 
 
@@ -27,7 +33,7 @@ def layout(tmp_path: Path) -> Layout:
     layout = Layout(tmp_path)
     write_card(layout, "0001-a", ["GREY", "BLUE"])
     write_card(layout, "0002-b", ["GREY", "BLUE", "WHITE"])
-    set_champion(layout, "0001-a", reason="0001-a is the first model.")
+    set_champion(layout, "0001-a", reason="0001-a is the first model.", by=BY_THE_GATE)
     write_json(layout.evaluation("0001-a") / "metrics.json", {"photos": 4, "accuracy": 0.75, "macro_recall": 0.5})
     return layout
 
@@ -39,6 +45,20 @@ def test_versions_are_listed_newest_first_with_what_was_measured(layout: Layout)
     second, first = version_rows(layout, models)
     assert (second.version, second.in_use, second.classes, second.accuracy) == ("0002-b", False, 3, None)
     assert (first.version, first.in_use, first.photos, first.macro_recall) == ("0001-a", True, 7, 0.5)
+
+
+def test_a_challenger_that_the_gate_keeps_out_is_shown_until_a_person_decides(layout: Layout) -> None:
+    assert not_in_use(layout) is None
+    set_challenger(layout, "0002-b")
+    assert not_in_use(layout) is None, "it was not judged yet"
+    forgetful = contender("0002-b", ["GREY", "BLUE"], answers({"GREY": 0, "BLUE": 9}))
+    known = contender("0001-a", ["GREY", "BLUE"], answers({"GREY": 9, "BLUE": 9}))
+    write_gate_report(layout, report_of(judge(forgetful, known, tolerance=0.01)))
+    found = not_in_use(layout)
+    assert found is not None
+    assert (found.version, found.outcome) == ("0002-b", Outcome.REFUSED)
+    set_champion(layout, "0002-b", reason="a person wants it", by="anna")
+    assert not_in_use(layout) is None
 
 
 def test_a_damaged_card_is_said_and_the_others_are_shown(layout: Layout) -> None:

@@ -13,6 +13,7 @@ from meter_pipeline.discovery.map_page import MapPoint, write_map_page
 from meter_pipeline.discovery.map_positions import map_positions
 from meter_pipeline.discovery.reports import MAP_PAGE
 from meter_pipeline.discovery.unknown_clusters import read_embedded
+from meter_pipeline.labels import counted
 from meter_pipeline.settings import MapSettings
 from meter_pipeline.storage.lake import Lake
 from meter_pipeline.storage.layout import Layout
@@ -20,8 +21,13 @@ from meter_pipeline.storage.tables import UNKNOWN_EMBEDDINGS, UNKNOWN_MAP
 
 _logger = logging.getLogger(__name__)
 
-MAP_VERSION = "2"
+MAP_VERSION = "3"
 """Raised by hand when the same photos get other places: the next run places them anew."""
+
+KEPT_SHARE = 0.5
+"""Share of the photos that were laid out together of which no fewer keep their places: then the others fill the map."""
+LOOKS = ["image_id", "model_version", "print_hash"]
+"""Columns of `unknown_embeddings` that say by what a photo is placed."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +46,10 @@ class DrawnMap:
 def place_unknowns(layout: Layout, settings: MapSettings | None = None) -> bool:
     """Write `unknown_map`, a place for each UNKNOWN photo; return whether any place was computed.
 
-    Reads `unknown_embeddings`. Does nothing where the table was made of the same photos, with the same print, by the
-    same model, method and seed. The table is replaced whole: ended at any point and run again, it comes to the same.
+    Reads `unknown_embeddings`. Photos keep their places while all of them have one that was computed together, with the
+    same print, by the same model, method and seed, and are at least `KEPT_SHARE` of those that were laid out then: what
+    people decide on leaves the map, and the others stay where they are. The table is replaced whole: ended at any point
+    and run again, it comes to the same.
 
     Args:
         layout: the data directory.
@@ -51,15 +59,18 @@ def place_unknowns(layout: Layout, settings: MapSettings | None = None) -> bool:
         MeterError: an embedding holds NaN or infinity or is all zeros, or the embeddings come from several models.
     """
     seed = (settings or MapSettings()).seed
-    placed_with = f"{MAP_VERSION} {seed} {layout.lake.version(UNKNOWN_EMBEDDINGS)}"
-    if _is_placed(layout.lake, placed_with):
-        _logger.info("The UNKNOWN photos are the same as before: they keep their places on the map.")
+    kept = _kept_places(layout.lake, f"{MAP_VERSION} {seed}")
+    if kept is not None:
+        _logger.info(
+            "%s on the map.", counted(len(kept), "UNKNOWN photo keeps its place", "UNKNOWN photos keep their places")
+        )
+        if len(kept) < layout.lake.count(UNKNOWN_MAP):
+            layout.lake.replace(UNKNOWN_MAP, kept)
         return False
     photos = read_embedded(layout)
     x, y = map_positions(photos.compared(), seed=seed).T
-    columns = {"image_id": photos.image_ids, "x": x, "y": y}
-    rows = pd.DataFrame(columns).assign(model_version=photos.model_version, placed_with=placed_with)
-    layout.lake.replace(UNKNOWN_MAP, rows)
+    rows = photos.table.select(LOOKS).to_pandas().assign(x=x, y=y)
+    layout.lake.replace(UNKNOWN_MAP, rows.assign(placed_with=f"{MAP_VERSION} {seed} {len(rows)}"))
     return True
 
 
@@ -94,10 +105,17 @@ def map_problems(unknown: pd.DataFrame, places: pd.DataFrame) -> list[str]:
     return [f"{len(photos)} {what}, {min(photos)} among them" for what, photos in kinds if photos]
 
 
-def _is_placed(lake: Lake, placed_with: str) -> bool:
-    """Whether the table holds the places of the photos that are UNKNOWN now, computed in this way."""
-    placed = lake.frame(UNKNOWN_MAP, ["placed_with"])["placed_with"]
-    return len(placed) == lake.count(UNKNOWN_EMBEDDINGS) and bool((placed == placed_with).all())
+def _kept_places(lake: Lake, method: str) -> pd.DataFrame | None:
+    """Return the places that the UNKNOWN photos keep, rows of `unknown_map`; None if they are to be placed anew."""
+    photos, placed = lake.frame(UNKNOWN_EMBEDDINGS, LOOKS), lake.frame(UNKNOWN_MAP)
+    kept = placed.merge(photos, on=LOOKS)
+    if len(kept) < len(photos):
+        return None
+    for placed_with in placed["placed_with"].unique():
+        made_by, _, laid_out = str(placed_with).rpartition(" ")
+        if made_by != method or len(kept) < KEPT_SHARE * int(laid_out):
+            return None
+    return kept
 
 
 def _points(layout: Layout, members: pd.DataFrame, placed: pd.DataFrame) -> list[MapPoint]:

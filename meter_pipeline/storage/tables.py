@@ -455,8 +455,9 @@ UNKNOWN_MAP = TableSpec(
         "y": Column(FLOAT, "Vertical place on the map; without unit."),
         "model_version": MODEL_VERSION,
         "placed_with": Column(
-            STRING, "Method, seed and version of unknown_embeddings; if one changes, all photos are placed anew."
+            STRING, "Method, seed and number of the photos that were laid out together; another one places all anew."
         ),
+        "print_hash": Column(STRING, "The photo's print_hash in unknown_embeddings when it was placed."),
     },
     key=("image_id",),
 )

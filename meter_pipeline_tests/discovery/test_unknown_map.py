@@ -67,9 +67,9 @@ def test_places_are_computed_again_where_the_photos_the_model_the_seed_or_the_me
     put_unknown(layout, FEW)
     assert place_unknowns(layout)
     assert not place_unknowns(layout)
-    put_unknown(layout, {"alpha": 6, "beta": 3})
+    put_unknown(layout, {"alpha": 6, "beta": 5})
     assert place_unknowns(layout)
-    put_unknown(layout, {"alpha": 6, "beta": 3}, model_version="m2")
+    put_unknown(layout, {"alpha": 6, "beta": 5}, model_version="m2")
     assert place_unknowns(layout)
     assert place_unknowns(layout, MapSettings(seed=1))
     assert not place_unknowns(layout, MapSettings(seed=1))
@@ -78,6 +78,20 @@ def test_places_are_computed_again_where_the_photos_the_model_the_seed_or_the_me
     put_unknown(layout, {})
     assert place_unknowns(layout)
     assert layout.lake.count(UNKNOWN_MAP) == 0
+
+
+def test_photos_that_people_decided_on_leave_the_map_and_the_others_stay_where_they_are(layout: Layout) -> None:
+    ids = put_unknown(layout, FEW)
+    place_unknowns(layout)
+    before = layout.lake.frame(UNKNOWN_MAP).set_index("image_id")
+    put_unknown(layout, {"alpha": 3, "beta": 2})
+    assert not place_unknowns(layout)
+    assert problems(layout) == []
+    after = layout.lake.frame(UNKNOWN_MAP).set_index("image_id")
+    pd.testing.assert_frame_equal(after, before.loc[after.index])
+    put_unknown(layout, {"alpha": 2, "beta": 2})
+    assert place_unknowns(layout), "too few are left of those that were laid out together"
+    assert set(layout.lake.frame(UNKNOWN_MAP)["image_id"]) == {*ids["alpha"][:2], *ids["beta"][:2]}
 
 
 def test_places_are_computed_again_where_other_print_is_on_the_photos(layout: Layout) -> None:

@@ -1,7 +1,7 @@
-"""Classes that wait: all their photos were named in reviews, and these show too few different meters to learn from.
+"""Classes whose photos were all named in reviews: those that wait, and those that few such photos have just taught.
 
-Ten photos of one meter teach the wall behind it. A class that a person made a folder for, with one photo of their own
-in it, never waits.
+A class waits while these show too few different meters to learn from: ten photos of one meter teach the wall behind it.
+A class that a person made a folder for, with one photo of their own in it, never waits.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from meter_pipeline.labels import Origin, class_key
+from meter_pipeline.labels import Origin, Split, class_key
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,20 @@ def waiting_classes(inventory: pd.DataFrame, class_from_meters: int) -> dict[str
         if (photos["origin"] == Origin.PROMOTED).all() and meters < class_from_meters:
             waiting[str(label)] = WaitingClass(str(label), len(photos), meters, class_from_meters)
     return waiting
+
+
+def taught_classes(inventory: pd.DataFrame, split: pd.DataFrame, *, fewer_than: int) -> list[str]:
+    """Return the classes that are learned from few photos, all of them promoted, sorted.
+
+    Args:
+        inventory: rows of `tables.IMAGE_INVENTORY`.
+        split: rows of `tables.DATASET_SPLIT`.
+        fewer_than: train photos that a class has less than.
+    """
+    promoted = set(inventory.loc[inventory["origin"] == Origin.PROMOTED, "image_id"])
+    train = split[split["split"] == Split.TRAIN]
+    by_class = train["image_id"].isin(promoted).groupby(train["label"])
+    return sorted(by_class.all()[by_class.all() & (by_class.size() < fewer_than)].index.astype(str))
 
 
 def left_out_of_split(inventory: pd.DataFrame, split: pd.DataFrame, promoted: pd.DataFrame) -> dict[str, WaitingClass]:

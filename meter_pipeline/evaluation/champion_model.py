@@ -12,6 +12,7 @@ from meter_pipeline.evaluation.drop_answers import ask_drop_photos
 from meter_pipeline.evaluation.gate.contender import Contender, GuardFigures
 from meter_pipeline.evaluation.gate.verdict import RolledBack, Verdict, judge
 from meter_pipeline.evaluation.gate_report import report_of, write_gate_report
+from meter_pipeline.recognition.guard import Guard
 from meter_pipeline.recognition.model_card import (
     Champion,
     champion_version,
@@ -147,9 +148,24 @@ def _contender(layout: Layout, model: MeterModel, split: pd.DataFrame, rules: De
         tuple(model.classes),
         ask_test_photos(layout, model, split, rules).audit,
         frozenset(model.card.trained_on),
-        GuardFigures.from_card(model.card.guard, hidden_photos=int(held_out["hidden"].sum())),
+        GuardFigures.from_card(model.card.guard, caught_by_class(Guard.from_card(model.card.guard), held_out)),
         held_out,
     )
+
+
+def caught_by_class(guard: Guard, held_out: pd.DataFrame) -> dict[str, float]:
+    """Return which share of the photos of each class that was hidden a guard flags.
+
+    Args:
+        guard: the guard.
+        held_out: `model_store.load_held_out`; used: `class`, `hidden`, `predicted`, `guard_score`.
+    """
+    hidden = held_out[held_out["hidden"].astype(bool)]
+    if "guard_score" not in hidden:  # no guard was fitted: too few photos
+        return {}
+    named = zip(hidden["predicted"], hidden["guard_score"], strict=True)
+    caught = pd.Series([guard.flags(name, score) for name, score in named], index=hidden.index, dtype=float)
+    return {str(name): float(share) for name, share in caught.groupby(hidden["class"]).mean().items()}
 
 
 def _roll_back_of(layout: Layout, version: str) -> RolledBack | None:

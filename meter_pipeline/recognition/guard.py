@@ -46,7 +46,8 @@ class Guard:
         terms: what is added up.
         threshold: the sum below which a photo is flagged; None: no photo is (too few photos to choose one).
         lowest: lower standardised scores are raised to this, so that none decides alone; None: they stay as they are.
-        class_thresholds: higher thresholds, by the class that a photo is named; of classes with enough held-out photos.
+        class_thresholds: other thresholds, by the class that a photo is named: higher ones of classes with enough
+            held-out photos, lower ones of classes that people have just taught.
         sure_from: the sum from which on a name may be called sure (over `MOST_WHEN_NOT_SURE`); None: any name may.
         class_sure_from: higher ones, by the class that a photo is named; of classes with enough held-out photos.
     """

@@ -7,7 +7,7 @@ flagged, and look less like the class that they were named than known photos do 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,6 +39,8 @@ FEWEST_OF_A_FOLD = 10
 """Held-out known photos below which a fold is left out: its scores have no measure."""
 FEWEST_READ_OF_A_FOLD = 5
 """Held-out known photos of a fold that must have been read for the print to count: fewer give no measure of it."""
+FEW_TAUGHT = 20
+"""Train photos below which a class that people taught is one that few photos show."""
 FEWEST_FOR_SIMILARITY = 20
 """Train photos with another group of their class, below which no threshold can be chosen and the guard is off."""
 ASSUMED_UNKNOWN_THRESHOLD = 0.50
@@ -110,13 +112,16 @@ class FittedGuard:
         return f"Of classes with fewer than {self.needed.photos} photos to train on more may be sent there: {flagged}."
 
 
-def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> FittedGuard:
+def fit_guard(
+    known: Known, held_out: pd.DataFrame, *, known_flagged: float, taught: Collection[str] = ()
+) -> FittedGuard:
     """Choose the sum of scores and its limits from known photos alone.
 
     Args:
         known: the model's train photos.
         held_out: rows of `held_out.held_out_rows`, of the folds and of the model's own val photos; may be empty.
         known_flagged: share of known photos that may be flagged by this and the softmax rule together, 0 to 1.
+        taught: classes that few photos show, all of them named by people in clusters.
 
     Returns:
         The guard. Without folds it adds up the default scores; without enough held-out photos it is the similarity to
@@ -125,7 +130,7 @@ def fit_guard(known: Known, held_out: pd.DataFrame, *, known_flagged: float) -> 
     allowance, held_out = Allowance(known_flagged), _folds_with_a_measure(held_out)
     if np.sum(held_out["correct"]) < FEWEST_HELD_OUT:
         return _similarity_alone(known, held_out, allowance)
-    photos = _HeldOut.of(held_out, allowance)
+    photos = _HeldOut.of(held_out, allowance, taught)
     candidates = _candidates(held_out)
     tried: dict[tuple[str, ...], float] = {}
     if photos.hidden.any():
@@ -152,6 +157,7 @@ class _HeldOut:
         unsure: whether the softmax rule flags the photo. Only what the model itself says counts: a fold's model saw
             fewer photos and is less sure.
         allowance: how many known photos may be flagged.
+        taught: classes that few photos show, all of them named by people in clusters.
     """
 
     rows: pd.DataFrame
@@ -160,9 +166,10 @@ class _HeldOut:
     own: np.ndarray
     unsure: np.ndarray
     allowance: Allowance
+    taught: Collection[str]
 
     @classmethod
-    def of(cls, rows: pd.DataFrame, allowance: Allowance) -> _HeldOut:
+    def of(cls, rows: pd.DataFrame, allowance: Allowance, taught: Collection[str]) -> _HeldOut:
         measures = Measures.of(rows[rows["correct"]])
         own = (rows["fold"] == OWN).to_numpy(bool)
         return cls(
@@ -172,6 +179,7 @@ class _HeldOut:
             own=own,
             unsure=own & (rows["confidence"] < ASSUMED_UNKNOWN_THRESHOLD).to_numpy(bool),
             allowance=allowance,
+            taught=taught,
         )
 
     @property
@@ -200,7 +208,7 @@ class _HeldOut:
         score, hidden, predicted = self.score(chosen), self.hidden, self.rows["predicted"].to_numpy()
         right = self.named_rightly
         known = KnownSums(predicted=predicted[right], score=score[right], unsure=self.unsure[right])
-        guard = guard_with_limits(self.measures.terms(chosen), known, self.allowance)
+        guard = guard_with_limits(self.measures.terms(chosen), known, self.allowance, self.taught)
         named = list(zip(predicted, score, strict=True))
         by_guard = np.array([guard.flags(name, value) for name, value in named], bool)
         flagged = self.unsure | by_guard

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,10 @@ SURENESS = 0.90
 """Chance that no more known photos are flagged than asked for, as far as the held-out ones speak for new ones."""
 NOT_SURE = 2.0
 """Share of held-out known photos that are not called sure, in shares that may be flagged: as many again (0013)."""
+
+TAUGHT_REACH = 1.75
+"""How many times as far from known photos a photo may lie that is named as a class which people have just taught: its
+photos were found by being alike, and further ones lie wider (0019)."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,9 @@ class KnownSums:
     unsure: np.ndarray
 
 
-def guard_with_limits(terms: Sequence[Term], known: KnownSums, allowance: Allowance) -> Guard:
+def guard_with_limits(
+    terms: Sequence[Term], known: KnownSums, allowance: Allowance, taught: Collection[str] = ()
+) -> Guard:
     """Return the guard for a sum of scores, its limits set on known photos that were held out.
 
     Classes whose photos all score high get limits of their own: by the common ones unknown types would pass as such
@@ -85,6 +91,7 @@ def guard_with_limits(terms: Sequence[Term], known: KnownSums, allowance: Allowa
         terms: what is added up.
         known: the photos.
         allowance: how many of them may be flagged.
+        taught: classes that few photos show, all of them named by people in clusters.
 
     Returns:
         The guard; off (no threshold, and all names sure) where the softmax rule alone flags enough.
@@ -94,13 +101,14 @@ def guard_with_limits(terms: Sequence[Term], known: KnownSums, allowance: Allowa
         return Guard(terms=tuple(terms), threshold=None, lowest=LOWEST)
     sure_from = allowance.lowest_sure(known.score)
     by_class = dict(_classes_with_own_limits(known, allowance))
+    wider = {name: min(threshold, TAUGHT_REACH * threshold) for name in sorted(taught)}
     thresholds = {name: allowance.threshold(own, np.zeros(len(own), bool)) for name, own in by_class.items()}
     lowest_sure = {name: allowance.lowest_sure(own) for name, own in by_class.items()}
     return Guard(
         terms=tuple(terms),
         threshold=threshold,
         lowest=LOWEST,
-        class_thresholds={name: own for name, own in thresholds.items() if own > threshold},
+        class_thresholds=wider | {name: own for name, own in thresholds.items() if own > threshold},
         sure_from=sure_from,
         class_sure_from={name: own for name, own in lowest_sure.items() if own > sure_from},
     )

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from meter_pipeline.dataset.dataset_split import data_set_problems
-from meter_pipeline.dataset.waiting_classes import left_out_of_split
+from meter_pipeline.dataset.waiting_classes import left_out_of_split, taught_classes
 from meter_pipeline.labels import Split
 from meter_pipeline.recognition.model_card import (
     CARD,
@@ -41,7 +41,7 @@ from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import IMAGE_INVENTORY, PROMOTED_IMAGES
 from meter_pipeline.training.augmentation import AUGMENTATION_ID
 from meter_pipeline.training.cross_fitting import FoldAnswers, cross_fit, make_folds
-from meter_pipeline.training.guard_fitting import fit_guard
+from meter_pipeline.training.guard_fitting import FEW_TAUGHT, fit_guard
 from meter_pipeline.training.held_out import OWN, held_out_rows, no_held_out_rows
 from meter_pipeline.training.schedule import Schedule, TrainingSetup
 from meter_pipeline.training.training_photos import PhotoFiles, TrainingSet, files_of_split, read_photos
@@ -51,7 +51,7 @@ from meter_pipeline.training.two_phase import EpochRecord, train_network
 
 _logger = logging.getLogger(__name__)
 
-TRAINING_VERSION = 8
+TRAINING_VERSION = 9
 """Part of a model's identity; raise it with any change that makes different weights or another guard from the same
 photos."""
 FEWEST_FOR_TEMPERATURE = 40
@@ -88,7 +88,8 @@ def train_model(
     preprocess = Preprocess(backbone.mean, backbone.std)
     cache = TrunkCache(layout.trunk, backbone, preprocess, config.seed, pick_device())
     data_version = _data_version(split)
-    content = _content(data_version, config, cache)
+    taught = taught_classes(layout.lake.frame(IMAGE_INVENTORY), split, fewer_than=FEW_TAUGHT)
+    content = _content(data_version, taught, config, cache)
     version = next_version(layout, content)
     waiting = _waiting(split, layout)
     if version in list_models(layout):
@@ -96,7 +97,7 @@ def train_model(
         set_challenger(layout, version)
         return _with_waiting(layout, load_card(layout, version), waiting)
     checkpoints = layout.models / f".training-{content}"
-    result = _train(split, layout, config, cache, checkpoints, on_epoch)
+    result = _train(split, layout, config, cache, taught, checkpoints, on_epoch)
     counts = {str(name): int(count) for name, count in split["split"].value_counts().items()}
     fields = {"version": version, "data_version": data_version, "counts": counts, "waiting": waiting}
     fields |= result.card_fields()
@@ -133,7 +134,7 @@ def _with_waiting(layout: Layout, card: ModelCard, waiting: dict[str, dict[str, 
     return card
 
 
-def _content(data_version: str, config: TrainingSettings, cache: TrunkCache) -> str:
+def _content(data_version: str, taught: Sequence[str], config: TrainingSettings, cache: TrunkCache) -> str:
     """Return a hash of all that a model follows from; of the pretrained weights what they are, not where they lie."""
     settings = {key: value for key, value in config.model_dump().items() if key != "weights"}
     reader = [reader_id()] if config.read_plates else []
@@ -144,6 +145,7 @@ def _content(data_version: str, config: TrainingSettings, cache: TrunkCache) -> 
         cache.preprocess.preprocess_id,
         AUGMENTATION_ID,
         TRAINING_VERSION,
+        *taught,
         *reader,
     )
 
@@ -153,6 +155,7 @@ def _train(
     layout: Layout,
     config: TrainingSettings,
     cache: TrunkCache,
+    taught: Sequence[str],
     checkpoints: Path,
     on_epoch: Callable[[EpochRecord], None] | None,
 ) -> TrainingResult:
@@ -172,13 +175,14 @@ def _train(
         cache.device,
     )
     with training_threads():
-        return _fit(photos, config, setup, on_epoch)
+        return _fit(photos, config, setup, taught, on_epoch)
 
 
 def _fit(
     photos: TrainingSet,
     config: TrainingSettings,
     setup: TrainingSetup,
+    taught: Sequence[str],
     on_epoch: Callable[[EpochRecord], None] | None,
 ) -> TrainingResult:
     """Train the network and those of the folds, and fit guard and temperature to what they say."""
@@ -192,7 +196,12 @@ def _fit(
         photos=photos,
         network=network,
         known=known,
-        guard=fit_guard(known, _held_out(photos, known, val_seen, folds), known_flagged=config.guard_known_flagged),
+        guard=fit_guard(
+            known,
+            _held_out(photos, known, val_seen, folds),
+            known_flagged=config.guard_known_flagged,
+            taught=taught,
+        ),
         temperature=_temperature(photos, val_seen, folds),
         val_accuracy=None if val is None or val_seen is None else float(np.mean(val_seen.predicted == val.labels)),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from meter_pipeline.dataset.waiting_classes import WaitingClass, left_out_of_split, waiting_classes
+from meter_pipeline.dataset.waiting_classes import WaitingClass, left_out_of_split, taught_classes, waiting_classes
 
 
 def inventory(*rows: tuple[str, str, str, str | None]) -> pd.DataFrame:
@@ -32,6 +32,21 @@ def test_a_class_that_is_learned(further: tuple[str, str, str, None]) -> None:
 def test_refused_photos_do_not_count() -> None:
     refused = [("NEW", "g3", "promoted", "damaged"), ("NEW", "g4", "folder", "damaged")]
     assert waiting_classes(inventory(*PROMOTED, *refused), 3)["NEW"].meters == 2
+
+
+def test_a_class_was_taught_if_few_photos_all_promoted_are_learned_from() -> None:
+    photos = pd.DataFrame(
+        {"image_id": list("abcdefgh"), "origin": ["promoted"] * 5 + ["folder"] + ["promoted"] * 2, "reason": None}
+    )
+    split = pd.DataFrame(
+        {
+            "image_id": list("abcdefgh"),
+            "label": ["NEW", "NEW", "NEW", "OLD", "OLD", "OLD", "TESTED", "TESTED"],
+            "split": ["train", "train", "test", "train", "train", "train", "test", "test"],
+        }
+    )
+    assert taught_classes(photos, split, fewer_than=3) == ["NEW"]
+    assert taught_classes(photos, split, fewer_than=2) == []
 
 
 def test_what_a_split_leaves_out_is_what_waits() -> None:

@@ -12,7 +12,7 @@ from meter_pipeline.labels import FinalLabel
 
 Answer = tuple[str, str, str]
 """Photo, true class, predicted class."""
-GUARD = GuardFigures(known_flagged_limit=0.05, hidden_caught=0.8, hidden_photos=100)
+GUARD = GuardFigures(known_flagged_limit=0.05, hidden_caught=0.8, hidden_by_class=dict.fromkeys("cdefgh", 0.8))
 
 
 def contender(

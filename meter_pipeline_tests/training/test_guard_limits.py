@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from meter_pipeline.recognition.guard import Term
-from meter_pipeline.training.guard_limits import SURENESS, Allowance, KnownSums, guard_with_limits
+from meter_pipeline.training.guard_limits import SURENESS, TAUGHT_REACH, Allowance, KnownSums, guard_with_limits
 
 TERMS = (Term("pretrained similarity", 0.8, 0.1),)
 
@@ -42,6 +42,21 @@ def test_a_class_that_scores_high_has_limits_of_its_own_where_enough_photos_say_
     assert (set(guard.class_thresholds), set(guard.class_sure_from)) == ({"B"}, {"B"})
     assert guard.threshold is not None
     assert guard.threshold < 1 < guard.class_thresholds["B"] < guard.class_sure_from["B"]
+
+
+def test_a_class_that_people_taught_reaches_wider_unless_enough_photos_say_otherwise() -> None:
+    predicted = np.array(["A"] * 60 + ["B"] * 60 + ["NEW"] * 5, dtype=object)
+    score = np.concatenate([np.linspace(-3, 1, 60), np.linspace(2, 3, 60), np.linspace(-1, 0, 5)])
+    known = KnownSums(predicted=predicted, score=score, unsure=np.zeros(125, bool))
+    guard = guard_with_limits(TERMS, known, Allowance(0.05), taught=["B", "NEW", "NEVER_HELD_OUT"])
+    assert guard.threshold is not None
+    assert guard.threshold < 0
+    lower = TAUGHT_REACH * guard.threshold
+    own = guard_with_limits(TERMS, known, Allowance(0.05)).class_thresholds["B"]
+    assert guard.class_thresholds == {"NEW": lower, "NEVER_HELD_OUT": lower, "B": own}
+    assert guard.flags("A", lower + 0.01)
+    assert not guard.flags("NEW", lower + 0.01)
+    assert not guard.is_sure("NEW", lower + 0.01), "it is named, and not called sure"
 
 
 def test_the_guard_is_off_where_the_softmax_rule_flags_enough() -> None:

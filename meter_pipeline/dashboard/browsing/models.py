@@ -206,7 +206,7 @@ def guard_facts(guard: dict[str, Any]) -> dict[str, str]:
         return {"Guard score below which a photo is UNKNOWN": "off: too few photos to choose one"}
     facts = {
         "Guard score below which a photo is UNKNOWN": f"{threshold:.3f}",
-        "Classes with their own, higher threshold": ", ".join(guard.get("class_thresholds", {})) or "none",
+        "Classes with a threshold of their own": ", ".join(guard.get("class_thresholds", {})) or "none",
     }
     if sure_from is not None:
         facts["Guard score below which the calibrated confidence is capped"] = f"{sure_from:.3f}"

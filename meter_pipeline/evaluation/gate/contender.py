@@ -21,22 +21,22 @@ class GuardFigures:
         is_on: whether it has a threshold.
         known_flagged_limit: share of known photos that may be sent to UNKNOWN, 0 to 1; None: not said.
         hidden_caught: share of the photos of hidden classes that were, 0 to 1; None: not measured.
-        hidden_photos: number of these photos; 0 where it is not known.
+        hidden_by_class: the same by class, for the classes that were hidden; empty where it is not known.
     """
 
     is_on: bool = True
     known_flagged_limit: float | None = None
     hidden_caught: float | None = None
-    hidden_photos: int = 0
+    hidden_by_class: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def from_card(cls, guard: Mapping[str, Any], *, hidden_photos: int) -> GuardFigures:
-        """Read them from what the model card says of the guard."""
+    def from_card(cls, guard: Mapping[str, Any], hidden_by_class: Mapping[str, float]) -> GuardFigures:
+        """Read them from what the model card says of the guard; the shares by class are not in it."""
         return cls(
             is_on=guard["threshold"] is not None,
             known_flagged_limit=guard["known_flagged_limit"],
             hidden_caught=guard.get("hidden_caught"),
-            hidden_photos=hidden_photos,
+            hidden_by_class=hidden_by_class,
         )
 
 

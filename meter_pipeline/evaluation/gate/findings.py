@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from scipy.stats import binomtest, fisher_exact
+import numpy as np
+from scipy.stats import binomtest, permutation_test
 
 from meter_pipeline.labels import Outcome
 
@@ -96,10 +97,22 @@ def is_clearly_over(count: int, photos: int, share: float) -> bool:
     return photos > 0 and float(binomtest(count, photos, share, alternative="greater").pvalue) < SIGNIFICANCE
 
 
-def is_clearly_lower(count: int, photos: int, other_count: int, other_photos: int) -> bool:
-    """Return whether a share of some photos is lower than that of other photos, by Fisher's exact test, one-sided."""
-    table = [[count, photos - count], [other_count, other_photos - other_count]]
-    return float(fisher_exact(table, alternative="less").pvalue) < SIGNIFICANCE
+def is_clearly_lower(values: Sequence[float], others: Sequence[float]) -> bool:
+    """Return whether values are lower than others in the mean, by a one-sided permutation test of the pairs.
+
+    Args:
+        values: of the same things, in their order, as `others`; two at least.
+        others: what they are compared with.
+    """
+    found = permutation_test(
+        (np.array(values), np.array(others)),
+        lambda now, before, axis: np.mean(now - before, axis=axis),
+        permutation_type="samples",
+        alternative="less",
+        vectorized=True,
+        rng=0,
+    )
+    return float(found.pvalue) < SIGNIFICANCE
 
 
 def is_over(count: int, photos: int, share: float) -> bool:

@@ -6,6 +6,7 @@ A model that gains by naming everything must not pass.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from statistics import fmean
 
 from meter_pipeline.evaluation.gate.contender import Contender, GuardFigures, compared_photos
 from meter_pipeline.evaluation.gate.drop_photos import DropPhotos, is_name
@@ -24,6 +25,9 @@ KNOWN_FLAGGED_MARGIN = 0.02
 """Share of known photos that may be sent to UNKNOWN beyond what the guard was asked for (LOOP section 5)."""
 CAUGHT_MAY_FALL = 0.05
 """Share of hidden classes, and of junk, that may be caught less than by the champion (LOOP section 5)."""
+FEWEST_CLASSES = 5
+"""Hidden classes below which nothing tells a fall from chance. Their photos do not count one by one: those of a class
+look alike, and one sister that becomes known can turn seventy of them."""
 CAUGHT_FELL_FAR = 0.20
 """A fall by more than this, if it is not chance, is refused: that model names what it does not know."""
 
@@ -129,30 +133,34 @@ def _on_hidden(guard: GuardFigures, champion: GuardFigures | None) -> list[Findi
         return []
     if champion.is_on and not guard.is_on:
         return [Finding(criterion=Criterion.GUARD_OFF, outcome=Outcome.HELD)]
-    before, now = champion.hidden_caught, guard.hidden_caught
-    if before is None:
+    if champion.hidden_caught is None:
         return []
-    if now is None:
-        return [Finding(criterion=Criterion.HIDDEN_UNMEASURED, outcome=Outcome.HELD, before=before)]
+    if guard.hidden_caught is None:
+        return [Finding(criterion=Criterion.HIDDEN_UNMEASURED, outcome=Outcome.HELD, before=champion.hidden_caught)]
+    hidden_by_both = sorted(guard.hidden_by_class.keys() & champion.hidden_by_class.keys())
+    if not hidden_by_both:
+        return _on_fall(guard.hidden_caught, champion.hidden_caught, is_clear=None)
+    now, before = ([figures.hidden_by_class[name] for name in hidden_by_both] for figures in (guard, champion))
+    is_clear = None if len(hidden_by_both) < FEWEST_CLASSES else is_clearly_lower(now, before)
+    return _on_fall(fmean(now), fmean(before), is_clear=is_clear)
+
+
+def _on_fall(now: float, before: float, *, is_clear: bool | None) -> list[Finding]:
+    """Return what a fall of the share of hidden classes that is caught leads to.
+
+    Args:
+        now: the challenger's share.
+        before: the champion's.
+        is_clear: whether it is more than chance; None: not known.
+    """
     if now >= before - CAUGHT_MAY_FALL - ROUNDING:
         return []
-    is_known, counts = guard.hidden_photos > 0 and champion.hidden_photos > 0, []
-    for figures, share in ((guard, now), (champion, before)):
-        counts += [round(share * figures.hidden_photos), figures.hidden_photos]
-    is_clear = is_known and is_clearly_lower(*counts)
-    if is_known and not is_clear:
+    if is_clear is False:
         outcome = Outcome.ACCEPTED
     else:
         outcome = Outcome.REFUSED if is_clear and now < before - CAUGHT_FELL_FAR - ROUNDING else Outcome.HELD
     return [
-        Finding(
-            criterion=Criterion.HIDDEN_CAUGHT,
-            outcome=outcome,
-            value=now,
-            before=before,
-            limit=CAUGHT_MAY_FALL,
-            photos=guard.hidden_photos,
-        )
+        Finding(criterion=Criterion.HIDDEN_CAUGHT, outcome=outcome, value=now, before=before, limit=CAUGHT_MAY_FALL)
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from statistics import fmean
 
 import pytest
 
@@ -62,26 +63,37 @@ def test_a_model_that_flags_no_more_than_the_one_in_use_is_not_held_for_that() -
     )
 
 
+def catching(*shares: float) -> GuardFigures:
+    """A guard that catches such shares of classes that were hidden."""
+    return replace(GUARD, hidden_caught=fmean(shares), hidden_by_class=dict(zip("cdefghij", shares, strict=False)))
+
+
 @pytest.mark.parametrize(
-    ("caught", "photos", "outcome"),
+    ("now", "before", "outcome"),
     [
-        (0.75, 1000, Outcome.ACCEPTED),  # five points less are allowed
-        (0.70, 1000, Outcome.HELD),
-        (0.70, 20, Outcome.ACCEPTED),  # two photos of twenty are chance
-        (0.70, 0, Outcome.HELD),  # of how many photos is not known
-        (0.55, 1000, Outcome.REFUSED),
-        (0.95, 1000, Outcome.ACCEPTED),
+        ([0.75] * 8, [0.8] * 8, Outcome.ACCEPTED),  # five points less are allowed
+        ([0.70] * 8, [0.8] * 8, Outcome.HELD),
+        ([0.55] * 8, [0.8] * 8, Outcome.REFUSED),
+        ([0.95] * 8, [0.8] * 8, Outcome.ACCEPTED),
+        ([0.0, *[0.8] * 7], [0.8] * 8, Outcome.ACCEPTED),  # one class of eight is chance, however many photos it has
+        ([0.70] * 4, [0.8] * 4, Outcome.HELD),  # four classes cannot tell it from chance
     ],
 )
-def test_hidden_classes_are_caught_as_before(caught: float, photos: int, outcome: Outcome) -> None:
-    before = replace(GUARD, hidden_photos=photos)
-    assert guarded(replace(before, hidden_caught=caught), before).outcome == outcome
+def test_hidden_classes_are_caught_as_before(now: list[float], before: list[float], outcome: Outcome) -> None:
+    assert guarded(catching(*now), catching(*before)).outcome == outcome
+
+
+def test_classes_that_only_one_of_them_hid_are_not_compared() -> None:
+    hard = catching(*[0.8] * 6)
+    hard = replace(hard, hidden_caught=0.4, hidden_by_class={**hard.hidden_by_class, "y": 0.0, "z": 0.0})
+    assert guarded(hard, catching(*[0.8] * 6)).accepted
+    nothing_shared = replace(GUARD, hidden_caught=0.4, hidden_by_class={"y": 0.4})
+    assert guarded(nothing_shared, catching(*[0.8] * 6)).outcome == Outcome.HELD
 
 
 def test_what_is_caught_is_said_before_and_after() -> None:
-    before = replace(GUARD, hidden_photos=1000)
-    assert "it catches 55% instead of 80%." in guarded(replace(before, hidden_caught=0.55), before).reason
-    by_chance = guarded(replace(GUARD, hidden_photos=20, hidden_caught=0.70), replace(GUARD, hidden_photos=20))
+    assert "it catches 55% instead of 80%." in guarded(catching(*[0.55] * 8), catching(*[0.8] * 8)).reason
+    by_chance = guarded(catching(0.0, *[0.8] * 7), catching(*[0.8] * 8))
     assert "it catches 70% instead of 80%, which may be chance." in by_chance.reason
 
 

@@ -51,7 +51,9 @@ def test_one_that_names_everything_is_refused_by_its_guard_and_by_the_drops() ->
     """All test photos are right: what it gives away is to know that it does not know."""
     unknown = {f"u{number}": "UNKNOWN" for number in range(30)}
     drops = DropPhotos(last=tuple(unknown), champion=unknown, challenger=dict.fromkeys(unknown, "b"))
-    everything = contender("m2", "ab", PHOTOS, guard=replace(GUARD, hidden_caught=0.1))
+    everything = contender(
+        "m2", "ab", PHOTOS, guard=replace(GUARD, hidden_caught=0.1, hidden_by_class=dict.fromkeys("cdefgh", 0.1))
+    )
     verdict = judge(everything, OLD, tolerance=0.01, drops=drops)
     assert verdict.outcome == Outcome.REFUSED
     refused = {finding.criterion for finding in verdict.findings if finding.outcome == Outcome.REFUSED}
@@ -79,5 +81,7 @@ def test_what_chance_explains() -> None:
     assert not is_clearly_over(0, 0, 0.07)
     assert not is_clearly_over(1, 3, 0.07)  # p = 0.196
     assert is_clearly_over(2, 3, 0.07)  # p = 0.014
-    assert is_clearly_lower(1, 10, 9, 10)
-    assert not is_clearly_lower(7, 10, 9, 10)
+    assert is_clearly_lower([0.1] * 5, [0.2] * 5)  # p = 1/32
+    assert not is_clearly_lower([0.1] * 4, [0.2] * 4)
+    assert not is_clearly_lower([0.0, *[0.5] * 9], [0.5] * 10)
+    assert not is_clearly_lower([0.2] * 5, [0.1] * 5)

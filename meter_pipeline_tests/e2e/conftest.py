@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from meter_pipeline.demo.image_server import ImageServer
-from meter_pipeline_tests.support.commands import NEW_PHOTOS, meter
+from meter_pipeline_tests.support.commands import NEW_PHOTOS, copy_of, meter
 from meter_pipeline_tests.support.dev_server import Dev, running_dev
 from meter_pipeline_tests.support.patterns import draw, write_raw
 
@@ -36,12 +35,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def data_dir(trained: Path, tmp_path: Path) -> Path:
-    """A copy of it, with a history that says so."""
-    copy = tmp_path / "data"
-    shutil.copytree(trained, copy)
-    owner = copy / "dagster_home" / "data_dir.txt"
-    owner.write_text(f"{copy}\n", encoding="utf-8")
-    return copy
+    """A copy of it."""
+    return copy_of(trained, tmp_path / "data")
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +67,8 @@ def urls() -> Callable[[ImageServer, int], list[str]]:
     return lambda server, count: [f"{server.base_url}/{number:03d}.jpg" for number in range(count)]
 
 
-@pytest.fixture
-def dev(data_dir: Path) -> Iterator[Dev]:
-    with running_dev(data_dir) as server:
+@pytest.fixture(scope="module")
+def dev(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
+    """A running `meter dev` on a copy, for all tests of a file."""
+    with running_dev(copy_of(trained, tmp_path_factory.mktemp("dev") / "data")) as server:
         yield server

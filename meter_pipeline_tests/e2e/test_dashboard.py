@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import time
 import urllib.request
@@ -30,7 +29,7 @@ from meter_pipeline.settings import ClusterSettings, DecisionSettings, UnknownPr
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DATASET_SPLIT
 from meter_pipeline_tests.support.browser import CHROMIUM, CHROMIUM_FLAGS, NEEDS_CHROMIUM
-from meter_pipeline_tests.support.commands import METER, environment, free_port, write_workbook
+from meter_pipeline_tests.support.commands import METER, copy_of, environment, free_port, write_workbook
 from meter_pipeline_tests.support.exports import read_export
 from meter_pipeline_tests.support.patterns import draw
 
@@ -71,9 +70,7 @@ def dashboard(data_dir: Path, **more: str) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def data(trained: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory with a champion, a named drop and clusters: what `meter update` does, without Dagster."""
-    copy = tmp_path_factory.mktemp("dashboard") / "data"
-    shutil.copytree(trained, copy)
-    (copy / "dagster_home" / "data_dir.txt").write_text(f"{copy}\n", encoding="utf-8")
+    copy = copy_of(trained, tmp_path_factory.mktemp("dashboard") / "data")
     with ImageServer(photos) as server:
         urls = [f"{server.base_url}/{number:03d}.jpg" for number in range(ROWS)]
         write_workbook(copy / "drops" / "june.xlsx", [*urls, f"{server.base_url}/missing.jpg"])

@@ -22,7 +22,7 @@ from meter_pipeline.storage.tables import (
     URL_IMAGES,
     TableSpec,
 )
-from meter_pipeline_tests.support.commands import METER, NEW_PHOTOS, environment, meter, write_workbook
+from meter_pipeline_tests.support.commands import METER, NEW_PHOTOS, copy_of, environment, meter, write_workbook
 
 pytestmark = pytest.mark.slow
 TABLES = (DROP_ROWS, URL_IMAGES, IMAGE_FEATURES, BATCH_PREDICTIONS, UNKNOWN_EMBEDDINGS, UNKNOWN_CLUSTERS)
@@ -56,11 +56,8 @@ def test_killed_while_downloading_and_while_inferring(
     urls: Callable[[ImageServer, int], list[str]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import shutil
-
     undisturbed = tmp_path / "undisturbed"
-    shutil.copytree(data_dir, undisturbed)
-    (undisturbed / "dagster_home" / "data_dir.txt").write_text(f"{undisturbed}\n", encoding="utf-8")
+    copy_of(data_dir, undisturbed)
     for folder in (data_dir, undisturbed):
         write_workbook(folder / "drops" / "june.xlsx", urls(slow_image_server, NEW_PHOTOS))
     lake = Lake(data_dir / "lake")

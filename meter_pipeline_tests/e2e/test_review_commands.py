@@ -17,7 +17,7 @@ from openpyxl import load_workbook
 from meter_pipeline.demo.image_server import ImageServer
 from meter_pipeline.storage.files import read_json
 from meter_pipeline.storage.layout import Layout
-from meter_pipeline_tests.support.commands import meter, write_workbook
+from meter_pipeline_tests.support.commands import copy_of, meter, write_workbook
 
 pytestmark = pytest.mark.slow
 TYPED, FOLDER = "RED/ नया", "RED_ नया"
@@ -40,13 +40,6 @@ def clustered_once(trained: Path, photos: Path, tmp_path_factory: pytest.TempPat
 def clustered(clustered_once: Path, tmp_path: Path) -> Layout:
     """A copy of it. The photos' server is gone: nothing is fetched again."""
     return Layout(copy_of(clustered_once, tmp_path / "data"))
-
-
-def copy_of(data_dir: Path, copy: Path) -> Path:
-    """Copy a data directory, with a history that says whose it is."""
-    shutil.copytree(data_dir, copy)
-    (copy / "dagster_home" / "data_dir.txt").write_text(f"{copy}\n", encoding="utf-8")
-    return copy
 
 
 def asked(layout: Layout, *arguments: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -24,6 +25,13 @@ def environment(data_dir: Path) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if not name.startswith(("METER_", "DAGSTER_"))}
     settings = {"METER_DATA_DIR": str(data_dir), "METER_CLUSTER_PRINT": "off"}
     return {**own, **settings, "COLUMNS": "160", "PYTHONUNBUFFERED": "1"}
+
+
+def copy_of(data_dir: Path, copy: Path) -> Path:
+    """Copy a data directory, with a history that says whose it is."""
+    shutil.copytree(data_dir, copy)
+    (copy / "dagster_home" / "data_dir.txt").write_text(f"{copy}\n", encoding="utf-8")
+    return copy
 
 
 def meter(data_dir: Path, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:

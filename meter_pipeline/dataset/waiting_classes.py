@@ -6,6 +6,7 @@ A class that a person made a folder for, with one photo of their own in it, neve
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 import pandas as pd
@@ -45,18 +46,18 @@ def waiting_classes(inventory: pd.DataFrame, class_from_meters: int) -> dict[str
     return waiting
 
 
-def taught_classes(inventory: pd.DataFrame, split: pd.DataFrame, *, fewer_than: int) -> list[str]:
+def taught_classes(inventory: pd.DataFrame, split: pd.DataFrame, *, photos: Container[int]) -> list[str]:
     """Return the classes that are learned from few photos, all of them promoted, sorted.
 
     Args:
         inventory: rows of `tables.IMAGE_INVENTORY`.
         split: rows of `tables.DATASET_SPLIT`.
-        fewer_than: train photos that a class has less than.
+        photos: how many train photos such a class has.
     """
     promoted = set(inventory.loc[inventory["origin"] == Origin.PROMOTED, "image_id"])
     train = split[split["split"] == Split.TRAIN]
     by_class = train["image_id"].isin(promoted).groupby(train["label"])
-    return sorted(by_class.all()[by_class.all() & (by_class.size() < fewer_than)].index.astype(str))
+    return sorted(str(label) for label, of_class in by_class if of_class.all() and len(of_class) in photos)
 
 
 def left_out_of_split(inventory: pd.DataFrame, split: pd.DataFrame, promoted: pd.DataFrame) -> dict[str, WaitingClass]:

@@ -39,8 +39,8 @@ FEWEST_OF_A_FOLD = 10
 """Held-out known photos below which a fold is left out: its scores have no measure."""
 FEWEST_READ_OF_A_FOLD = 5
 """Held-out known photos of a fold that must have been read for the print to count: fewer give no measure of it."""
-FEW_TAUGHT = 20
-"""Train photos below which a class that people taught is one that few photos show."""
+FEW_TAUGHT = range(4, 20)
+"""Train photos of a class that people have just taught: fewer do not say what it is not, and junk comes near (0019)."""
 FEWEST_FOR_SIMILARITY = 20
 """Train photos with another group of their class, below which no threshold can be chosen and the guard is off."""
 ASSUMED_UNKNOWN_THRESHOLD = 0.50

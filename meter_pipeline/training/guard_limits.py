@@ -16,7 +16,7 @@ SURENESS = 0.90
 NOT_SURE = 2.0
 """Share of held-out known photos that are not called sure, in shares that may be flagged: as many again (0013)."""
 
-TAUGHT_REACH = 1.75
+TAUGHT_REACH = 2.0
 """How many times as far from known photos a photo may lie that is named as a class which people have just taught: its
 photos were found by being alike, and further ones lie wider (0019)."""
 

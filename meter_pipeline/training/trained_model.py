@@ -88,7 +88,7 @@ def train_model(
     preprocess = Preprocess(backbone.mean, backbone.std)
     cache = TrunkCache(layout.trunk, backbone, preprocess, config.seed, pick_device())
     data_version = _data_version(split)
-    taught = taught_classes(layout.lake.frame(IMAGE_INVENTORY), split, fewer_than=FEW_TAUGHT)
+    taught = taught_classes(layout.lake.frame(IMAGE_INVENTORY), split, photos=FEW_TAUGHT)
     content = _content(data_version, taught, config, cache)
     version = next_version(layout, content)
     waiting = _waiting(split, layout)

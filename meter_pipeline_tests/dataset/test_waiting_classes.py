@@ -45,8 +45,8 @@ def test_a_class_was_taught_if_few_photos_all_promoted_are_learned_from() -> Non
             "split": ["train", "train", "test", "train", "train", "train", "test", "test"],
         }
     )
-    assert taught_classes(photos, split, fewer_than=3) == ["NEW"]
-    assert taught_classes(photos, split, fewer_than=2) == []
+    assert taught_classes(photos, split, photos=range(3)) == ["NEW"]
+    assert taught_classes(photos, split, photos=range(2)) == []
 
 
 def test_what_a_split_leaves_out_is_what_waits() -> None:

@@ -121,8 +121,10 @@ def champion_model(config: GateConfig, pipeline: Pipeline) -> dg.MaterializeResu
     from meter_pipeline.recognition.model_card import load_card
 
     settings = pipeline.settings(config)
-    with pipeline.working("training") as layout:
-        if config.accept is not None or config.roll_back:
+    is_chosen = config.accept is not None or config.roll_back
+    # A person goes back at once, also while a model trains; the history has a lock of its own.
+    with pipeline.working("choice" if is_chosen else "training") as layout:
+        if is_chosen:
             said = _chosen_by_a_person(layout, config)
         else:
             said = _judged(layout, DecisionSettings.from_settings(settings), GateSettings.from_settings(settings))

@@ -17,7 +17,7 @@ from meter_pipeline.storage.layout import Layout
 
 _logger = logging.getLogger(__name__)
 WAITING_NOTICE_S = 1.0
-Work = Literal["training", "batches", "map", "review"]
+Work = Literal["training", "choice", "batches", "map", "review"]
 
 
 class Pipeline(dg.ConfigurableResource):

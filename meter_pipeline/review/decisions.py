@@ -178,7 +178,7 @@ def is_image_id(text: str) -> bool:
 
 
 def _files(folder: str | Path, prefix: str, problems: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield the decision files below a folder with their names relative to it; links are not followed."""
+    """Yield the decision files below a folder with their names relative to it; links become problems."""
     try:
         entries = list(os.scandir(folder))
     except FileNotFoundError:
@@ -197,6 +197,10 @@ def _files(folder: str | Path, prefix: str, problems: list[str]) -> Iterator[tup
             yield from _files(entry.path, f"{name}/", problems)
         elif entry.name.endswith(ENDING) and entry.is_file(follow_symlinks=False):
             yield name, entry.path
+        elif entry.is_symlink() and (entry.name.endswith(ENDING) or entry.is_dir()):
+            problems.append(
+                f"Decision file {name}: it is a link, and links are not followed. Copy what it leads to here."
+            )
 
 
 def _read(path: str) -> dict[str, Any]:

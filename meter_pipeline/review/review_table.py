@@ -59,7 +59,7 @@ def export_review(layout: Layout, path: Path, *, overwrite: bool = False) -> int
     if kind == ".csv":
         write_bytes(path, csv_bytes(REVIEW_COLUMNS, table, decimals=_DECIMALS))
     else:
-        write_bytes(path, workbook_bytes(REVIEW_COLUMNS, table))
+        write_bytes(path, workbook_bytes(REVIEW_COLUMNS, table, sheet_name="review"))
     return len(table)
 
 

@@ -20,7 +20,6 @@ MAX_ROWS = 1_048_575
 """Rows of one sheet below the header; further ones go to the next sheet."""
 MAX_CELL_CHARACTERS = 32_767
 """Most characters of a cell; a longer text is cut here (never in the CSV)."""
-SHEET_NAME = "predictions"
 NUMBER_FORMATS = {
     "top1_confidence": "0.00",
     "top2_confidence": "0.00",
@@ -38,12 +37,12 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _TIMES = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
 
 
-def workbook_bytes(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> bytes:
+def workbook_bytes(header: Sequence[str], rows: Sequence[Sequence[Cell]], *, sheet_name: str = "predictions") -> bytes:
     """Return a workbook; every string is stored as text, whatever it begins with."""
     book = Workbook(write_only=True)
     for number, start in enumerate(range(0, max(len(rows), 1), MAX_ROWS), 1):
         part = rows[start : start + MAX_ROWS]
-        sheet = book.create_sheet(SHEET_NAME if number == 1 else f"{SHEET_NAME} {number}")
+        sheet = book.create_sheet(sheet_name if number == 1 else f"{sheet_name} {number}")
         sheet.freeze_panes = "A2"
         sheet.auto_filter.ref = f"A1:{get_column_letter(len(header))}{len(part) + 1}"
         for index, width in enumerate(_widths(header, rows), 1):

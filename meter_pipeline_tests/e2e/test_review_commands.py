@@ -8,16 +8,18 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from openpyxl import load_workbook
 
 from meter_pipeline.demo.image_server import ImageServer
 from meter_pipeline.storage.files import read_json
 from meter_pipeline.storage.layout import Layout
-from meter_pipeline_tests.support.commands import copy_of, meter, write_workbook
+from meter_pipeline_tests.support.commands import METER, copy_of, environment, meter, write_workbook
 
 pytestmark = pytest.mark.slow
 TYPED, FOLDER = "RED/ नया", "RED_ नया"
@@ -88,7 +90,7 @@ def test_a_cluster_is_named_learned_and_everything_is_taken_back(clustered: Layo
     assert newest["classes"] == oldest["classes"] + 1
     assert "The gate: accepted" in meter(root, "model", "show", challenger).stdout
 
-    back = meter(root, "model", "rollback", "--why", "only a test", "--by", "ben").stdout
+    back = rolled_back_while_a_model_trains(layout, to=before)
     assert f"In use: {before}. Rolled back from {challenger} by ben: only a test" in back
     assert f"{challenger} is held by the gate." in meter(root, "train").stdout, (
         "rolled back before; and train ends with 0"
@@ -100,6 +102,21 @@ def test_a_cluster_is_named_learned_and_everything_is_taken_back(clustered: Layo
     assert f"Undone: name {FOLDER} of {len(photos)} photos, by anna" in undone
     assert f"{len(photos)} photos taken out of data/raw" in meter(root, "update").stdout
     assert not promoted(layout)
+
+
+def rolled_back_while_a_model_trains(layout: Layout, *, to: str) -> str:
+    """Go back while the tables of the training are locked: the model is in use at once. Return what was printed."""
+    command = [*METER, "model", "rollback", "--why", "only a test", "--by", "ben"]
+    with FileLock(layout.locks / "training.lock"):
+        process = subprocess.Popen(command, env=environment(layout.root), stdout=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 120
+        while read_json(layout.champion)["version"] != to:
+            assert process.poll() is None
+            assert time.monotonic() < deadline, "it waits for the training"
+            time.sleep(0.2)
+    printed, _ = process.communicate(timeout=240)
+    assert process.returncode == 0
+    return printed
 
 
 def test_sheets_and_folders_are_exported_filled_in_and_imported(clustered: Layout, tmp_path: Path) -> None:
@@ -133,7 +150,7 @@ def test_sheets_and_folders_are_exported_filled_in_and_imported(clustered: Layou
     book.save(as_xlsx)
     done = meter(root, "review", "import", str(as_xlsx))
     assert "1 photo named RED_NEW" in done.stdout
-    assert "sheet predictions, row" in done.stderr
+    assert "sheet review, row" in done.stderr
     assert "UNKNOWN" in done.stderr
 
     copies = tmp_path / "sorted" / "RED_NEW"

@@ -153,6 +153,21 @@ def test_what_is_no_decision_file_is_left_alone(layout: Layout) -> None:
     assert read_decisions(Layout(layout.root / "nothing here")).decisions == ()
 
 
+def test_links_are_said_and_not_followed(layout: Layout, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    stored = put_file(layout, file_content())
+    (elsewhere / "d2.json").write_bytes(stored.read_bytes())
+    (layout.decisions / "2026-11" / "linked.json").symlink_to(elsewhere / "d2.json")
+    (layout.decisions / "2026-12").symlink_to(elsewhere, target_is_directory=True)
+    read = read_decisions(layout)
+    assert len(read.decisions) == 1
+    assert [problem.split(": ")[0] for problem in sorted(read.problems)] == [
+        "Decision file 2026-11/linked.json",
+        "Decision file 2026-12",
+    ]
+
+
 @pytest.mark.parametrize("what", ["2026-10", "2026-10/d0.json"])
 def test_what_may_not_be_read_is_said_and_stops_no_other(
     layout: Layout, monkeypatch: pytest.MonkeyPatch, what: str

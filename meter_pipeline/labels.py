@@ -11,6 +11,8 @@ from enum import StrEnum
 
 NOISE = -1
 """The `cluster_id` of photos that are in no cluster."""
+HARDLY_METERS = 0.5
+"""Share of photos that look like meters below which a cluster is probably junk."""
 
 
 class FinalLabel(StrEnum):

@@ -15,6 +15,7 @@ from meter_pipeline.storage.tables import (
     REVIEW_CONSTRAINTS,
     UNKNOWN_CLUSTERS,
     UNKNOWN_EMBEDDINGS,
+    UNKNOWN_LOOKS,
     UNKNOWN_MAP,
     UNKNOWN_METADATA,
 )
@@ -81,13 +82,14 @@ def unknown_embeddings(config: UnknownPrintConfig, pipeline: Pipeline) -> dg.Mat
     code_version="7",
     pool="batches",
     kinds={"scikitlearn", "parquet"},
-    metadata=column_schema(UNKNOWN_CLUSTERS, CLUSTER_SUMMARY, CLUSTER_EVENTS),
+    metadata=column_schema(UNKNOWN_CLUSTERS, CLUSTER_SUMMARY, CLUSTER_EVENTS, UNKNOWN_LOOKS),
     automation_condition=AFTER_THE_BATCH,
 )
 def unknown_clusters(config: ClusterConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """One row per undecided UNKNOWN photo: its cluster (-1 is noise); a cluster that is still there keeps its id.
 
-    What people said belongs together, or does not, holds. Also writes the tables cluster_summary and cluster_events.
+    What people said belongs together, or does not, holds. Also writes the tables cluster_summary,
+    cluster_events and unknown_looks.
     """
     from meter_pipeline.discovery.unknown_clusters import cluster_unknowns
 

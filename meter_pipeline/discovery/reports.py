@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from meter_pipeline.labels import NOISE
+from meter_pipeline.labels import HARDLY_METERS, NOISE
 from meter_pipeline.storage.csv_cells import Cell, csv_bytes
 from meter_pipeline.storage.files import write_bytes
 from meter_pipeline.storage.html_pages import render
@@ -18,8 +18,6 @@ CLUSTERED_CSV, SUMMARY_CSV, EVENTS_CSV = "unknown_clustered.csv", "cluster_summa
 CLUSTERS_PAGE, MAP_PAGE = "index.html", "map.html"
 SHEET = "contact_sheet.jpg"
 """The contact sheet in the folder of each cluster."""
-HARDLY_METERS = 0.5
-"""Share of meters below which the page says that a cluster probably shows something else."""
 _CLUSTERED_COLUMNS = (
     "image_url",
     "image_id",

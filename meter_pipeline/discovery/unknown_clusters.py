@@ -26,7 +26,7 @@ from meter_pipeline.recognition.model_store import load_model
 from meter_pipeline.recognition.scores import Known
 from meter_pipeline.settings import ClusterSettings
 from meter_pipeline.storage.files import read_json, write_json
-from meter_pipeline.storage.lake import Lake, vectors
+from meter_pipeline.storage.lake import Lake, vector_column, vectors
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import (
     CLUSTER_EVENTS,
@@ -34,6 +34,7 @@ from meter_pipeline.storage.tables import (
     REVIEW_CONSTRAINTS,
     UNKNOWN_CLUSTERS,
     UNKNOWN_EMBEDDINGS,
+    UNKNOWN_LOOKS,
     UNKNOWN_METADATA,
 )
 
@@ -113,7 +114,7 @@ def read_embedded(layout: Layout) -> EmbeddedPhotos:
 
 
 def cluster_unknowns(layout: Layout, settings: ClusterSettings | None = None, *, anew: bool = False) -> Discovery:
-    """Cluster the UNKNOWN photos and write `unknown_clusters`, `cluster_summary` and `cluster_events`.
+    """Cluster the UNKNOWN photos; write `unknown_clusters`, `unknown_looks`, `cluster_summary` and `cluster_events`.
 
     Reads `unknown_embeddings`, `unknown_metadata` and `review_constraints`. Does nothing where these and the parameters
     are what the tables were made from (`changed` is False). Ended at any point and run again, it produces the same
@@ -143,6 +144,8 @@ def cluster_unknowns(layout: Layout, settings: ClusterSettings | None = None, *,
     stored, constraints = _stored(lake), lake.frame(REVIEW_CONSTRAINTS)
     photos = _read_photos(layout, stored, constraints, _said_before(lake, state))
     plan = plan_tables(photos, stored, method, anew=anew)
+    columns = {"image_id": pa.array(photos.image_ids, pa.string()), "look": vector_column(photos.compared)}
+    lake.replace(UNKNOWN_LOOKS, pa.table(columns))
     _commit(lake, plan)
     result = _described(photos, plan, method)
     said = said_of(constraints)

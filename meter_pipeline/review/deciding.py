@@ -74,14 +74,23 @@ def decide(
     return decision
 
 
-def undo(layout: Layout, decision_id: str, *, by: str, source: str | None = None) -> Decision:
+def undo(
+    layout: Layout, decision_id: str, *, by: str, source: str | None = None, state: State | None = None
+) -> Decision:
     """Take a decision back, also an undo; it may be any that is there.
+
+    Args:
+        layout: the data directory.
+        decision_id: the decision.
+        by: who takes it back; may be empty.
+        source: where it is said.
+        state: what is decided; read from the files if None.
 
     Raises:
         MeterError: there is no such decision, or it is taken back already.
         StorageError: the disk is full or not ours to write.
     """
-    state = current_state(layout)
+    state = state or current_state(layout)
     if decision_id not in {decision.decision_id for decision in state.order}:
         raise MeterError(
             "There is no such decision.", where=decision_id, fix="meter review show PHOTO names those on it."

@@ -131,14 +131,20 @@ def write_decision(layout: Layout, decision: Decision) -> Path:
     return path
 
 
-def read_decisions(layout: Layout) -> ReadDecisions:
-    """Read all decisions; a file that cannot be used becomes a problem."""
+def read_decisions(layout: Layout, kept: dict[str, Decision] | None = None) -> ReadDecisions:
+    """Read all decisions; a file that cannot be used becomes a problem.
+
+    Args:
+        layout: the data directory.
+        kept: decisions by their file's path, which are not read again: files never change. Filled by what is read.
+    """
+    kept = {} if kept is None else kept
     found: dict[str, Decision] = {}
     name_of: dict[str, str] = {}
     problems: list[str] = []
     for name, path in sorted(_files(layout.decisions, "", problems)):
         try:
-            decision = _parsed(_read(path))
+            decision = kept[path] if path in kept else kept.setdefault(path, _parsed(_read(path)))
         except _NotUsable as problem:
             problems.append(f"Decision file {name}: {problem}")
             continue

@@ -40,9 +40,14 @@ class ReviewSummary:
     problems: int
 
 
-def current_state(layout: Layout) -> State:
-    """Return the state that follows from the decision files that are there now; their problems are among its own."""
-    read = read_decisions(layout)
+def current_state(layout: Layout, kept: dict[str, Decision] | None = None) -> State:
+    """Return the state that follows from the decision files that are there now; their problems are among its own.
+
+    Args:
+        layout: the data directory.
+        kept: decisions that were read before, as for `read_decisions`.
+    """
+    read = read_decisions(layout, kept)
     state = fold(read.decisions, class_names_of(layout))
     return replace(state, problems=(*read.problems, *state.problems))
 

@@ -404,6 +404,17 @@ UNKNOWN_CLUSTERS = TableSpec(
     volatile=frozenset({"perceptual_hash", "revision"}),
 )
 
+UNKNOWN_LOOKS = TableSpec(
+    "unknown_looks",
+    "One row per clustered photo: the vector that clusters compare it by; for look-alikes on the review page.",
+    {
+        "image_id": IMAGE_ID,
+        "look": Column(VECTOR, "What the photo is compared by, scaled to length 1 (0016)."),
+    },
+    key=("image_id",),
+    volatile=frozenset({"look"}),
+)
+
 CLUSTER_SUMMARY = TableSpec(
     "cluster_summary",
     "One row per cluster, noise included.",
@@ -527,6 +538,7 @@ ALL_TABLES = (
     UNKNOWN_EMBEDDINGS,
     UNKNOWN_METADATA,
     UNKNOWN_CLUSTERS,
+    UNKNOWN_LOOKS,
     CLUSTER_SUMMARY,
     CLUSTER_EVENTS,
     UNKNOWN_MAP,

@@ -1,20 +1,33 @@
-"""The clusters of UNKNOWN photos: a card for each with what it mostly looks like, all photos of one, and the map."""
+"""The clusters of UNKNOWN photos: a card for each with what it mostly looks like, all photos of one, and the map.
+
+A photo that a person named or called junk does not count any more; a cluster of such photos alone is decided.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from meter_pipeline.discovery.reports import HARDLY_METERS, cluster_name
-from meter_pipeline.labels import NOISE
+from meter_pipeline.discovery.reports import cluster_name
+from meter_pipeline.labels import HARDLY_METERS, NOISE
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.queries import LakeQueries, querying
 
 TABLES = ("unknown_clusters", "cluster_summary", "unknown_metadata", "unknown_map")
 """What the functions here read; for caches."""
+EXAMPLES = 12
+"""Photos that a card shows."""
 LIKENESSES = 3
 """Classes that a card names."""
 METER = "coalesce(c.same_meter, c.image_id)"
 """What the photos of one physical meter share, in SQL; a photo of no known meter stands alone."""
+SHOWN = f"""decided AS (SELECT unnest(?::VARCHAR[]) AS image_id),
+     members AS (SELECT c.*, {METER} AS meter, d.image_id IS NOT NULL AS is_decided,
+                        bool_and(d.image_id IS NOT NULL) OVER (PARTITION BY cluster_id) AS all_decided
+                 FROM unknown_clusters AS c LEFT JOIN decided AS d USING (image_id)),
+     shown AS (SELECT * FROM members WHERE all_decided OR NOT is_decided)"""
+"""The photos that cards are about, in SQL, from the ids of the decided ones: those that are left, or all if none is."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +51,14 @@ class ClusterCard:
 
     Attributes:
         cluster_id: `NOISE` for the photos in no cluster.
-        photos: how many there are.
+        photos: how many there are that nobody has decided on; if all are decided, all.
         meters: how many physical meters they show.
         examples: image_ids to show, the representative first, then the surest; each meter once.
         likenesses: what it mostly looks like, the most frequent first.
         meter_share: how much it looks like meters rather than junk, 0 to 1; None if that is not known.
         sureness: chance that nine in ten of its photos show one design, 0 to 1; None for noise.
+        decided: photos of it that people decided on, by what they said: a class, or junk; the most frequent first.
+        is_decided: whether no photo is left to decide on.
     """
 
     cluster_id: int
@@ -53,6 +68,8 @@ class ClusterCard:
     likenesses: list[Likeness]
     meter_share: float | None
     sureness: float | None
+    decided: dict[str, int] = field(default_factory=dict)
+    is_decided: bool = False
 
     @property
     def name(self) -> str:
@@ -116,35 +133,47 @@ class UnknownMap:
     is_older: bool
 
 
-def list_clusters(layout: Layout, *, examples: int = 6) -> list[ClusterCard]:
+def list_clusters(
+    layout: Layout, *, decided: Mapping[str, str] | None = None, examples: int = EXAMPLES
+) -> list[ClusterCard]:
     """Return the clusters, the surest to be one design of meters first, noise at the end.
 
     Args:
         layout: the data directory.
+        decided: what people said of photos, by image_id: a class, or junk.
         examples: how many photos a card shows.
     """
+    decided = decided or {}
+    ids = list(decided)
     with querying(layout.lake, *TABLES) as lake:
         rows = lake.rows(
-            f"""WITH m AS (SELECT c.*, {METER} AS meter FROM unknown_clusters AS c),
+            f"""WITH {SHOWN},
                      first_of_meter AS (SELECT cluster_id, meter, image_id, membership,
                               row_number() OVER (PARTITION BY cluster_id, meter ORDER BY membership DESC, image_id) AS n
-                          FROM m)
-                SELECT s.cluster_id, s.count, s.representative, s.meter_share, s.sureness,
-                       (SELECT count(DISTINCT meter) FROM m WHERE m.cluster_id = s.cluster_id) AS meters,
+                          FROM shown),
+                     sizes AS (SELECT cluster_id, count(*) AS photos, count(DISTINCT meter) AS meters,
+                                      bool_and(is_decided) AS is_decided, list(image_id) AS image_ids
+                               FROM shown GROUP BY cluster_id)
+                SELECT s.cluster_id, s.representative, s.meter_share, s.sureness, z.photos, z.meters, z.is_decided,
+                       list_contains(z.image_ids, s.representative) AS shows_representative,
                        (SELECT list(image_id ORDER BY membership DESC, image_id) FROM first_of_meter AS f
                         WHERE f.cluster_id = s.cluster_id AND n = 1)[1:{int(examples) + 1}] AS surest
-                FROM cluster_summary AS s"""
+                FROM cluster_summary AS s JOIN sizes AS z USING (cluster_id)""",
+            [ids],
         )
-        looks = _likenesses(lake)
+        looks = _likenesses(lake, ids)
+        said = _said(lake, decided)
     cards = [
         ClusterCard(
             cluster_id=row["cluster_id"],
-            photos=row["count"],
+            photos=row["photos"],
             meters=row["meters"],
-            examples=_first_is(row["representative"], row["surest"] or [], examples),
+            examples=_first_is(row["representative"] if row["shows_representative"] else None, row["surest"], examples),
             likenesses=looks.get(row["cluster_id"], []),
             meter_share=row["meter_share"],
             sureness=row["sureness"],
+            decided=said.get(row["cluster_id"], {}),
+            is_decided=row["is_decided"],
         )
         for row in rows
     ]
@@ -156,14 +185,21 @@ def _surest_first(card: ClusterCard) -> tuple[bool, bool, float, int, int]:
     return card.is_noise, card.hardly_meters, -round(card.sureness or 0.0, 1), -card.photos, card.cluster_id
 
 
-def open_cluster(layout: Layout, cluster_id: int) -> list[ClusterMember]:
-    """Return the photos of a cluster, the surest first; those of one physical meter are one member."""
+def open_cluster(layout: Layout, cluster_id: int, *, decided: Mapping[str, str] | None = None) -> list[ClusterMember]:
+    """Return the photos of a cluster, the surest first; those of one physical meter are one member.
+
+    Args:
+        layout: the data directory.
+        cluster_id: the cluster.
+        decided: what people said of photos, by image_id; these photos are left out, unless all are decided.
+    """
     with querying(layout.lake, *TABLES) as lake:
         rows = lake.rows(
-            f"""SELECT c.image_id, c.membership, {METER} AS meter, u.*
-                FROM unknown_clusters AS c LEFT JOIN unknown_metadata AS u USING (image_id)
+            f"""WITH {SHOWN}
+                SELECT c.image_id, c.membership, c.meter, u.*
+                FROM shown AS c LEFT JOIN unknown_metadata AS u USING (image_id)
                 WHERE c.cluster_id = ? ORDER BY c.membership DESC, c.image_id""",
-            [cluster_id],
+            [list(decided or ()), cluster_id],
         )
     members: dict[str, ClusterMember] = {}
     for row in rows:
@@ -194,16 +230,30 @@ def read_map(layout: Layout) -> UnknownMap:
     return UnknownMap(points, without_place, is_older=older)
 
 
-def _likenesses(lake: LakeQueries) -> dict[int, list[Likeness]]:
+def _said(lake: LakeQueries, decided: Mapping[str, str]) -> dict[int, dict[str, int]]:
+    """Count what people said of the photos of each cluster."""
     rows = lake.rows(
-        """WITH m AS (SELECT cluster_id, unnest([top1_class, top2_class, top3_class]) AS label,
+        "SELECT image_id, cluster_id FROM unknown_clusters WHERE image_id IN (SELECT unnest(?::VARCHAR[]))",
+        [list(decided)],
+    )
+    counts: dict[int, Counter[str]] = {}
+    for row in rows:
+        counts.setdefault(row["cluster_id"], Counter())[decided[row["image_id"]]] += 1
+    return {cluster_id: dict(count.most_common()) for cluster_id, count in counts.items()}
+
+
+def _likenesses(lake: LakeQueries, decided: list[str]) -> dict[int, list[Likeness]]:
+    rows = lake.rows(
+        f"""WITH {SHOWN},
+                m AS (SELECT cluster_id, unnest([top1_class, top2_class, top3_class]) AS label,
                              unnest([1, 2, 3]) AS place
-                      FROM unknown_clusters JOIN unknown_metadata USING (image_id)),
-                sizes AS (SELECT cluster_id, count(*) AS photos FROM unknown_clusters GROUP BY cluster_id)
+                      FROM shown JOIN unknown_metadata USING (image_id)),
+                sizes AS (SELECT cluster_id, count(*) AS photos FROM shown GROUP BY cluster_id)
            SELECT cluster_id, label, count(*) FILTER (place = 1) / any_value(photos) AS first,
                   count(*) / any_value(photos) AS among_three
            FROM m JOIN sizes USING (cluster_id) WHERE label IS NOT NULL GROUP BY cluster_id, label
-           ORDER BY cluster_id, first DESC, among_three DESC, label"""
+           ORDER BY cluster_id, first DESC, among_three DESC, label""",
+        [decided],
     )
     found: dict[int, list[Likeness]] = {}
     for row in rows:

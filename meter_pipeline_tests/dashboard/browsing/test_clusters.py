@@ -83,6 +83,18 @@ def test_photos_of_one_meter_are_folded_and_junk_comes_after_meters(layout: Layo
     assert (member.image_id, member.others) == ("a", ["b", "c"])
 
 
+def test_decided_photos_do_not_count_and_a_cluster_of_them_is_decided(layout: Layout) -> None:
+    decided = {"b": "RED", "d": "RED", "e": "junk"}
+    first, second, _noise = list_clusters(layout, decided=decided)
+    assert (first.photos, first.meters, first.examples, first.decided) == (2, 2, ["a", "c"], {"RED": 1})
+    assert first.likenesses[0] == Likeness("X", 0.5, 1.0)
+    assert not first.is_decided
+    assert (second.photos, second.is_decided, second.decided) == (2, True, {"RED": 1, "junk": 1})
+    assert second.examples == ["d", "e"], "what was decided can still be looked at"
+    assert [member.image_id for member in open_cluster(layout, 0, decided=decided)] == ["a", "c"]
+    assert [member.image_id for member in open_cluster(layout, 1, decided=decided)] == ["d", "e"]
+
+
 def put_map(layout: Layout, image_ids: str, *, model_version: str | None = None) -> None:
     places = [{"image_id": i, "x": 0.5, "y": 2.0, "model_version": model_version} for i in image_ids]
     layout.lake.replace(UNKNOWN_MAP, frame(UNKNOWN_MAP, places))

@@ -13,9 +13,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -24,6 +26,7 @@ from meter_pipeline.errors import MeterError
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 SETTINGS_FILE = "meter.env"
+_WEB_ADDRESS = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d+)?/?", re.IGNORECASE | re.ASCII)
 
 
 class SettingsGroup(BaseModel):
@@ -229,11 +232,29 @@ class RetrainingSettings(SettingsGroup):
 
 
 class DashboardSettings(SettingsGroup):
-    """Who may see the dashboard."""
+    """Who may see the dashboard, and under which addresses it answers."""
 
-    changes_no_result: ClassVar[str] = "The dashboard reads results and makes none."
+    changes_no_result: ClassVar[str] = "It says who may look and decide, not what comes out of it."
 
     dashboard_password: SecretStr | None = Field(default=None, description="If set, the dashboard asks for it.")
+    dashboard_url: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Addresses under which people open the dashboard through a proxy, such as https://meters.example"
+        " (comma-separated).",
+    )
+
+    @field_validator("dashboard_url", mode="before")
+    @classmethod
+    def _separated(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("dashboard_url")
+    @classmethod
+    def _web_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for url in value:
+            if _WEB_ADDRESS.fullmatch(url) is None or urlsplit(url).port == 0:  # `port` raises if it is too large
+                raise ValueError(f"'{url}' is not an address such as https://meters.example, without a path")
+        return value
 
 
 GROUPS: tuple[type[SettingsGroup], ...] = (

@@ -19,6 +19,7 @@ OTHER_VALUES: dict[str, object] = {
     "read_plates": True,
     "guard": "off",
     "url_column": "Photo",
+    "dashboard_url": ["https://meters.example"],
     "sheet": "June",
     "allow_dropped_classes": True,
     "cluster_print": "off",

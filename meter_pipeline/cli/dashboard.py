@@ -1,4 +1,4 @@
-"""Starts the dashboard: one Streamlit server on a data directory, on this machine alone unless told otherwise."""
+"""Starts the dashboard: one server on a data directory, on this machine alone unless told otherwise."""
 
 from __future__ import annotations
 
@@ -9,21 +9,6 @@ from meter_pipeline.cli.server_process import check_port, run_until_told
 from meter_pipeline.settings import Settings
 from meter_pipeline.storage.layout import Layout
 
-LARGEST_UPLOAD_MB = 200
-"""Limit for a results table; a photo may be as large as `METER_DOWNLOAD_MAX_BYTES`."""
-OPTIONS = {
-    "server.headless": "true",
-    "server.fileWatcherType": "none",
-    "server.runOnSave": "false",
-    "server.maxUploadSize": str(LARGEST_UPLOAD_MB),
-    "browser.gatherUsageStats": "false",
-    "client.toolbarMode": "viewer",
-    "client.showErrorLinks": "false",
-    "client.disableDataExport": "true",  # its CSV would let a sheet's text run as a formula; our downloads do not
-    "theme.light.primaryColor": "#1f6feb",
-    "theme.dark.primaryColor": "#5aa2ff",
-    "runner.magicEnabled": "false",
-}
 SMALL_MEMORY = {
     "MALLOC_ARENA_MAX": "2",
     "MALLOC_MMAP_THRESHOLD_": "131072",
@@ -41,9 +26,7 @@ def serve_dashboard(settings: Settings, *, host: str, port: int) -> int:
     """
     Layout(settings.data_dir).prepare()
     check_port(host, port, command="meter dashboard")
-    options = {**OPTIONS, "server.address": host, "server.port": str(port)}
-    flags = [f"--{name}={value}" for name, value in options.items()]
     return run_until_told(
-        [sys.executable, "-m", "meter_pipeline.dashboard", *flags],
+        [sys.executable, "-m", "meter_pipeline.dashboard", "--host", host, "--port", str(port)],
         {**os.environ, **SMALL_MEMORY, "METER_DATA_DIR": str(settings.data_dir), "PYTHONUNBUFFERED": "1"},
     )

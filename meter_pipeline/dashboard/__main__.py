@@ -1,21 +1,31 @@
-"""Runs the dashboard with Streamlit's options: what the first page needs is loaded before the port opens."""
+"""Runs the dashboard's server: what the first page needs is loaded before the port opens."""
 
 from __future__ import annotations
 
+import argparse
 import sys
-from pathlib import Path
+
+from meter_pipeline.errors import MeterError
+from meter_pipeline.settings import load_settings
 
 UNUSED = "triton"
 """torchvision imports torch's compiler, and that imports Triton where there is one: 75 MB that nothing here uses."""
 
 
 def main() -> None:
-    """Load, then hand over to Streamlit."""
+    """Load, then serve."""
+    parser = argparse.ArgumentParser(prog="python -m meter_pipeline.dashboard", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=8501, help="port to listen on")
+    asked = parser.parse_args()
     sys.modules[UNUSED] = None  # type: ignore[assignment]  # for Python: there is no such module
     _preload()
-    from streamlit.web import cli
+    from meter_pipeline.dashboard.server.app import run
 
-    cli.main(["run", str(Path(__file__).parent / "app" / "main.py"), *sys.argv[1:]], prog_name="meter dashboard")
+    try:
+        run(load_settings(), host=asked.host, port=asked.port)
+    except MeterError as error:
+        raise SystemExit(str(error)) from error
 
 
 def _preload() -> None:

@@ -1,4 +1,4 @@
-"""The dashboard's entry: who may come in, the five pages, and a person's mistakes said in a sentence."""
+"""The dashboard's entry: its pages, and a person's mistakes said in a sentence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from importlib import import_module
 
 import streamlit as st
 
-from meter_pipeline.dashboard.access import admitted
 from meter_pipeline.dashboard.context import Now
 from meter_pipeline.dashboard.text import plain
 from meter_pipeline.errors import MeterError
@@ -19,6 +18,7 @@ PAGES = (
     ("single_photo", "One photo", ":material/photo_camera:"),
     ("classes", "Classes", ":material/category:"),
     ("unknowns", "Unknowns", ":material/help_center:"),
+    ("review", "Review", ":material/checklist:"),
     ("model", "Model", ":material/insights:"),
 )
 """Module, title and icon; the first one opens first, and needs neither torch nor a model."""
@@ -29,8 +29,6 @@ def main() -> None:
     st.set_page_config(page_title="Meter pipeline", page_icon="⚡", layout="wide")
     try:
         settings = load_settings()
-        if not admitted(settings):
-            return
         now = Now(Layout(settings.data_dir), settings)
         pages = [
             st.Page(_page(module, now), title=title, icon=icon, url_path=module, default=module == PAGES[0][0])

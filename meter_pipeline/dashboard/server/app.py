@@ -1,0 +1,84 @@
+"""The dashboard as one ASGI application: Streamlit's pages, our routes, and who may ask for either."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import FrameType
+
+import streamlit as st
+from starlette.middleware import Middleware
+
+import meter_pipeline.dashboard.app
+from meter_pipeline.dashboard.server.hosts import Hosts, is_every_address
+from meter_pipeline.dashboard.server.login import Login
+from meter_pipeline.dashboard.server.review_routes import review_routes
+from meter_pipeline.dashboard.server.thumbnails import thumbnail_route
+from meter_pipeline.review.desk import ReviewDesk
+from meter_pipeline.settings import Settings
+from meter_pipeline.storage.layout import Layout
+
+SCRIPT = Path(meter_pipeline.dashboard.app.__file__).with_name("main.py")
+LARGEST_UPLOAD_MB = 200
+"""Limit for a results table; a photo may be as large as `METER_DOWNLOAD_MAX_BYTES`."""
+OPTIONS: dict[str, object] = {
+    "server.headless": True,
+    "server.fileWatcherType": "none",
+    "server.runOnSave": False,
+    "server.maxUploadSize": LARGEST_UPLOAD_MB,
+    "browser.gatherUsageStats": False,
+    "client.toolbarMode": "viewer",
+    "client.showErrorLinks": False,
+    "client.disableDataExport": True,  # its CSV would let a sheet's text run as a formula; our downloads do not
+    "theme.light.primaryColor": "#1f6feb",
+    "theme.dark.primaryColor": "#5aa2ff",
+    "runner.magicEnabled": False,
+}
+
+
+def build_app(settings: Settings, *, host: str = "127.0.0.1") -> st.App:
+    """Return the dashboard; nothing listens yet.
+
+    Args:
+        settings: the data directory, the password, and the addresses of a proxy in front.
+        host: the address that the server is going to listen on.
+    """
+    layout = Layout(settings.data_dir)
+    middleware = [Middleware(Hosts, listens_on=host, public_urls=settings.dashboard_url)]
+    if settings.dashboard_password is not None:
+        middleware.append(Middleware(Login, password=settings.dashboard_password.get_secret_value()))
+    routes = [thumbnail_route(layout), *review_routes(ReviewDesk(layout))]
+    return st.App(SCRIPT, routes=routes, middleware=middleware, lifespan=_ends_at_the_first_interrupt)
+
+
+def run(settings: Settings, *, host: str, port: int) -> None:
+    """Serve the dashboard until this process is told to stop."""
+    app = build_app(settings, host=host)
+    sys.argv = [str(SCRIPT)]  # Streamlit imports from beside what was started: that must not be our package's inside
+    address: dict[str, object] = {"server.address": host, "server.port": port}
+    if is_every_address(host):  # else Streamlit asks a server on the internet for this machine's public address
+        address["browser.serverAddress"] = "localhost"
+    with contextlib.suppress(KeyboardInterrupt):  # the server has ended by then
+        app.run(config={**OPTIONS, **address})
+
+
+@contextlib.asynccontextmanager
+async def _ends_at_the_first_interrupt(_app: st.App) -> AsyncIterator[None]:
+    """Let the first Ctrl-C end the server in order, and ignore the next one.
+
+    A terminal sends it to `meter dashboard` and to this process, and `meter dashboard` passes it on: two of them, of
+    which the second would break off the end. Whoever does not want to wait is helped by `meter dashboard`, which ends
+    this process by force after a while.
+    """
+    end = signal.getsignal(signal.SIGINT)
+
+    def once(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if callable(end):
+            end(number, frame)
+
+    signal.signal(signal.SIGINT, once)
+    yield

@@ -8,12 +8,15 @@ from meter_pipeline.dashboard import charts
 from meter_pipeline.dashboard.browsing.classes import labelled_files
 from meter_pipeline.dashboard.browsing.rows import OpenedRow, open_row
 from meter_pipeline.dashboard.context import Now
+from meter_pipeline.dashboard.correcting import show_correction
 from meter_pipeline.dashboard.pictures import show_preview, show_thumbnail
 from meter_pipeline.dashboard.text import DECIDED_BY, MEASURES, percent, plain
 from meter_pipeline.labels import NOISE
 from meter_pipeline.storage.queries import Row
 
 SCORES_SHOWN = 12
+SOURCE = "batches"
+"""Where a word on a row's photo is said, in the decision."""
 
 
 def open_dialog(now: Now, drop: str, position: int) -> None:
@@ -27,7 +30,7 @@ def open_dialog(now: Now, drop: str, position: int) -> None:
 
 
 def _details(now: Now, row: OpenedRow) -> None:
-    """Draw the row; actions on it have their place at the end of the right column."""
+    """Draw the row; what a person says of its photo has its place below the photo."""
     prediction = row.prediction
     left, right = st.columns(2)
     with left:
@@ -36,6 +39,8 @@ def _details(now: Now, row: OpenedRow) -> None:
         show_preview(now.layout, image_id, path, f"Photo of this row: {prediction['final_prediction']}")
         st.text(prediction["image_url"] or "no URL")
         _show_quality(row)
+        if image_id:
+            show_correction(now, image_id, source=SOURCE)
     with right:
         st.subheader(plain(prediction["final_prediction"]))
         st.markdown(plain(prediction["reason"] or ""))

@@ -23,20 +23,32 @@ from meter_pipeline.discovery.unknown_embeddings import collect_unknown
 from meter_pipeline.discovery.unknown_map import place_unknowns
 from meter_pipeline.ingest.drop_rows import take_in_drops
 from meter_pipeline.ingest.url_images import DownloadLimits, download_drops
+from meter_pipeline.labels import NOISE, Action
 from meter_pipeline.recognition.image_features import compute_features
 from meter_pipeline.recognition.single_photo import predict_photos
+from meter_pipeline.review.deciding import decide, undo
+from meter_pipeline.review.reviewed_images import current_state
 from meter_pipeline.settings import ClusterSettings, DecisionSettings, UnknownPrintSettings, load_settings
 from meter_pipeline.storage.layout import Layout
-from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DATASET_SPLIT
+from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DATASET_SPLIT, UNKNOWN_CLUSTERS
 from meter_pipeline_tests.support.browser import CHROMIUM, CHROMIUM_FLAGS, NEEDS_CHROMIUM
 from meter_pipeline_tests.support.commands import METER, copy_of, environment, free_port, write_workbook
 from meter_pipeline_tests.support.exports import read_export
 from meter_pipeline_tests.support.patterns import draw
 
 pytestmark = [pytest.mark.slow, *NEEDS_CHROMIUM]
-PAGES = {"": "Batches", "single_photo": "One photo", "classes": "Classes", "unknowns": "Unknowns", "model": "Model"}
+PAGES = {
+    "": "Batches",
+    "single_photo": "One photo",
+    "classes": "Classes",
+    "unknowns": "Unknowns",
+    "review": "Review",
+    "model": "Model",
+}
 ROWS = 36
 PATIENCE_MS = 60_000
+CARD_OF_FOUR, CARD_OF_TWO = 267, 360
+"""Pixels that a cluster's card may have, so that two rows of four are seen at once on a screen of 1440 x 900."""
 expect.set_options(timeout=PATIENCE_MS)
 
 
@@ -323,13 +335,99 @@ def test_a_cluster_is_opened(go: Callable[[str], Page]) -> None:
         .last
     )
     photos = int(re.search(r"(\d+) photo", card.inner_text())[1])  # type: ignore[index]
-    card.get_by_text("Mostly looks like").wait_for()
+    card.get_by_alt_text(f"Photos of {name}").wait_for()
+    card.get_by_text(re.compile(r"\d+% like ")).wait_for()
+    expect(card.get_by_role("link", name="Review")).to_have_attribute("href", re.compile(r"review\?cluster=-?\d+$"))
     button.click()
     page.get_by_role("button", name="Back to all clusters").wait_for()
     settled(page)
     shown = page.get_by_alt_text(re.compile("UNKNOWN photo")).count()
     assert 0 < shown <= photos
     assert name.replace(" ", "+") in page.url
+
+
+def test_clusters_are_small_cards_and_decided_ones_fold_away(go: Callable[[str], Page], data: Path) -> None:
+    layout = Layout(data)
+    members = layout.lake.read(UNKNOWN_CLUSTERS).to_pylist()
+    first, *others = sorted({row["cluster_id"] for row in members if row["cluster_id"] != NOISE})
+    page = go("unknowns")
+    boxes = [page.locator(f".st-key-cluster_card_{number}").bounding_box() for number in (first, *others)]
+    assert all(box is not None and box["width"] <= CARD_OF_FOUR and box["height"] <= CARD_OF_TWO for box in boxes)
+    photos = [row["image_id"] for row in members if row["cluster_id"] == first]
+    made = decide(layout, Action.NAME, photos, by="anna", target="NEW_TYPE")
+    try:
+        page = go("unknowns")
+        folded = page.get_by_test_id("stExpander").filter(has_text="1 decided cluster")
+        folded.get_by_text("1 decided cluster").click()
+        folded.get_by_text(f"{len(photos)} photos as NEW_TYPE").wait_for()
+        expect(page.get_by_role("button", name=f"Open cluster {first}", exact=True)).to_have_count(1)
+    finally:
+        undo(layout, made.decision_id, by="anna")
+    expect(go("unknowns").get_by_test_id("stExpander").filter(has_text="decided cluster")).to_have_count(0)
+
+
+def answer_form(page: Page, what: str, who: str) -> None:
+    """Say in the open dialog what a photo is."""
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("combobox").click()
+    page.keyboard.press("ControlOrMeta+A")
+    page.keyboard.type(what)
+    page.keyboard.press("Enter")
+    dialog.get_by_label("Your name", exact=True).fill(who)
+    dialog.get_by_role("button", name="Save").click()
+
+
+def take_back(layout: Layout, source: str) -> None:
+    """Undo what was said on a page, for the tests that come after."""
+    for decision in current_state(layout).order:
+        if decision.source == source:
+            undo(layout, decision.decision_id, by="")
+
+
+def test_a_photo_of_a_batch_is_corrected_and_somebody_elses_word_asked_about(
+    go: Callable[[str], Page], data: Path
+) -> None:
+    layout = Layout(data)
+    row = next(row for row in rows_of(data) if row["position"] == 5)
+    page = go("")
+    search = page.get_by_label("Search in URLs and the sheet's cells")
+    search.fill("000005")
+    search.press("Enter")
+    page.get_by_text("1 row", exact=True).wait_for()
+    settled(page)
+    page.get_by_role("button", name="Row 7", exact=True).press("Enter")
+    dialog = page.get_by_role("dialog")
+    try:
+        answer_form(page, "KAIFA", "anna")
+        dialog.get_by_text("This photo is named KAIFA now").wait_for()
+        dialog.get_by_text(re.compile("This photo was named KAIFA by anna")).wait_for()
+        answer_form(page, "BLUE_A", "bob")
+        dialog.get_by_text("This photo was named KAIFA by anna. Your word replaces that.").wait_for()
+        assert current_state(layout).words[str(row["image_id"])].label == "KAIFA"
+        dialog.get_by_role("button", name="Replace it").click()
+        dialog.get_by_text("This photo is named BLUE_A now").wait_for()
+        word = current_state(layout).words[str(row["image_id"])]
+        assert (word.label, word.decision.by, word.decision.source) == ("BLUE_A", "bob", "batches")
+    finally:
+        take_back(layout, "batches")
+
+
+def test_a_labelled_photo_that_is_of_another_class_has_to_be_moved(go: Callable[[str], Page], data: Path) -> None:
+    layout = Layout(data)
+    page = go("classes?class=BLUE_A")
+    page.get_by_role("button", name="Correct").first.click()
+    dialog = page.get_by_role("dialog")
+    try:
+        answer_form(page, "GREY_A", "anna")
+        dialog.get_by_text("This photo is named GREY_A now").wait_for()
+        dialog.get_by_text(
+            re.compile("A person put this photo into the labelled photos under another class")
+        ).wait_for()
+        dialog.get_by_text(str(layout.raw / "GREY_A")).wait_for()
+        (decision,) = [each for each in current_state(layout).order if each.source == "classes"]
+    finally:
+        take_back(layout, "classes")
+    assert decision.by == "anna"
 
 
 def test_the_model_page_has_figures_and_the_evaluation(go: Callable[[str], Page], tmp_path: Path) -> None:
@@ -340,6 +438,8 @@ def test_the_model_page_has_figures_and_the_evaluation(go: Callable[[str], Page]
         page.get_by_role("button", name="Evaluation page").click()
     started.value.save_as(tmp_path / "page.html")
     assert "<html" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    page.get_by_role("button", name="Train a new model").click()
+    page.get_by_role("button", name="Start the training").wait_for()
 
 
 def test_without_drops_and_champion_the_folders_are_named_and_the_password_is_asked_for(

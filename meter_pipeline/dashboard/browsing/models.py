@@ -19,7 +19,7 @@ from meter_pipeline.recognition.model_card import (
     load_champion,
     load_history,
 )
-from meter_pipeline.recognition.model_history import HistoryEntry
+from meter_pipeline.recognition.model_history import HistoryEntry, before
 from meter_pipeline.storage.csv_cells import unsafe_cell
 from meter_pipeline.storage.files import read_json
 from meter_pipeline.storage.layout import EVALUATION_PAGE, Layout
@@ -45,6 +45,11 @@ class Models:
     cards: dict[str, ModelCard]
     problems: list[str]
     history: list[HistoryEntry] = field(default_factory=list)
+
+    @property
+    def before(self) -> str | None:
+        """The version that a person can go back to; None if there is none."""
+        return before(self.history[::-1], self.champion.version) if self.champion else None
 
 
 @dataclass(frozen=True)

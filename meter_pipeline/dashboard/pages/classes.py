@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from meter_pipeline.dashboard.browsing import classes as browsing
 from meter_pipeline.dashboard.browsing.classes import ClassCounts, LabelledPhoto, Suspicion
 from meter_pipeline.dashboard.context import Fingerprint, Now
+from meter_pipeline.dashboard.correcting import show_correction
 from meter_pipeline.dashboard.paging import choose_page
-from meter_pipeline.dashboard.pictures import card, show_thumbnail
+from meter_pipeline.dashboard.pictures import card, show_preview, show_thumbnail
 from meter_pipeline.dashboard.text import percent, plain
 from meter_pipeline.labels import Split, counted
 
@@ -16,6 +19,9 @@ PAGE_SIZE = 40
 ALL = "All classes"
 LABELLED, PREDICTED = "Labelled", "Predicted"
 EVERY_SPLIT = "all"
+SOURCE = "classes"
+"""Where a word on a photo is said, in the decision."""
+OPENED = "opened_photo"
 COUNTS = {
     "labelled": "Files in the class's folder that are used.",
     "train": "Photos that the model learns from.",
@@ -79,6 +85,9 @@ def _show_one(now: Now, row: ClassCounts) -> None:
         _show_labelled(now, row.label)
     else:
         _show_predicted(now, row.label)
+    opened = st.session_state.pop(OPENED, None)
+    if opened:
+        _open_dialog(now, *opened)
 
 
 def _show_labelled(now: Now, label: str) -> None:
@@ -110,6 +119,7 @@ def _labelled_card(now: Now, label: str, photo: LabelledPhoto, suspicion: Suspic
         st.caption(plain(f"{name} · {photo.split}"))
         if suspicion:
             st.markdown(f":material/warning: looks like **{plain(suspicion.looks_like)}**")
+        _correct_button(photo.image_id, now.layout.raw / photo.path, f"{name}, labelled {label}")
 
 
 def _show_predicted(now: Now, label: str) -> None:
@@ -125,6 +135,26 @@ def _show_predicted(now: Now, label: str) -> None:
                 path = now.layout.image(photo.image_id)
                 show_thumbnail(now.layout, photo.image_id, path, f"Photo of {photo.drop} named {label}")
                 st.caption(plain(f"{percent(photo.top1_confidence, 0)} · {photo.drop}"))
+                _correct_button(photo.image_id, path, f"Photo of {photo.drop} named {label}")
+
+
+def _correct_button(image_id: str, path: Path, title: str) -> None:
+    # By its file: the same photo may lie in a class twice.
+    st.button("Correct", key=f"correct_{path}", on_click=_open, args=(image_id, path, title), width="stretch")
+
+
+def _open(image_id: str, path: Path, title: str) -> None:
+    st.session_state[OPENED] = (image_id, path, title)
+
+
+def _open_dialog(now: Now, image_id: str, path: Path, title: str) -> None:
+    """Open a photo over the page, to say what it is; Escape closes it."""
+
+    def details() -> None:
+        show_preview(now.layout, image_id, path, title)
+        show_correction(now, image_id, source=SOURCE)
+
+    st.dialog(plain(title))(details)()
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

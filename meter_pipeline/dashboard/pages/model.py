@@ -9,9 +9,13 @@ import streamlit as st
 
 from meter_pipeline.dashboard import charts
 from meter_pipeline.dashboard.browsing import models as browsing
+from meter_pipeline.dashboard.browsing import training_runs
+from meter_pipeline.dashboard.browsing.training_runs import Progress, TrainingRun
 from meter_pipeline.dashboard.context import Now
-from meter_pipeline.dashboard.gate_details import show_gate, show_history, show_not_in_use
+from meter_pipeline.dashboard.correcting import ask_name, keep_name
+from meter_pipeline.dashboard.gate_details import show_answer, show_gate, show_history, show_not_in_use
 from meter_pipeline.dashboard.text import GUARD, moment, percent, plain
+from meter_pipeline.errors import MeterError
 from meter_pipeline.labels import Split, counted
 from meter_pipeline.recognition.model_card import ModelCard
 
@@ -58,17 +62,29 @@ FIGURES = (
 
 FIGURE_WIDTH = 230
 """Pixels; four fit beside the menu on a laptop."""
+LOOK_AGAIN_S = 3
+"""Seconds until the page looks again how far a training is."""
+ENDED = {
+    Progress.ENDED_WELL: ("ended well", ":material/check_circle:"),
+    Progress.FAILED: ("failed", ":material/error:"),
+    Progress.LOST: ("ended, and nobody noted how: see the last that it printed", ":material/error:"),
+}
+"""How a training ended, in words, and the icon beside it."""
 
 
 def show(now: Now) -> None:
     """Draw the page."""
-    st.title("Model")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.title("Model")
+        _train_button(now)
     models = browsing.list_models(now.layout)
     in_use = models.champion.version if models.champion else None
     if in_use is None:
         now.show_no_model()
     for problem in models.problems:
         st.warning(plain(problem))
+    show_answer()
+    _show_training(now)
     versions = list(models.cards)
     if not versions:
         return
@@ -86,11 +102,74 @@ def show(now: Now) -> None:
         why = "" if gate and models.champion.reason == gate.reason else models.champion.reason
         st.caption(plain(f"In use since {moment(models.champion.since)}. {why}"))
     if gate is not None:
-        show_gate(gate)
+        show_gate(now, gate, is_in_use=chosen == in_use)
     _show_card(models.cards[chosen])
     _show_evaluation(browsing.read_evaluation(now.layout, chosen))
     _show_versions(browsing.version_rows(now.layout, models))
-    show_history(models.history)
+    show_history(now, models.history, before=models.before)
+
+
+def _train_button(now: Now) -> None:
+    run = training_runs.look_at_training(now.layout)
+    if run is not None and run.progress == Progress.RUNNING:
+        return
+    with st.popover("Train a new model", icon=":material/model_training:"):
+        st.caption(
+            "On all labelled photos and what people named. It runs by itself, in a process of its own, like any other "
+            "run in Dagster's UI; minutes with a GPU, longer without. Whether its model comes into use, the gate says."
+        )
+        with st.form("train", border=False):
+            by = ask_name("train_by")
+            asked = st.form_submit_button("Start the training", type="primary")
+        if asked:
+            keep_name(by)
+            _start(now, by)
+
+
+def _show_training(now: Now) -> None:
+    """Draw the training that was started from here last: as it goes on, or how it ended."""
+    run = training_runs.look_at_training(now.layout)
+    if run is None:
+        return
+    if run.progress == Progress.RUNNING:
+        st.fragment(run_every=LOOK_AGAIN_S)(_show_running)(now)
+    else:
+        _show_ended(run)
+
+
+def _start(now: Now, by: str) -> None:
+    try:
+        training_runs.start_training(now.layout, by=by)
+    except MeterError as error:
+        st.error(plain(str(error)))
+        return
+    st.rerun()
+
+
+def _show_running(now: Now) -> None:
+    """Draw a training under way; this alone is drawn again and again, until it has ended."""
+    run = training_runs.look_at_training(now.layout)
+    if run is None or run.progress != Progress.RUNNING:
+        st.rerun()
+    st.info(plain(f"A training is under way, started {moment(run.since)}{_by(run)}."), icon=":material/hourglass_top:")
+    _show_lines(run)
+
+
+def _show_ended(run: TrainingRun) -> None:
+    words, icon = ENDED[run.progress]
+    title = plain(f"The training of {moment(run.since)}{_by(run)} {words}")
+    with st.expander(title, icon=icon, expanded=run.progress != Progress.ENDED_WELL):
+        _show_lines(run)
+
+
+def _show_lines(run: TrainingRun) -> None:
+    if run.last_lines:
+        st.code(run.last_lines, language=None, wrap_lines=True)
+    st.caption(f"All that it printed: `{run.log}`")
+
+
+def _by(run: TrainingRun) -> str:
+    return f" by {run.by}" if run.by else ""
 
 
 def _show_card(card: ModelCard) -> None:

@@ -61,6 +61,12 @@ def test_a_challenger_that_the_gate_keeps_out_is_shown_until_a_person_decides(la
     assert not_in_use(layout) is None
 
 
+def test_the_version_to_go_back_to_is_the_one_in_use_before(layout: Layout) -> None:
+    assert list_models(layout).before is None
+    set_champion(layout, "0002-b", reason="a person wants it", by="anna")
+    assert list_models(layout).before == "0001-a"
+
+
 def test_a_damaged_card_is_said_and_the_others_are_shown(layout: Layout) -> None:
     damaged = layout.models / "0003-c" / "model.json"
     damaged.parent.mkdir()

@@ -14,14 +14,16 @@ _review = st.components.v2.component("meter_review", html=part("html"), css=part
 
 def show(now: Now) -> None:  # noqa: ARG001
     """Draw the page."""
-    st.html(
-        "<style>.stMainBlockContainer{padding:4rem 1.4rem 1rem} h1{font-size:1.7rem!important}</style>"
-    )  # the grid gets the screen
+    # The grid gets the screen.
+    st.html("<style>.stMainBlockContainer{padding:4rem 1.4rem 1rem} h1{font-size:1.7rem!important}</style>")
+    if "reviewer" not in st.query_params and st.session_state.get(YOUR_NAME):
+        st.session_state.setdefault("reviewer", st.session_state[YOUR_NAME])
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title("Review", anchor=False, width="content")
         by = st.text_input(
             "Your name",
-            value=st.session_state.get(YOUR_NAME, ""),
+            key="reviewer",
+            bind="query-params",  # a reload keeps it
             max_chars=60,
             placeholder="Your name (may stay empty)",
             label_visibility="collapsed",

@@ -62,7 +62,7 @@ def test_nothing_is_told_or_taken_without_the_token(client: TestClient, ids: Ids
     for token in (b"", b"guessed", "été".encode()):
         answer = client.request(method, f"/review/{path}", headers={TOKEN_HEADER.encode(): token}, content="{}")
         assert answer.status_code == 403
-        assert "Reload the page" in answer.json()["error"]
+        assert "reload the page" in answer.json()["error"]
 
 
 def test_every_route_is_behind_the_token() -> None:

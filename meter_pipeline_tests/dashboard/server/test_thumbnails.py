@@ -53,7 +53,7 @@ def test_without_the_secret_there_is_no_picture(layout: Layout, photo: str) -> N
     for token in ("", "guessed"):
         answer = get(layout, photo, token=token)
         assert answer.status == 403
-        assert "Reload the page" in answer.json()["error"]
+        assert "reload the page" in answer.json()["error"]
 
 
 def test_a_photo_that_is_gone_or_damaged_is_said_and_not_kept_by_the_browser(layout: Layout, photo: str) -> None:

@@ -28,7 +28,7 @@ def test_without_the_secret_there_is_a_sentence() -> None:
         answer = require_token(refused)
         assert answer is not None
         assert answer.status_code == 403
-        assert b"Reload the page" in bytes(answer.body)
+        assert b"reload the page" in bytes(answer.body)
 
 
 def test_the_secret_is_long_and_stays() -> None:

@@ -17,6 +17,7 @@ from meter_pipeline.dashboard.server.hosts import Hosts, is_every_address
 from meter_pipeline.dashboard.server.login import Login
 from meter_pipeline.dashboard.server.review_routes import review_routes
 from meter_pipeline.dashboard.server.thumbnails import thumbnail_route
+from meter_pipeline.errors import MeterError
 from meter_pipeline.review.desk import ReviewDesk
 from meter_pipeline.settings import Settings
 from meter_pipeline.storage.layout import Layout
@@ -45,7 +46,16 @@ def build_app(settings: Settings, *, host: str = "127.0.0.1") -> st.App:
     Args:
         settings: the data directory, the password, and the addresses of a proxy in front.
         host: the address that the server is going to listen on.
+
+    Raises:
+        MeterError: the password is set and empty.
     """
+    if settings.dashboard_password is not None and not settings.dashboard_password.get_secret_value():
+        raise MeterError(
+            "The password is empty: everybody would come in.",
+            where="METER_DASHBOARD_PASSWORD",
+            fix="Set one, or remove the setting.",
+        )
     layout = Layout(settings.data_dir)
     middleware = [Middleware(Hosts, listens_on=host, public_urls=settings.dashboard_url)]
     if settings.dashboard_password is not None:

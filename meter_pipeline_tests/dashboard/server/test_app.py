@@ -18,6 +18,7 @@ from streamlit.runtime import Runtime
 
 from meter_pipeline.dashboard.server.app import build_app
 from meter_pipeline.dashboard.server.token import session_token
+from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import Settings, load_settings
 from meter_pipeline_tests.support.asgi import ask
 from meter_pipeline_tests.support.commands import environment, free_port
@@ -117,3 +118,9 @@ def test_ctrl_c_ends_the_server_in_order_though_it_comes_twice(tmp_path: Path) -
     printed, _ = process.communicate(timeout=30)
     assert process.returncode == 0
     assert "Traceback" not in printed
+
+
+def test_an_empty_password_lets_nobody_in_by_mistake(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path, dashboard_password="")
+    with pytest.raises(MeterError, match=r"password is empty.*METER_DASHBOARD_PASSWORD"):
+        build_app(settings)

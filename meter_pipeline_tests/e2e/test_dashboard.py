@@ -337,7 +337,7 @@ def test_a_cluster_is_opened(go: Callable[[str], Page]) -> None:
     photos = int(re.search(r"(\d+) photo", card.inner_text())[1])  # type: ignore[index]
     card.get_by_alt_text(f"Photos of {name}").wait_for()
     card.get_by_text(re.compile(r"\d+% like ")).wait_for()
-    expect(card.get_by_role("link", name="Review")).to_have_attribute("href", re.compile(r"review\?cluster=-?\d+$"))
+    expect(card.get_by_role("link", name="Review")).to_have_attribute("href", re.compile(r"review\?group=-?\d+$"))
     button.click()
     page.get_by_role("button", name="Back to all clusters").wait_for()
     settled(page)

@@ -521,3 +521,24 @@ def test_a_group_made_anew_under_an_open_page_is_said(sit: Callable[[str], Desk]
     expect(desk.title).to_contain_text("Group 3: 18 photos")
     desk.notices.get_by_role("button", name="Show it as it is now").click()
     expect(desk.title).to_contain_text("Group 3: 20 photos")
+
+
+def test_a_clusters_card_opens_its_group_and_several_groups_are_named_at_once(
+    sit: Callable[[str], Desk], lake: ReviewLake, served: Dashboard
+) -> None:
+    desk = sit("anna")
+    before = len(files_of(lake))
+    for key in ("Home", " ", "ArrowRight", " ", "n"):
+        desk.page.keyboard.press(key)
+    desk.root.get_by_text("Name 2 groups").wait_for()
+    desk.page.keyboard.type("TWO AT ONCE")
+    desk.root.get_by_text("New class: TWO AT ONCE").wait_for()
+    desk.page.keyboard.press("Enter")
+    until(lambda: has_files(lake, before + 2), "both are named")
+    assert {content["target"] for content in files_of(lake)[before:]} == {"TWO AT ONCE"}
+
+    desk.page.goto(f"{served.url}/unknowns")
+    link = desk.page.locator('a[href^="review?group="]').first
+    group = str(link.get_attribute("href")).rpartition("=")[2]
+    link.click()
+    expect(desk.title).to_contain_text(f"Group {group}:")

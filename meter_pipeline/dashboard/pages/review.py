@@ -30,7 +30,7 @@ def show(now: Now) -> None:  # noqa: ARG001
             width=260,
         )
     keep_name(by.strip())
-    cluster = st.query_params.get("cluster", "")
+    cluster = st.query_params.get("group", "")
     _review(
         key="review",
         data={

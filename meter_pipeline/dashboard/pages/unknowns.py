@@ -137,7 +137,7 @@ def _review_link(cluster: ClusterCard) -> None:
         review,
         label="Review",
         icon=":material/rate_review:",
-        query_params={"cluster": str(cluster.cluster_id)},
+        query_params={"group": str(cluster.cluster_id)},  # `cluster` is the choice on this page, and leaves with it
         help=f"Decide on {cluster.name}",
         width="content",
     )

@@ -4,10 +4,10 @@
 
 WORK is that of `benchmarks/loop.py`: of each split the state `first` is copied, in which the first half of the unseen
 designs and junk is dropped and clustered and nothing is decided. The reviewer who knows what photos show then works
-through the page's groups, in its order, by what the page offers (`review.desk`): strangers are taken out with the name;
-a group that stands beside and shows the same design is merged first (one key, one decision); a design that was named
-before and is suggested is one key instead of a typed name; after a name, look-alikes are looked at page by page while
-at least half of a page is of the design. A photo counts once.
+through the page's groups, in its order, by what the page offers (`review.page.desk`): strangers are taken out with the
+name; a group that stands beside and shows the same design is merged first (one key, one decision); a design that was
+named before and is suggested is one key instead of a typed name; after a name, look-alikes are looked at page by page
+while at least half of a page is of the design. A photo counts once.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from loop_photos import field_photos
 from loop_reviewer import JUNK
 
 from meter_pipeline.review.decisions import new_decision_id
-from meter_pipeline.review.desk import ReviewDesk
-from meter_pipeline.review.wishes import Wish
+from meter_pipeline.review.page.desk import ReviewDesk
+from meter_pipeline.review.page.wishes import Wish
 from meter_pipeline.storage.layout import Layout
 
 PAGE = 20

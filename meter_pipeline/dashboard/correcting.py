@@ -12,6 +12,7 @@ from meter_pipeline.dashboard.context import Now
 from meter_pipeline.dashboard.text import moment, plain
 from meter_pipeline.errors import MeterError
 from meter_pipeline.labels import Action
+from meter_pipeline.review.deciding import decide
 from meter_pipeline.review.reviewed_images import current_state
 
 YOUR_NAME = "your_name"
@@ -108,7 +109,14 @@ def _save(now: Now, proposal: Proposal, source: str, key: str) -> NoReturn:
     """Write a word, and draw the form again with what is said of the photo now."""
     try:
         if not proposal.already:
-            corrections.say(now.layout, proposal, source=source)
+            decide(
+                now.layout,
+                proposal.action,
+                [proposal.image_id],
+                by=proposal.by,
+                target=proposal.label,
+                source=source,
+            )
     except MeterError as error:
         st.session_state[f"{key}_asked"] = str(error)
     else:

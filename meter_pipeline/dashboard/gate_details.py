@@ -7,10 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from meter_pipeline.dashboard.browsing import commands
-from meter_pipeline.dashboard.browsing.commands import Answer
 from meter_pipeline.dashboard.context import Now
 from meter_pipeline.dashboard.correcting import ask_name, keep_name
+from meter_pipeline.dashboard.processes import commands
+from meter_pipeline.dashboard.processes.commands import Answer
 from meter_pipeline.dashboard.text import moment, plain
 from meter_pipeline.errors import MeterError
 from meter_pipeline.evaluation.gate_report import GateReport

@@ -17,8 +17,9 @@ NOT_SURE = 2.0
 """Share of held-out known photos that are not called sure, in shares that may be flagged: as many again (0013)."""
 
 TAUGHT_REACH = 2.0
-"""How many times as far from known photos a photo may lie that is named as a class which people have just taught: its
-photos were found by being alike, and further ones lie wider (0019)."""
+"""A photo named as a class that people have just taught may lie so many times as far from known photos as others may.
+
+Photos of such a class were found by being alike; further ones lie wider (0019)."""
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from meter_pipeline.demo.image_server import ImageServer
+from meter_pipeline_tests.support.browser import CHROMIUM, CHROMIUM_FLAGS
 from meter_pipeline_tests.support.commands import NEW_PHOTOS, copy_of, meter
 from meter_pipeline_tests.support.dev_server import Dev, running_dev
 from meter_pipeline_tests.support.patterns import draw, write_raw
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 COUNTS = {"BLUE_A": 14, "GREY_A": 12, "WHITE_A": 6}
 SETTINGS = """\
@@ -65,6 +70,17 @@ def slow_image_server(photos: Path) -> Iterator[ImageServer]:
 @pytest.fixture
 def urls() -> Callable[[ImageServer, int], list[str]]:
     return lambda server, count: [f"{server.base_url}/{number:03d}.jpg" for number in range(count)]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium without a window, for all tests of a file."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +12,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pytest
 from openpyxl import load_workbook
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from meter_pipeline.batches.batch_predictions import name_rows
 from meter_pipeline.demo.image_server import ImageServer
@@ -31,8 +29,8 @@ from meter_pipeline.review.reviewed_images import current_state
 from meter_pipeline.settings import ClusterSettings, DecisionSettings, UnknownPrintSettings, load_settings
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DATASET_SPLIT, UNKNOWN_CLUSTERS
-from meter_pipeline_tests.support.browser import CHROMIUM, CHROMIUM_FLAGS, NEEDS_CHROMIUM
-from meter_pipeline_tests.support.commands import METER, copy_of, environment, free_port, write_workbook
+from meter_pipeline_tests.support.browser import NEEDS_CHROMIUM
+from meter_pipeline_tests.support.commands import METER, copy_of, environment, free_port, wait_until_up, write_workbook
 from meter_pipeline_tests.support.exports import read_export
 from meter_pipeline_tests.support.patterns import draw
 
@@ -63,17 +61,9 @@ def dashboard(data_dir: Path, **more: str) -> Iterator[str]:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 120
     try:
-        while True:
-            try:
-                urllib.request.urlopen(f"{url}/_stcore/health", timeout=5).close()
-                break
-            except OSError:
-                assert process.poll() is None, process.communicate()[0]
-                assert time.monotonic() < deadline, "the dashboard did not start"
-                time.sleep(0.2)
-        yield url
+        wait_until_up(process, port)
+        yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         assert process.wait(30) == 0
@@ -95,14 +85,6 @@ def data(trained: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) 
         cluster_unknowns(layout, ClusterSettings(min_cluster_size=4))
         place_unknowns(layout)
     return copy
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

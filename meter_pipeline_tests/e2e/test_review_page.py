@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -17,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Locator, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Dialog, Locator, Page, Request, expect
 
 from meter_pipeline.labels import NOISE
 from meter_pipeline.review.reviewed_images import current_state
 from meter_pipeline.review.state import State
-from meter_pipeline_tests.support.browser import CHROMIUM, CHROMIUM_FLAGS, NEEDS_CHROMIUM
-from meter_pipeline_tests.support.commands import METER, environment, free_port
+from meter_pipeline_tests.support.browser import NEEDS_CHROMIUM
+from meter_pipeline_tests.support.commands import METER, environment, free_port, wait_until_up
 from meter_pipeline_tests.support.review_lake import LARGE, STRANGERS, ReviewLake, write_clusters, write_review_lake
 
 pytestmark = [pytest.mark.slow, *NEEDS_CHROMIUM]
@@ -95,15 +94,7 @@ class Dashboard:
             text=True,
             start_new_session=True,
         )
-        deadline = time.monotonic() + 120
-        while True:
-            try:
-                urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=5).close()
-                return
-            except OSError:
-                assert self._process.poll() is None, "the dashboard ended"
-                assert time.monotonic() < deadline, "the dashboard did not start"
-                time.sleep(0.1)
+        wait_until_up(self._process, self.port)
 
     def kill(self) -> None:
         """End it as a power cut does, with all that it started."""
@@ -206,14 +197,6 @@ class Desk:
         assert self.outside == []
         assert self.broken == []
         self.context.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,8 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,6 +55,19 @@ def write_workbook(path: Path, urls: Sequence[str]) -> None:
         sheet.append([f"{number:06d}", url])
     book.save(path.with_name(f".{path.name}"))
     path.with_name(f".{path.name}").rename(path)
+
+
+def wait_until_up(process: subprocess.Popen[str], port: int, *, patience_s: float = 120) -> None:
+    """Wait until a dashboard answers on this machine."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=5).close()
+            return
+        except OSError:
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < deadline, "the dashboard did not start"
+            time.sleep(0.1)
 
 
 def free_port() -> int:

@@ -5,17 +5,14 @@ The word itself is checked and written by `review.deciding`.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from meter_pipeline.dataset.class_folders import folder_of
 from meter_pipeline.dataset.promoted_files import own_files
 from meter_pipeline.errors import MeterError
 from meter_pipeline.labels import Action, class_key
 from meter_pipeline.review.agreement import Said, sift
-from meter_pipeline.review.deciding import decide, known_classes
-from meter_pipeline.review.decisions import Decision
+from meter_pipeline.review.deciding import known_classes
 from meter_pipeline.review.reviewed_images import current_state
 from meter_pipeline.review.state import State
 from meter_pipeline.storage.layout import Layout
@@ -76,15 +73,6 @@ class Proposal:
         return self.contested is not None or bool(self.nearly_equal)
 
 
-def decisions_key(layout: Layout) -> tuple[int, int]:
-    """Return numbers that change when a decision comes or goes, for caches; a decision's file itself never changes."""
-    count, newest = 0, 0
-    for folder, _, names in os.walk(layout.decisions):
-        count += len(names)
-        newest = max(newest, Path(folder).stat().st_mtime_ns)
-    return count, newest
-
-
 def decided_photos(layout: Layout) -> dict[str, str]:
     """Return what people said of the photos that are decided now, by image_id: the class, or `JUNK`."""
     words = current_state(layout).words
@@ -138,21 +126,6 @@ def propose(layout: Layout, image_id: str, said: str | None, *, by: str) -> Prop
         contested=found.contested[0].sentence if found.contested else None,
         contrary_files=tuple(_contrary_files(layout, image_id, label)),
     )
-
-
-def say(layout: Layout, proposal: Proposal, *, source: str) -> Decision:
-    """Write a proposal as a decision of its person.
-
-    Args:
-        layout: the data directory.
-        proposal: what is said.
-        source: where it is said: batches, classes.
-
-    Raises:
-        MeterError: the photo has no id that a decision can be about.
-        StorageError: the disk is full or not ours to write.
-    """
-    return decide(layout, proposal.action, [proposal.image_id], by=proposal.by, target=proposal.label, source=source)
 
 
 def _contrary_files(layout: Layout, image_id: str, label: str | None) -> list[str]:

@@ -9,11 +9,11 @@ import streamlit as st
 
 from meter_pipeline.dashboard import charts
 from meter_pipeline.dashboard.browsing import models as browsing
-from meter_pipeline.dashboard.browsing import training_runs
-from meter_pipeline.dashboard.browsing.training_runs import Progress, TrainingRun
 from meter_pipeline.dashboard.context import Now
 from meter_pipeline.dashboard.correcting import ask_name, keep_name
 from meter_pipeline.dashboard.gate_details import show_answer, show_gate, show_history, show_not_in_use
+from meter_pipeline.dashboard.processes import training_runs
+from meter_pipeline.dashboard.processes.training_runs import Progress, TrainingRun
 from meter_pipeline.dashboard.text import GUARD, moment, percent, plain
 from meter_pipeline.errors import MeterError
 from meter_pipeline.labels import Split, counted

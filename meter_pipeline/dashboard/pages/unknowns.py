@@ -12,6 +12,7 @@ from meter_pipeline.dashboard.context import Fingerprint, Now
 from meter_pipeline.dashboard.paging import choose_page
 from meter_pipeline.dashboard.pictures import card, montage_width, show_montage, show_strip, show_thumbnail
 from meter_pipeline.dashboard.text import NOISE_PHOTOS, percent, plain
+from meter_pipeline.dataset.labelled_folder import listing_digest
 from meter_pipeline.labels import counted
 
 CARDS_PER_PAGE = 24
@@ -44,7 +45,7 @@ def show(now: Now) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title("Unknowns", anchor=False, width="content")
         place = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="right")
-    decided = _decided(now, corrections.decisions_key(now.layout))
+    decided = _decided(now, listing_digest(now.layout.decisions))
     cards = _cards(now, now.fingerprint(*browsing.TABLES), decided)
     if not cards:
         now.show_age("unknown_clusters", "cluster_summary")
@@ -236,7 +237,7 @@ def _show_map(now: Now) -> None:
 
 
 @st.cache_data(max_entries=2, show_spinner=False)
-def _decided(_now: Now, key: Fingerprint) -> dict[str, str]:  # noqa: ARG001
+def _decided(_now: Now, key: str) -> dict[str, str]:  # noqa: ARG001
     return corrections.decided_photos(_now.layout)
 
 

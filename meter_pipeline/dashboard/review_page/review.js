@@ -265,7 +265,7 @@ class Review {
   decide(action, ids, { target = null, cluster_id = null, replace = false, with_last = false } = {}) {
     const photos = new Map((this.group ? this.group.photos : []).map((photo) => [photo.id, photo]));
     const last = Object.fromEntries(ids.map((id) => [id, photos.get(id)?.last ?? null]));
-    const decision = { decision_id: uuid7(), action, image_ids: ids, target, cluster_id, revision: this.group?.revision ?? null, last, replace };
+    const decision = { decision_id: uuid7(), action, image_ids: ids, target, cluster_id, last, replace };
     for (const id of ids) if (photos.get(id)) photos.get(id).last = decision.decision_id;
     this.visit.decisions += 1;
     if (action === "name" || action === "junk") this.visit.photos += ids.length;

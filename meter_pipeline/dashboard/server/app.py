@@ -18,7 +18,7 @@ from meter_pipeline.dashboard.server.login import Login
 from meter_pipeline.dashboard.server.review_routes import review_routes
 from meter_pipeline.dashboard.server.thumbnails import thumbnail_route
 from meter_pipeline.errors import MeterError
-from meter_pipeline.review.desk import ReviewDesk
+from meter_pipeline.review.page.desk import ReviewDesk
 from meter_pipeline.settings import Settings
 from meter_pipeline.storage.layout import Layout
 

@@ -15,8 +15,8 @@ from starlette.routing import Route
 from meter_pipeline.dashboard.server.token import require_token
 from meter_pipeline.errors import MeterError, StorageError
 from meter_pipeline.review.decisions import is_image_id
-from meter_pipeline.review.desk import ReviewDesk
-from meter_pipeline.review.wishes import Wish
+from meter_pipeline.review.page.desk import ReviewDesk
+from meter_pipeline.review.page.wishes import Wish
 
 LARGEST_BODY_BYTES = 16_000_000
 """A decision of 100,000 photos takes 7 MB."""

@@ -8,16 +8,16 @@ import pytest
 
 from meter_pipeline.dashboard.browsing.corrections import (
     JUNK,
+    Proposal,
     class_choices,
     decided_photos,
-    decisions_key,
     propose,
     said_before,
-    say,
 )
 from meter_pipeline.errors import MeterError
 from meter_pipeline.labels import Action
-from meter_pipeline.review.deciding import undo
+from meter_pipeline.review.deciding import decide, undo
+from meter_pipeline.review.decisions import Decision
 from meter_pipeline.review.promotion_plan import plan
 from meter_pipeline.review.reviewed_images import current_state, review_photos
 from meter_pipeline.storage.layout import Layout
@@ -45,14 +45,18 @@ def put_labelled(layout: Layout, image_id: str, path: str) -> None:
     layout.lake.replace(IMAGE_INVENTORY, frame(IMAGE_INVENTORY, [row]))
 
 
+def say(layout: Layout, proposal: Proposal, *, source: str) -> Decision:
+    """Write a proposal as the page does."""
+    photos = [proposal.image_id]
+    return decide(layout, proposal.action, photos, by=proposal.by, target=proposal.label, source=source)
+
+
 def test_a_word_is_written_with_who_says_it_and_where(layout: Layout, photo: str) -> None:
-    key = decisions_key(layout)
     proposal = propose(layout, photo, " hpl_blue ", by=" anna ")
     assert (proposal.action, proposal.label, proposal.is_new) == (Action.NAME, "HPL_BLUE", False)
     assert not proposal.needs_a_yes
     made = say(layout, proposal, source="batches")
     assert (made.by, made.source, made.target, made.image_ids) == ("anna", "batches", "HPL_BLUE", (photo,))
-    assert decisions_key(layout) != key
     assert decided_photos(layout) == {photo: "HPL_BLUE"}
     before = said_before(current_state(layout), photo)
     assert before is not None

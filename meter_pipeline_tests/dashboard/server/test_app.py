@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +20,7 @@ from meter_pipeline.dashboard.server.token import session_token
 from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import Settings, load_settings
 from meter_pipeline_tests.support.asgi import ask
-from meter_pipeline_tests.support.commands import environment, free_port
+from meter_pipeline_tests.support.commands import environment, free_port, wait_until_up
 
 PATHS = (
     "/",
@@ -103,15 +102,7 @@ def test_ctrl_c_ends_the_server_in_order_though_it_comes_twice(tmp_path: Path) -
         stderr=subprocess.STDOUT,
         text=True,
     )
-    deadline = time.monotonic() + 120
-    while True:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=5).close()
-            break
-        except OSError:
-            assert process.poll() is None, process.communicate()[0]
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+    wait_until_up(process, port)
     for _ in range(2):
         process.send_signal(signal.SIGINT)
         time.sleep(0.02)

@@ -17,7 +17,7 @@ from meter_pipeline.dashboard.server.review_routes import review_routes
 from meter_pipeline.dashboard.server.token import TOKEN_HEADER, session_token
 from meter_pipeline.labels import NOISE
 from meter_pipeline.review.decisions import new_decision_id, read_decisions
-from meter_pipeline.review.desk import ReviewDesk
+from meter_pipeline.review.page.desk import ReviewDesk
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline_tests.support.photos_in_review import put_in_review
 

@@ -18,12 +18,13 @@ import pytest
 from meter_pipeline.errors import MeterError, StorageError
 from meter_pipeline.labels import NOISE, Action
 from meter_pipeline.recognition.model_card import set_champion
-from meter_pipeline.review import decisions, look_alikes
+from meter_pipeline.review import decisions
 from meter_pipeline.review.deciding import decide, undo
 from meter_pipeline.review.decisions import new_decision_id, read_decisions
-from meter_pipeline.review.desk import ReviewDesk
+from meter_pipeline.review.page import look_alikes
+from meter_pipeline.review.page.desk import ReviewDesk
+from meter_pipeline.review.page.wishes import Wish
 from meter_pipeline.review.reviewed_images import current_state
-from meter_pipeline.review.wishes import Wish
 from meter_pipeline.storage.lake import vector_column
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import (

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from meter_pipeline.cli.dashboard import SMALL_MEMORY
-from meter_pipeline.dashboard.browsing.commands import OF_A_SERVER, environment_for
-from meter_pipeline.dashboard.browsing.training_runs import (
+from meter_pipeline.dashboard.processes.commands import OF_A_SERVER, environment_for
+from meter_pipeline.dashboard.processes.training_runs import (
     LAST_LINES,
     Progress,
     TrainingRun,
@@ -125,5 +125,5 @@ def test_it_runs_on_the_same_data_directory_without_what_makes_a_server_small(
 
 
 def test_the_starter_needs_no_large_library() -> None:
-    code = "import sys, meter_pipeline.dashboard.browsing.detached; print('numpy' in sys.modules)"
+    code = "import sys, meter_pipeline.dashboard.processes.detached; print('numpy' in sys.modules)"
     assert subprocess.run(python(code), capture_output=True, text=True, check=True).stdout.strip() == "False"

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow.compute as pc
-from sklearn.cluster import AgglomerativeClustering
-from sklearn.metrics import silhouette_score
 
 from meter_pipeline.storage.lake import Lake, vectors
 from meter_pipeline.storage.tables import IMAGE_FEATURES, KNOWN_EMBEDDINGS, UNKNOWN_EMBEDDINGS, UNKNOWN_LOOKS
@@ -220,6 +218,9 @@ class Looks:
 
     def parts(self, image_ids: Sequence[str]) -> list[list[str]]:
         """Return photos clustered again by themselves: two parts or more where they tell apart, otherwise one."""
+        from sklearn.cluster import AgglomerativeClustering  # not while the dashboard starts
+        from sklearn.metrics import silhouette_score
+
         points = self.of(image_ids)
         with_look = [i for i in image_ids if self._has(i)]
         compared = _evenly(points, MOST_COMPARED)

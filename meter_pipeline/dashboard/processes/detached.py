@@ -15,7 +15,7 @@ from pathlib import Path
 
 START_TIMEOUT_S = 60.0
 """For the starter, which starts one Python; a machine that is busy takes some seconds."""
-_MODULE = "meter_pipeline.dashboard.browsing.detached"
+_MODULE = "meter_pipeline.dashboard.processes.detached"
 _START, _KEEP = "start", "keep"
 
 

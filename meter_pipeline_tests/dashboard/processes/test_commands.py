@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from meter_pipeline.dashboard.browsing.commands import accept_model, roll_back
+from meter_pipeline.dashboard.processes.commands import accept_model, roll_back
 from meter_pipeline.errors import MeterError
 from meter_pipeline.storage.layout import Layout
 

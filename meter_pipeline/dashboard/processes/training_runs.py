@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
-from meter_pipeline.dashboard.browsing.commands import METER, environment_for
-from meter_pipeline.dashboard.browsing.detached import start_detached
+from meter_pipeline.dashboard.processes.commands import METER, environment_for
+from meter_pipeline.dashboard.processes.detached import start_detached
 from meter_pipeline.errors import MeterError, storage_errors
 from meter_pipeline.settings import PROJECT_DIR
 from meter_pipeline.storage.files import read_json, write_json

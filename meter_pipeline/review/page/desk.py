@@ -11,24 +11,24 @@ import hashlib
 import os
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from meter_pipeline.dataset.labelled_folder import list_files
 from meter_pipeline.errors import MeterError, StorageError
 from meter_pipeline.labels import NOISE, Action
 from meter_pipeline.recognition.model_card import champion_version, load_card
-from meter_pipeline.review.clustered import CLUSTERED, Clusters, read_clusters
 from meter_pipeline.review.deciding import decide, known_classes, undo
 from meter_pipeline.review.decisions import Decision
-from meter_pipeline.review.look_alikes import Looks, Prototypes, Suggestion, similar_groups
 from meter_pipeline.review.overview import decided_ids
+from meter_pipeline.review.page.clustered import CLUSTERED, Clusters, read_clusters
+from meter_pipeline.review.page.look_alikes import Looks, Prototypes, Suggestion, similar_groups
+from meter_pipeline.review.page.wishes import Refusal, Wish, said, said_before, sift
 from meter_pipeline.review.reviewed_images import current_state
 from meter_pipeline.review.state import State
-from meter_pipeline.review.wishes import Refusal, Wish, said, said_before, sift
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.queries import fingerprint
 from meter_pipeline.storage.tables import (
@@ -271,7 +271,11 @@ class ReviewDesk:
 
     def _files_now(self) -> dict[str, tuple[int, int]]:
         """Return the decision files that are there, with size and time: one that was copied in half is read again."""
-        return dict(_stamped(self._layout.decisions))
+        folder = self._layout.decisions
+        try:
+            return {f"{folder}{os.sep}{file.path}": (file.modified_ns, file.bytes) for file in list_files(folder)}
+        except OSError:  # reading the decisions says what it is
+            return {}
 
     def _state_now(self) -> State:
         files = self._files_now()
@@ -374,22 +378,6 @@ class ReviewDesk:
             }
             for label in known_classes(self._layout, state).known
         ]
-
-
-def _stamped(folder: str | os.PathLike[str]) -> Iterator[tuple[str, tuple[int, int]]]:
-    """Yield what is below a folder with its time and size; what cannot be looked at is what reading complains of."""
-    try:
-        for entry in os.scandir(folder):
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from _stamped(entry.path)
-            else:
-                with suppress(FileNotFoundError):  # deleted this moment
-                    about = entry.stat(follow_symlinks=False)
-                    yield entry.path, (about.st_mtime_ns, about.st_size)
-    except OSError:
-        return
 
 
 def _card(cluster_id: int, photos: list[str], clusters: Clusters, near: Sequence[Suggestion]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from meter_pipeline.review import look_alikes
-from meter_pipeline.review.look_alikes import MOST_COMPARED, Looks, Suggestion, similar_groups
+from meter_pipeline.review.page import look_alikes
+from meter_pipeline.review.page.look_alikes import MOST_COMPARED, Looks, Suggestion, similar_groups
 from meter_pipeline.storage.lake import Lake, vector_column
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import IMAGE_FEATURES, KNOWN_EMBEDDINGS, UNKNOWN_EMBEDDINGS, UNKNOWN_LOOKS, TableSpec

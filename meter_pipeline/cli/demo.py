@@ -137,8 +137,8 @@ def _where_next(layout: Layout, console: Console) -> None:
     prefix = "" if "METER_DATA_DIR" not in os.environ else f"METER_DATA_DIR={layout.root} "
     console.print("Where to look next:")
     console.print(f"  {prefix}meter dev                   the graph, its history and logs, in the browser")
-    console.print(f"  {prefix}meter dashboard             the photos, predictions and clusters, in the browser;")
-    console.print("                              its page Review names the groups of new types, by keys")
+    console.print(f"  {prefix}meter dashboard             photos, predictions, clusters; on its page Review")
+    console.print("                              the groups of new types are named by keys")
     for path, what in (
         (layout.batch_reports, "predictions of each drop, as CSV and XLSX"),
         (layout.clusters, "one folder per cluster, each with a contact sheet"),

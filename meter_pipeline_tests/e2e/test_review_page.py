@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Locator, Page, Request, expect
+from playwright.sync_api import Browser, Dialog, Locator, Page, Request, Route, expect
 
 from meter_pipeline.labels import NOISE
 from meter_pipeline.review.reviewed_images import current_state
@@ -445,6 +445,27 @@ def test_no_decision_is_lost_or_doubled_when_the_dashboard_is_killed_between_the
     expect(desk.notices).not_to_contain_text("not stored yet")
     desk.back()
     expect(desk.cards.first).to_contain_text(f"Group 0: {LARGE - 40} photos")
+
+
+def test_an_answer_that_was_cut_short_is_asked_for_again(
+    sit: Callable[[str], Desk], lake: ReviewLake, served: Dashboard
+) -> None:
+    desk = sit("anna")
+    desk.open(0)
+    photos = lake.members[0][:2]
+    cut: list[Request] = []
+
+    def half(route: Route) -> None:  # as a dashboard that is killed while it answers
+        cut.append(route.request)
+        route.fulfill(status=200, content_type="application/json", body='{"done": [')
+
+    desk.page.route("**/review/decisions", half, times=1)
+    desk.root.evaluate(ONE_AFTER_ANOTHER, list(photos))
+    desk.says("They are kept here and sent again.")
+    desk.stored()
+    assert cut
+    decided = Counter(image_id for content in files_of(lake) for image_id in content["image_ids"])
+    assert [decided[image_id] for image_id in photos] == [1, 1]
 
 
 def test_odd_names_lost_photos_and_broken_files_are_said(

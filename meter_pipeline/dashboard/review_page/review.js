@@ -145,11 +145,12 @@ class Review {
       this.asked403 = Date.now();
       this.askForToken();
     }
-    let answer = {};
+    let answer;
     try {
       answer = await response.json();
     } catch {
-      answer = { error: `The server answered ${response.status}. Reload the page.` };
+      // Also a 200 that was cut short, as when the dashboard is killed while it answers: it says nothing of what was done.
+      throw Object.assign(new Error(`The server answered ${response.status}, and not whole.`), { status: response.ok ? 0 : response.status });
     }
     if (!response.ok) throw Object.assign(new Error(answer.error || `The server answered ${response.status}.`), { status: response.status });
     return answer;

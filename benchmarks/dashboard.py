@@ -116,7 +116,7 @@ def generate(layout: Layout, rows: int, photos: int, model: Path | None) -> None
     chosen = chosen.assign(sheet="Sheet1", row_number=chosen["position"] + 2, model_version=version)
     write(lake, BATCH_PREDICTIONS, chosen.assign(nearest_known=image_ids[0], guard_score=0.5))
     cells = [json.dumps({"Account": f"{number:09d}", "Remark": "read on site"}) for number in range(rows)]
-    write(lake, DROP_ROWS, chosen.assign(other_columns=cells, reason=None))
+    write(lake, DROP_ROWS, chosen.assign(other_columns=cells, cells_position=chosen["position"], reason=None))
     sizes = chosen["drop"].value_counts().sort_index()
     names = sizes.index.to_numpy()
     write(lake, DROPS, pd.DataFrame({"drop": names, "file_name": names, "status": "read", "rows": sizes.to_numpy()}))

@@ -1,19 +1,25 @@
 """Spreadsheets and downloads at the size and with the faults of the field, on a loopback server of its own process.
 
-    python benchmarks/ingest.py [--urls 3000] [--rows 100000] [--only sheet,kills,dead,two,clients]
+    python benchmarks/ingest.py [--urls 3000] [--rows 100000] [--only sheet,large,download,kills,dead,two,clients]
+                                [--baseline DIR] [--repeats 3]
 
 Each part prints what was asked for beside the outcome. The photos are drawn noise of 720x1280, JPEG, 45 to 97 KB.
+DIR is a checkout of the project to compare with: `sheet`, `large` and `download` then run there too, in turns with
+this one, under the same interpreter, and print the ratio of the medians.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import json
 import logging
 import os
 import resource
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,7 +32,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 PROJECT = Path(__file__).resolve().parents[1]
-PARTS = ("sheet", "kills", "dead", "two", "clients")
+PARTS = ("sheet", "large", "download", "kills", "dead", "two", "clients")
+LARGE_ROWS = 1_000_000
+HERE, BASELINE = "here", "baseline"
+MOST_SHEET_TIME, MOST_DOWNLOAD_TIME = 1.3, 1.05
+"""Times that of the baseline, asked for."""
 LATENCY_S = 0.05
 FAULTY_EVERY = 100
 KILLS = 3
@@ -39,7 +49,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--urls", type=int, default=3000)
     parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--large-rows", type=int, default=LARGE_ROWS)
     parser.add_argument("--only", default=",".join(PARTS))
+    parser.add_argument("--baseline", type=Path, help="a checkout to compare with")
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--worker", nargs=3, metavar=("WHAT", "DATA", "BASE"), help=argparse.SUPPRESS)
     parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -52,39 +65,149 @@ def main() -> None:
     try:
         for part in arguments.only.split(","):
             print(f"\n## {part}", flush=True)
-            measure = {"sheet": sheet, "kills": kills, "dead": dead, "two": two, "clients": clients}[part]
-            measure(folder / part, arguments)
+            measures = (sheet, large, download, kills, dead, two, clients)
+            dict(zip(PARTS, measures, strict=True))[part](folder / part, arguments)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return None
 
 
+TAKE_IN = """
+import json, resource, sys, time
+from pathlib import Path
+from meter_pipeline.ingest.drop_rows import take_in_drops
+from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.tables import DROP_ROWS
+layout = Layout(Path(sys.argv[1]))
+start = time.monotonic()
+drops = take_in_drops(layout)
+seconds = time.monotonic() - start
+if drops["status"].tolist() != ["read"]:
+    sys.exit(f"not read: {drops['reason'].tolist()}")
+rows = layout.lake.frame(DROP_ROWS, ["reason"])
+peaks = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+print(json.dumps([seconds, len(rows), int(rows["reason"].notna().sum()), *peaks]))
+"""
+"""Takes in the one drop of a data directory; prints seconds, rows, refused rows, peak MB of itself and of a child."""
+
+
 def sheet(folder: Path, arguments: argparse.Namespace) -> None:
-    """Parse one large workbook in a process of its own, so that its peak memory is its own."""
+    """Take in one file with rows of eight columns, as xlsx and as CSV."""
+    header = ["Account", "Name", "Street", "Town", "Meter", "Reading", "Read on", "Photo"]
+    _take_in(folder, header, arguments.rows, arguments)
+
+
+def large(folder: Path, arguments: argparse.Namespace) -> None:
+    """Take in one file with as many rows as a sheet can have, of five columns, as xlsx and as CSV."""
+    _take_in(folder, ["Account", "Name", "Meter", "Reading", "Photo"], arguments.large_rows, arguments)
+
+
+def _take_in(folder: Path, header: list[str], rows: int, arguments: argparse.Namespace) -> None:
+    folder.mkdir(parents=True)
+    print(
+        f"{rows:,} rows by {len(header)} columns; the child is the process that a file is read in, where there is one"
+    )
+    print("| file | MB | where | s, median (all) | rows | refused | peak MB, parent | child |")
+    print("|---|---|---|---|---|---|---|---|")
+    times = {}
+    for write in (_write_xlsx, _write_csv):
+        path = write(folder, header, rows)
+        figures: dict[str, list[list[float]]] = {}
+        for place, root in _in_turns(arguments):
+            figures.setdefault(place, []).append(_take_in_once(folder / "data", path, root))
+        for place, runs in figures.items():
+            seconds, found, refused, *peaks = ([run[column] for run in runs] for column in range(5))
+            every = ", ".join(f"{value:.1f}" for value in seconds)
+            told = f"{statistics.median(seconds):.1f} ({every}) | {found[0]:,.0f} | {refused[0]:,.0f}"
+            size = path.stat().st_size / 1e6
+            peak = f"{max(peaks[0]):.0f} | {max(peaks[1]):.0f}"
+            print(f"| {path.suffix} | {size:.1f} | {place} | {told} | {peak} |", flush=True)
+        times[path.suffix] = {place: [run[0] for run in runs] for place, runs in figures.items()}
+        path.unlink()
+    for suffix, seconds in times.items():
+        _print_ratio(suffix, seconds, MOST_SHEET_TIME)
+
+
+def _take_in_once(data: Path, file: Path, root: Path) -> list[float]:
+    """In a process of its own, so that its peak memory is its own."""
+    (data / "drops").mkdir(parents=True)
+    os.link(file, data / "drops" / file.name)
+    try:
+        command = [sys.executable, "-c", TAKE_IN, str(data)]
+        done = subprocess.run(command, env=_environment(root), cwd=root, stdout=subprocess.PIPE, check=True)
+    finally:
+        shutil.rmtree(data)
+    return list(json.loads(done.stdout))
+
+
+def _write_xlsx(folder: Path, header: list[str], rows: int) -> Path:
     from openpyxl import Workbook
 
-    folder.mkdir(parents=True)
     book = Workbook(write_only=True)
     tab = book.create_sheet("Photos")
-    tab.append(["Account", "Name", "Street", "Town", "Meter", "Reading", "Read on", "Photo"])
-    for n in range(arguments.rows):
-        url = f"https://photos.example/2026/05/{n:08d}.jpg?size=full&batch=17"
-        tab.append([f"{n:010d}", f"Customer {n}", f"Street {n % 977}", "Town", f"M{n:09d}", n * 1.5, "2026-05-01", url])
-    book.save(folder / "large.xlsx")
-    code = """
-import resource, sys, time
-from pathlib import Path
-from meter_pipeline.ingest.sheets.spreadsheets import read_spreadsheet
-base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-start = time.monotonic()
-found = read_spreadsheet(Path(sys.argv[1]))
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(f"{len(found.rows):,} rows, {len(found.refused)} refused: {time.monotonic() - start:.1f} s wall (asked: 15 s), "
-      f"peak {peak:.0f} MB (asked: 500 MB), of which {base:.0f} MB before reading")
-"""
-    size = (folder / "large.xlsx").stat().st_size / 1e6
-    print(f"one xlsx of {arguments.rows:,} rows by 8 columns, {size:.1f} MB: ", end="", flush=True)
-    subprocess.run([sys.executable, "-c", code, str(folder / "large.xlsx")], check=True)
+    tab.append(header)
+    for cells in _rows(header, rows):
+        tab.append(cells)
+    book.save(folder / "rows.xlsx")
+    return folder / "rows.xlsx"
+
+
+def _write_csv(folder: Path, header: list[str], rows: int) -> Path:
+    with (folder / "rows.csv").open("w", encoding="utf-8", newline="") as handle:
+        csv.writer(handle).writerows([header, *_rows(header, rows)])
+    return folder / "rows.csv"
+
+
+def _rows(header: list[str], rows: int) -> Iterator[list[object]]:
+    for n in range(rows):
+        cells = {
+            "Account": f"{n:010d}",
+            "Name": f"Customer {n}",
+            "Street": f"Street {n % 977}",
+            "Town": "Town",
+            "Meter": f"M{n:09d}",
+            "Reading": n * 1.5,
+            "Read on": "2026-05-01",
+            "Photo": f"https://photos.example/2026/05/{n:08d}.jpg?size=full&batch=17",
+        }
+        yield [cells[name] for name in header]
+
+
+def _in_turns(arguments: argparse.Namespace) -> Iterator[tuple[str, Path]]:
+    """Yield where to run, so that what else the machine does falls on both alike: here, there, there, here, ..."""
+    places = [(HERE, PROJECT)]
+    if arguments.baseline is not None:
+        places.append((BASELINE, arguments.baseline.resolve()))
+    for turn in range(arguments.repeats):
+        yield from places if turn % 2 == 0 else reversed(places)
+
+
+def _environment(root: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(root), "METER_ALLOW_HOSTS": "127.0.0.1"}
+
+
+def _print_ratio(what: str, seconds: dict[str, list[float]], asked: float) -> None:
+    if BASELINE in seconds:
+        ratio = statistics.median(seconds[HERE]) / statistics.median(seconds[BASELINE])
+        print(f"{what}: {ratio:.2f} times the baseline (asked: {asked} at most)", flush=True)
+
+
+def download(folder: Path, arguments: argparse.Namespace) -> None:
+    """Fetch all URLs once, from a fresh data directory."""
+    seconds: dict[str, list[float]] = {}
+    with served() as base:
+        for place, root in _in_turns(arguments):
+            start = time.monotonic()
+            finish(spawn("download", folder, base, arguments, root))
+            seconds.setdefault(place, []).append(time.monotonic() - start)
+            shutil.rmtree(folder)
+    print(f"{arguments.urls} URLs, {LATENCY_S * 1000:.0f} ms latency, 1 % faults")
+    for place, runs in seconds.items():
+        every = ", ".join(f"{run:.1f}" for run in runs)
+        print(
+            f"{place}: {statistics.median(runs):.1f} s ({every}), {arguments.urls / statistics.median(runs):.0f} URLs/s"
+        )
+    _print_ratio("download", seconds, MOST_DOWNLOAD_TIME)
 
 
 def urls_of(base: str, count: int) -> list[str]:
@@ -219,9 +342,12 @@ def _httpx():  # type: ignore[no-untyped-def]
     return lambda url: client.get(url).content
 
 
-def spawn(what: str, data: Path, base: str, arguments: argparse.Namespace) -> subprocess.Popen[bytes]:
-    command = [sys.executable, __file__, "--urls", str(arguments.urls), "--worker", what, str(data), base]
-    return subprocess.Popen(command, env={**os.environ, "METER_ALLOW_HOSTS": "127.0.0.1"})
+def spawn(
+    what: str, data: Path, base: str, arguments: argparse.Namespace, root: Path = PROJECT
+) -> subprocess.Popen[bytes]:
+    script = str(root / "benchmarks" / Path(__file__).name)
+    command = [sys.executable, script, "--urls", str(arguments.urls), "--worker", what, str(data), base]
+    return subprocess.Popen(command, env=_environment(root), cwd=root)
 
 
 def finish(process: subprocess.Popen[bytes]) -> None:

@@ -27,6 +27,9 @@ from meter_pipeline.errors import MeterError
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 SETTINGS_FILE = "meter.env"
 _WEB_ADDRESS = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d+)?/?", re.IGNORECASE | re.ASCII)
+_PROXY_ADDRESS = re.compile(
+    r"(?:https?://)?(?:[^\s/@?#\\]*@)?(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?/?", re.IGNORECASE | re.ASCII
+)
 
 
 class SettingsGroup(BaseModel):
@@ -151,7 +154,7 @@ class GateSettings(SettingsGroup):
 
 
 class SheetSettings(SettingsGroup):
-    """Which sheet and column of a spreadsheet are read, if a person chooses them, and how many rows."""
+    """Which sheet and column of a spreadsheet are read, if a person chooses them, and what reading may cost."""
 
     reaches: ClassVar[tuple[str, ...]] = ("drop_rows",)
 
@@ -164,6 +167,17 @@ class SheetSettings(SettingsGroup):
     )
     max_rows: int = Field(
         default=1_000_000, ge=1, description="Most rows of one spreadsheet; further rows are refused."
+    )
+    sheet_memory_mb: int = Field(
+        default=2000,
+        ge=200,
+        description="MB of memory that reading one spreadsheet may take; one that takes more is refused.",
+    )
+    sheet_seconds: float = Field(
+        default=40.0,
+        gt=0,
+        description="Seconds of processor time that reading one spreadsheet may take; one of more than 10 MB may take"
+        " more, in proportion.",
     )
 
 
@@ -183,6 +197,27 @@ class DownloadSettings(SettingsGroup):
     allow_networks: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Private networks that may be reached (comma-separated CIDR)."
     )
+    download_proxy: SecretStr | None = Field(
+        default=None,
+        description="HTTP proxy that photos are fetched through: http://host:port or https://host:port, with"
+        " user:password@ before the host where it asks for them. If unset, there is none; HTTPS_PROXY is not read.",
+    )
+
+    @field_validator("download_proxy")
+    @classmethod
+    def _an_http_proxy(cls, value: SecretStr | None) -> SecretStr | None:
+        text = value.get_secret_value().strip() if value else ""
+        if not text:
+            return None
+        if text.lower().startswith("socks"):
+            raise ValueError("SOCKS proxies are not supported; give an HTTP proxy: http://host:port")
+        address = _PROXY_ADDRESS.fullmatch(text)
+        if address is None or not 0 < int(address[1] or 80) < 65_536:
+            raise ValueError(  # without the text itself: it may hold a password
+                "not the address of a proxy; write http://host:port, or http://user:password@host:port with special"
+                " characters of the password percent-encoded (%40 for @)"
+            )
+        return SecretStr(text)
 
     @field_validator("allow_hosts", "allow_networks", mode="before")
     @classmethod
@@ -292,7 +327,9 @@ class Settings(
 ):
     """Every setting; the environment variable is the upper-case name after `METER_`."""
 
-    model_config = SettingsConfigDict(env_prefix="METER_", extra="ignore", frozen=True, env_file_encoding="utf-8")
+    model_config = SettingsConfigDict(
+        env_prefix="METER_", extra="ignore", frozen=True, env_file_encoding="utf-8", hide_input_in_errors=True
+    )
 
     def digest(self, *names: str) -> str:
         """Return 8 hex digits that change when one of the named settings does."""

@@ -14,6 +14,7 @@ from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import GROUPS, PROJECT_DIR, Settings, load_settings, settings_behind
 
 OTHER_VALUES: dict[str, object] = {
+    "download_proxy": "http://proxy.example:3128",
     "backbone": "resnet34",
     "weights": "none",
     "read_plates": True,
@@ -132,7 +133,7 @@ def test_every_setting_is_read_by_something() -> None:
 
 
 def test_what_is_read_from_a_spreadsheet_follows_from_all_that_the_reader_is_handed() -> None:
-    assert settings_behind("drop_rows") == ("max_rows", "sheet", "url_column")
+    assert settings_behind("drop_rows") == ("max_rows", "sheet", "sheet_memory_mb", "sheet_seconds", "url_column")
 
 
 def test_a_group_takes_its_own_settings_and_knows_no_others(tmp_path: Path) -> None:

@@ -1,42 +1,43 @@
-"""Predictions for people: one CSV and one XLSX per drop, the sheet's own columns after ours; a note for a refused drop.
+"""Predictions for people: one CSV and one XLSX per drop, and notes on drops; what the files say is in `export_table`.
 
-How a cell is kept from being run as a formula is in `storage.csv_cells`.
+What fails for one drop is that drop's failure: all others are written, and one error at the end names each. How a cell
+is kept from being run as a formula is in `storage.csv_cells`.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from meter_pipeline.errors import MeterError, StorageError
-from meter_pipeline.labels import DECIDING_ACTIONS, Action, DropStatus
+from meter_pipeline.batches.export_table import DECIMALS, export_table, with_reviewed_label
+from meter_pipeline.errors import MeterError, StorageError, storage_errors
+from meter_pipeline.labels import DropStatus, counted
 from meter_pipeline.storage.csv_cells import Cell, csv_bytes
-from meter_pipeline.storage.files import read_json, write_bytes, write_json, write_text
+from meter_pipeline.storage.files import read_json, write_bytes, write_json
 from meter_pipeline.storage.layout import Layout
-from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, DROPS, EXPORT_COLUMNS, REVIEWED_IMAGES
+from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, DROPS, REVIEWED_IMAGES
 from meter_pipeline.storage.xlsx import workbook_bytes
 
 MANIFEST = ".exports.json"
 """What was written last: the digest of each drop's export."""
-FORMAT_VERSION = "2"
+FORMAT_VERSION = "3"
 """Part of every digest: a new number writes every export again."""
-REVIEWED_LABEL = "reviewed_label"
-"""What a person said of the photo: a class, or junk; `final_prediction` stays the model's word."""
-FURTHER_COLUMNS = (REVIEWED_LABEL, "calibrated_confidence", "nearest_known_class", "photo_notes")
-"""Columns after `EXPORT_COLUMNS`."""
-PLACE_COLUMNS = ("sheet", "row_number")
-"""Columns after these: where in the spreadsheet the row is."""
-REFUSED_ENDING = "_REFUSED.txt"
-_IN_PERCENT = {"top1_confidence": 2, "top2_confidence": 2, "top3_confidence": 2, "calibrated_confidence": 2}
-_MEASURES = {"brightness": 2, "contrast": 2, "green_ratio": 4}
-DECIMALS = _IN_PERCENT | _MEASURES
-"""Decimals of the numbers in an export, by column."""
+REFUSED_ENDING, PASSED_OVER_ENDING = "_REFUSED.txt", "_PASSED_OVER.txt"
+SHEET_COLUMNS = ("drop", "position", "cells_position", "other_columns")
+"""Columns of `drop_rows` that exports need."""
+FAILURES_NAMED = 20
+"""Files that an error names; the log names all."""
+_NO_FILE_CAN_BE_WRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 _logger = logging.getLogger(__name__)
 
@@ -58,121 +59,108 @@ def export_drops(layout: Layout) -> ExportSummary:
     """Write the exports of every drop in the lake whose rows changed; see `write_exports`."""
     lake = layout.lake
     predictions = with_reviewed_label(lake.frame(BATCH_PREDICTIONS), lake.frame(REVIEWED_IMAGES))
-    return write_exports(predictions, lake.frame(DROP_ROWS), lake.frame(DROPS), layout.batch_reports)
-
-
-def with_reviewed_label(predictions: pd.DataFrame, reviewed: pd.DataFrame) -> pd.DataFrame:
-    """Return the predictions with what people said of the photos in the column `reviewed_label`; null where nothing.
-
-    Args:
-        predictions: table `batch_predictions`.
-        reviewed: table `reviewed_images`.
-    """
-    said = {
-        image_id: label if action == Action.NAME else Action.JUNK.value
-        for image_id, action, label in zip(reviewed["image_id"], reviewed["action"], reviewed["label"], strict=True)
-        if action in DECIDING_ACTIONS
-    }
-    labels = [said.get(image_id) for image_id in predictions["image_id"]]
-    return predictions.assign(**{REVIEWED_LABEL: pd.Series(labels, predictions.index, dtype=object)})
+    return write_exports(predictions, lake.frame(DROP_ROWS, SHEET_COLUMNS), lake.frame(DROPS), layout.batch_reports)
 
 
 def write_exports(
     predictions: pd.DataFrame, drop_rows: pd.DataFrame, drops: pd.DataFrame, folder: Path
 ) -> ExportSummary:
-    """Write `<drop>.csv` and `<drop>.xlsx` for every drop whose rows changed; `<drop>_REFUSED.txt` for refused drops.
+    """Write `<drop>.csv` and `<drop>.xlsx` for every drop whose rows changed, and notes.
+
+    A refused drop has the note `<drop>_REFUSED.txt`, one with URLs that were not taken `<drop>_PASSED_OVER.txt`.
 
     Args:
         predictions: table `batch_predictions`, with what people said (`with_reviewed_label`).
-        drop_rows: table `drop_rows`.
+        drop_rows: table `drop_rows`; `SHEET_COLUMNS` of it will do.
         drops: table `drops`.
         folder: `data/reports/batches`.
 
     Raises:
-        MeterError: a file could not be replaced, for example because it is open in Excel; all others are written.
-        StorageError: the disk is full or not ours to write.
+        MeterError: files of some drops could not be written, for example because they are open in Excel; all others
+            are written.
+        StorageError: the disk is full or read-only, or the folder cannot be made.
     """
-    manifest_path = folder / MANIFEST
-    manifest = _read_manifest(manifest_path)
-    others = drop_rows.set_index(["drop", "position"])["other_columns"]
-    written, in_the_way = 0, []
-    by_drop = {str(drop): rows.sort_values("position") for drop, rows in predictions.groupby("drop", sort=True)}
+    if len(predictions) or len(drops):
+        with storage_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+    manifest = _read_manifest(folder / MANIFEST)
+    sheets = drop_rows.groupby("drop").indices
+    failures: list[str] = []
+    count = written = 0
     try:
-        for drop, rows in by_drop.items():
-            keys = pd.MultiIndex.from_frame(rows[["drop", "position"]])
-            header, table = export_table(rows, others.reindex(keys).tolist())
-            digest = _digest(header, table)
-            targets = [folder / f"{drop}.csv", folder / f"{drop}.xlsx"]
-            if manifest.get(drop) == digest and all(path.exists() for path in targets):
-                continue
-            try:
-                write_bytes(targets[0], csv_bytes(header, table, decimals=DECIMALS))
-                write_bytes(targets[1], workbook_bytes(header, table))
-            except StorageError as error:
-                if not isinstance(error.__cause__, PermissionError) or not any(path.exists() for path in targets):
-                    raise
-                in_the_way.append(error.where)
-                continue
-            manifest[drop] = digest
-            written += 1
-            _logger.info("Wrote %s.csv and .xlsx, %d rows", drop, len(table))
+        for name, rows in predictions.groupby("drop", sort=True):
+            drop, count = str(name), count + 1
+            with _noting(folder / f"{drop}.csv", failures):
+                sheet = drop_rows.iloc[sheets.get(name, [])]
+                written += _write_export(drop, rows, sheet, folder, manifest, failures)
     finally:
         if written:
-            write_json(manifest_path, {drop: manifest[drop] for drop in sorted(manifest)})
-    _write_refusals(drops, folder)
-    if in_the_way:
+            write_json(folder / MANIFEST, {drop: manifest[drop] for drop in sorted(manifest)})
+    _write_notes(drops, folder, failures)
+    if failures:
+        further = f"; and {len(failures) - FAILURES_NAMED} more" if len(failures) > FAILURES_NAMED else ""
         raise MeterError(
-            "Some exports could not be replaced.",
-            where=", ".join(in_the_way),
-            fix="Close them in Excel, then run again: all others are written.",
+            f"{counted(len(failures), 'file')} for people could not be written, all others are.",
+            where="; ".join(failures[:FAILURES_NAMED]) + further,
+            fix="Do what is said for each, then run again.",
         )
-    return ExportSummary(len(by_drop), written)
+    return ExportSummary(count, written)
 
 
-def export_table(rows: pd.DataFrame, others: Sequence[object]) -> tuple[list[str], list[list[Cell]]]:
-    """Return header and cells: our columns, the place in the sheet, then the sheet's own columns.
-
-    Args:
-        rows: rows of `batch_predictions`, with what people said.
-        others: the JSON of each row's other columns in the sheet; anything that is not text stands for none.
-
-    Returns:
-        The header, and one list of cells per row. Confidences are in percent.
-    """
-    values = [json.loads(text) if isinstance(text, str) else {} for text in others]
-    names = list(dict.fromkeys(name for row in values for name in row))
-    ours = [*EXPORT_COLUMNS, *FURTHER_COLUMNS, *PLACE_COLUMNS]
-    theirs = _renamed(names, ours)
-    left = zip(*(_column(rows, name) for name in ours), strict=True)
-    table = [[*cells, *(row.get(name, "") for name in names)] for cells, row in zip(left, values, strict=True)]
-    return [*ours, *theirs], table
-
-
-def _column(rows: pd.DataFrame, name: str) -> Iterator[Cell]:
-    scale = 100 if name in _IN_PERCENT else 1
-    for value in rows[name].tolist():
-        if pd.isna(value):
-            yield None
-        elif name in DECIMALS:
-            yield round(value * scale, DECIMALS[name])
-        elif name == "row_number":
-            yield int(value)
-        else:
-            yield str(value)
+def _write_export(
+    drop: str, rows: pd.DataFrame, sheet: pd.DataFrame, folder: Path, manifest: dict[str, str], failures: list[str]
+) -> bool:
+    """Write both files of a drop if its rows changed, and note that in the manifest; return whether they did."""
+    rows = rows.merge(sheet[["position", "cells_position"]], on="position", how="left").sort_values("position")
+    carriers = sheet[sheet["other_columns"].notna()]
+    others = {
+        (drop, position): text for position, text in zip(carriers["position"], carriers["other_columns"], strict=True)
+    }
+    header, table = export_table(rows, others)
+    digest = _digest(header, table)
+    targets = folder / f"{drop}.csv", folder / f"{drop}.xlsx"
+    if manifest.get(drop) == digest and all(path.exists() for path in targets):
+        return False
+    before = len(failures)
+    with _noting(targets[0], failures):
+        write_bytes(targets[0], csv_bytes(header, table, decimals=DECIMALS))
+    with _noting(targets[1], failures):
+        write_bytes(targets[1], workbook_bytes(header, table))
+    if len(failures) > before:
+        return False
+    manifest[drop] = digest
+    _logger.info("Wrote %s.csv and .xlsx, %d rows", drop, len(table))
+    return True
 
 
-def _renamed(names: Sequence[str], ours: Sequence[str]) -> list[str]:
-    """Return the sheet's headers, marked where we have the same: an export that is dropped again keeps its columns."""
-    taken = set(ours)
-    result = []
-    for name in names:
-        new, count = name, 1
-        while new in taken:
-            new = f"{name} (sheet)" if count == 1 else f"{name} (sheet {count})"
-            count += 1
-        taken.add(new)
-        result.append(new)
-    return result
+@contextmanager
+def _noting(path: Path, failures: list[str]) -> Iterator[None]:
+    """Turn what fails in the block into a line of `failures`, unless no other file can be written either."""
+    try:
+        with storage_errors(path):
+            yield
+    except Exception as error:
+        cause = error.__cause__ if isinstance(error, StorageError) and error.__cause__ else error
+        if isinstance(cause, OSError) and cause.errno in _NO_FILE_CAN_BE_WRITTEN:
+            raise
+        failures.append(f"{path.name}: {_what_to_do(path, cause)}")
+        _logger.warning("Not written: %s", failures[-1])
+
+
+def _what_to_do(path: Path, error: BaseException) -> str:
+    """Return why a file could not be written, and what to do; never what is in it."""
+    if isinstance(error, OSError):
+        if error.errno == errno.ENAMETOOLONG or isinstance(error, FileNotFoundError):  # the latter on Windows
+            return "its name is too long here; give the spreadsheet a shorter name"
+        if path.is_dir():
+            return "a folder is in its place; move the folder away"
+        if isinstance(error, PermissionError):
+            return "it is open in another program, or not ours to write; close it"
+        return f"{error.strerror or type(error).__name__}; move what is there away"
+    if isinstance(error, MemoryError):
+        return "there is not enough memory; divide the spreadsheet"
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}; report this"
 
 
 def _digest(header: Sequence[str], table: Sequence[Sequence[Cell]]) -> str:
@@ -191,17 +179,34 @@ def _read_manifest(path: Path) -> dict[str, str]:
     return content if isinstance(content, dict) else {}
 
 
-def _write_refusals(drops: pd.DataFrame, folder: Path) -> None:
-    """Write a note for every refused drop, and remove those of drops that are not refused any more."""
-    refused = drops[drops["status"] == DropStatus.REFUSED]
-    notes = {
-        folder / f"{row['drop']}{REFUSED_ENDING}": f"{row['file_name']} was not read.\n\n{row['reason']}\n\n"
-        "Correct the file and save it under the same name in the drops folder; this note then goes away.\n"
-        for row in refused.to_dict("records")
-    }
+def _write_notes(drops: pd.DataFrame, folder: Path, failures: list[str]) -> None:
+    """Write the notes that there are to be, and remove those that do not hold any more."""
+    notes = {folder / name: text for row in drops.to_dict("records") for name, text in _notes_on(row)}
     for path, text in notes.items():
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            write_text(path, text)
-    for path in folder.glob(f"*{REFUSED_ENDING}") if folder.is_dir() else ():
+        with _noting(path, failures):
+            content = text.encode("utf-8", errors="replace")
+            if not path.exists() or path.read_bytes() != content:
+                write_bytes(path, content)
+    endings = (REFUSED_ENDING, PASSED_OVER_ENDING)
+    for path in [path for ending in endings for path in folder.glob(f"*{ending}")] if folder.is_dir() else []:
         if path not in notes:
-            path.unlink(missing_ok=True)
+            with _noting(path, failures):
+                path.unlink(missing_ok=True)
+
+
+def _notes_on(row: Mapping[Hashable, Any]) -> Iterator[tuple[str, str]]:
+    """Yield name and text of the notes on a drop, by its row of `drops`."""
+    if row["status"] == DropStatus.REFUSED:
+        yield (
+            f"{row['drop']}{REFUSED_ENDING}",
+            f"{row['file_name']} was not read.\n\n{row['reason']}\n\n"
+            "Correct the file and save it under the same name in the drops folder, or take it away; this note then goes"
+            " away.\n",
+        )
+    elif isinstance(row["passed_over"], str) and row["passed_over"]:
+        yield (
+            f"{row['drop']}{PASSED_OVER_ENDING}",
+            f"{row['file_name']}: the photos' URLs were taken from {row['url_columns']}.\n\n"
+            f"Not taken: {row['passed_over']}\n\n"
+            "If another column is meant, name it in METER_URL_COLUMN (docs/operating.md, Spreadsheets).\n",
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from meter_pipeline.storage.layout import Layout
 State = Literal["ok", "warn", "fail"]
 DISK_FREE_WARN_GB = 5.0
 MIN_PYTHON = (3, 11)
+PROXY_TIMEOUT_S = 5.0
 SHOWN_PROBLEMS = 3
 """Problems of one kind that are spelled out before the rest is counted."""
 PACKAGES = ("dagster", "torch", "torchvision", "pandas", "pyarrow", "duckdb", "faiss-cpu", "umap-learn")
@@ -46,6 +48,7 @@ def examine() -> list[Finding]:
         _disk,
         _dagster_home,
         _labelled_photos,
+        _proxy,
         _accelerator,
         _weights,
         _champion,
@@ -125,6 +128,20 @@ def _labelled_photos(settings: Settings) -> Finding:
     if len(classes) < 2:
         return Finding("labelled photos", "warn", found, f"Put photos into {raw / '<CLASS>'}, two classes at least.")
     return Finding("labelled photos", "ok", found)
+
+
+def _proxy(settings: Settings) -> Finding:
+    from meter_pipeline.ingest.web.proxies import Proxy
+
+    if settings.download_proxy is None:
+        return Finding("proxy", "ok", "none: photos are fetched directly")
+    proxy = Proxy.of(settings.download_proxy.get_secret_value())
+    try:
+        socket.create_connection(proxy.address, timeout=PROXY_TIMEOUT_S).close()
+    except OSError as error:
+        found = f"{proxy.name} does not answer ({error.strerror or error})"
+        return Finding("proxy", "fail", found, "Correct METER_DOWNLOAD_PROXY, or ask who runs the proxy.")
+    return Finding("proxy", "ok", f"photos are fetched through {proxy.name}")
 
 
 def _accelerator(_settings: Settings) -> Finding:

@@ -50,7 +50,7 @@ class DecisionConfig(overrides_of(DecisionSettings)):  # type: ignore[misc]
 @dg.asset(
     group_name=GROUP,
     deps=[excel_drops],
-    code_version="1",
+    code_version="2",
     pool="batches",
     kinds={"excel", "parquet"},
     metadata=column_schema(DROP_ROWS, DROPS),
@@ -62,10 +62,9 @@ def drop_rows(config: DropConfig, pipeline: Pipeline) -> dg.MaterializeResult:
 
     settings = pipeline.settings(config)
     with pipeline.working("batches") as layout:
-        drops = take_in_drops(layout, SheetSettings.from_settings(settings))
-        return table_result(
-            layout.lake, DROP_ROWS, metadata={"drops": frame_table(drops[["drop", "status", "rows", "reason"]])}
-        )
+        drops = take_in_drops(layout, SheetSettings.from_settings(settings), DownloadSettings.from_settings(settings))
+        shown = drops[["drop", "status", "rows", "url_columns", "passed_over", "reason"]]
+        return table_result(layout.lake, DROP_ROWS, metadata={"drops": frame_table(shown)})
 
 
 @dg.asset_check(asset=drop_rows)
@@ -94,6 +93,8 @@ def url_images(config: DownloadConfig, pipeline: Pipeline) -> dg.MaterializeResu
         limits = DownloadLimits.from_settings(settings)
         summary = download_drops(layout, limits, retry_failed=config.retry_failed, refresh=config.refresh)
         counts = {"fetched now": summary.fetched, "failed now": summary.failed, "outcomes now": summary.outcomes}
+        if summary.alike:
+            counts["perhaps pictures of 'no image'"] = summary.alike
         return table_result(layout.lake, URL_IMAGES, metadata=counts)
 
 
@@ -148,7 +149,7 @@ def every_row_has_one_prediction(pipeline: Pipeline) -> dg.AssetCheckResult:
 @dg.asset(
     group_name=GROUP,
     deps=[drop_rows, batch_predictions, reviewed_images],
-    code_version="2",
+    code_version="3",
     pool="batches",
     kinds={"csv", "excel"},
     automation_condition=IN_THE_BATCH,

@@ -60,7 +60,7 @@ def drop_sensor(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.S
     version = observation.tags[DATA_VERSION_TAG]
     if growing and cursor["held"] < MOST_LOOKS_HELD:
         context.update_cursor(json.dumps({**cursor, "seen": found, "held": cursor["held"] + 1}))
-        return dg.SkipReason(f"New or still being written: {', '.join(file.name for file in growing)}.")
+        return dg.SkipReason(f"New or still being written: {', '.join(file.shown for file in growing)}.")
     context.update_cursor(json.dumps({"seen": found, "version": version, "held": 0}))
     if version == cursor["version"]:
         return dg.SkipReason(f"Nothing new among {len(whole)} file(s).")

@@ -9,41 +9,62 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from meter_pipeline.errors import SpreadsheetError
+from meter_pipeline.errors import MeterError, SpreadsheetError
 from meter_pipeline.ingest.drop_folder import DropFile, listing
-from meter_pipeline.ingest.sheets.spreadsheets import READER_VERSION, Spreadsheet, read_spreadsheet
+from meter_pipeline.ingest.sheets.reading.process import (
+    CostlySpreadsheetError,
+    InterruptedReadingError,
+    ReadingProcess,
+    ReadSheets,
+    UnexpectedReadingError,
+)
+from meter_pipeline.ingest.sheets.reading.worker import ROWS_SCHEMA, open_file, whole_characters
+from meter_pipeline.ingest.sheets.sheet_files import MAX_FILE_BYTES
+from meter_pipeline.ingest.sheets.spreadsheets import READER_VERSION
+from meter_pipeline.ingest.web.looking import photos_behind
 from meter_pipeline.labels import DropStatus
-from meter_pipeline.settings import SheetSettings
-from meter_pipeline.storage.files import safe_name
+from meter_pipeline.settings import DownloadSettings, SheetSettings
+from meter_pipeline.storage.files import LARGEST_NAME, safe_name
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import DROP_ROWS, DROPS
+
+NAME_CHARACTERS = 80
+"""Of a drop's name, with the number that keeps it apart from others; in bytes, `LARGEST_NAME`."""
 
 _logger = logging.getLogger(__name__)
 
 
-def take_in_drops(layout: Layout, choice: SheetSettings | None = None) -> pd.DataFrame:
+def take_in_drops(
+    layout: Layout, choice: SheetSettings | None = None, downloads: DownloadSettings | None = None
+) -> pd.DataFrame:
     """Read the files that are new or changed, write `drops` and `drop_rows`, and return `drops`.
+
+    Each file is read in a process of its own: what it costs, and what goes wrong in it, refuses that file alone.
 
     Args:
         layout: where the folder and the tables are.
-        choice: sheet and column, where a person knows better, and how many rows are taken.
+        choice: sheet and column, where a person knows better, how many rows are taken, and what reading may cost.
+        downloads: how photos are fetched; where it is in doubt which columns are meant, a few of their URLs are looked
+            at with it. If None, nothing is fetched, and the file alone decides.
 
     Raises:
         StorageError: the folder or the tables cannot be used.
     """
-    drops, rows = _register_drops(
-        layout.drops, layout.lake.frame(DROPS), layout.lake.read(DROP_ROWS), choice or SheetSettings()
-    )
+    before = layout.lake.read(DROP_ROWS)
+    drops, rows = _register_drops(layout.drops, layout.lake.frame(DROPS), before, choice or SheetSettings(), downloads)
     # Rows first: a run killed between the two reads the files again and produces the same rows.
-    if not layout.lake.exists(DROP_ROWS) or not rows.equals(layout.lake.read(DROP_ROWS)):
+    if not layout.lake.exists(DROP_ROWS) or not rows.equals(before):
         layout.lake.replace(DROP_ROWS, rows)
     layout.lake.replace(DROPS, drops)
     return drops
@@ -54,20 +75,26 @@ class _Reading:
     """What reading a file gave.
 
     Attributes:
-        sha256: of the file's bytes; None if they could not be read.
+        sha256: of the file's bytes; None if they could not be read, or the file is to be read again in any case.
         read_as: the reader and its settings (`_read_as`); None if the bytes could not be read.
-        sheets: its rows; None if the file was refused.
+        sheets: what was read; None if the file was refused.
+        rows: its rows, as in `drop_rows`; None if the file was refused.
         refused: why it was refused.
     """
 
     sha256: str | None = None
     read_as: str | None = None
-    sheets: Spreadsheet | None = None
+    sheets: ReadSheets | None = None
+    rows: pa.Table | None = None
     refused: str = ""
 
 
 def _register_drops(
-    folder: Path, drops: pd.DataFrame, rows: pa.Table, choice: SheetSettings
+    folder: Path,
+    drops: pd.DataFrame,
+    rows: pa.Table,
+    choice: SheetSettings,
+    downloads: DownloadSettings | None,
 ) -> tuple[pd.DataFrame, pa.Table]:
     """Bring the tables up to date with the folder.
 
@@ -79,53 +106,119 @@ def _register_drops(
         drops: table `drops` as it was.
         rows: table `drop_rows` as it was.
         choice: see `take_in_drops`.
+        downloads: see `take_in_drops`.
 
     Returns:
         Both tables as they are now, by drop and position.
     """
     files = listing(folder)
     known = {str(row["file_name"]): row for row in _records(drops)}
-    taken = {str(row["drop"]).casefold() for row in known.values()}
+    taken = {_alike(str(row["drop"])) for row in known.values()}
     new_rows: dict[str, pa.Table] = {}
-    for file in files:
-        before = known.get(file.name)
-        reading = _read(folder / file.name, file, before, choice)
-        if reading is None:
-            continue
-        drop = str(before["drop"]) if before else unique_drop_name(file.name, taken)
-        if reading.sheets is None:
-            known[file.name] = _refused_row(drop, file, reading, before)
-        else:
-            known[file.name] = _read_row(drop, file, reading, reading.sheets)
-            new_rows[drop] = _table(drop, reading.sheets)
-    _forget_refused(known, {file.name for file in files})
+    with ReadingProcess(choice) as process:
+        for file in files:
+            before = known.get(file.shown)
+            drop = str(before["drop"]) if before else unique_drop_name(file.shown, taken)
+            reading = _reading(drop, folder / file.name, file, before, process, choice, downloads)
+            if reading is None:
+                continue
+            if reading.sheets is None or reading.rows is None:
+                known[file.shown] = _refused_row(drop, file, reading, before)
+                if before is None or before["reason"] != known[file.shown]["reason"]:
+                    _logger.warning("Refused %s: %s", file.shown, reading.refused)
+            else:
+                known[file.shown] = _read_row(drop, file, reading, reading.sheets)
+                new_rows[drop] = reading.rows
+    _forget_refused(known, {file.shown for file in files})
     frame = pd.DataFrame(list(known.values()), columns=list(DROPS.columns)).sort_values("drop", ignore_index=True)
-    if new_rows:
-        replaced = pa.array(list(new_rows), pa.string())
-        kept = rows.filter(pc.invert(pc.is_in(rows["drop"], value_set=replaced)))
-        rows = pa.concat_tables([kept, *new_rows.values()]).sort_by([("drop", "ascending"), ("position", "ascending")])
-    return frame, rows
+    return frame, _replaced(rows, new_rows)
 
 
-def _read(path: Path, file: DropFile, before: dict[str, Any] | None, choice: SheetSettings) -> _Reading | None:
-    """Read a file that is new, or was changed, or was read by other settings; None for any other, and if it is gone."""
+def _replaced(rows: pa.Table, new: Mapping[str, pa.Table]) -> pa.Table:
+    """Return the rows of all drops, by drop and position, with those of some drops replaced; nothing is copied."""
+    if not new:
+        return rows
+    by_drop: dict[str, pa.Table] = {}
+    start = 0
+    for count in pc.value_counts(
+        rows["drop"]
+    ).to_pylist():  # in the order of the table, where a drop's rows are together
+        by_drop[count["values"]] = rows.slice(start, count["counts"])
+        start += count["counts"]
+    by_drop |= new
+    return pa.concat_tables([rows.schema.empty_table(), *(by_drop[drop] for drop in sorted(by_drop))])
+
+
+def _reading(
+    drop: str,
+    path: Path,
+    file: DropFile,
+    before: dict[str, Any] | None,
+    process: ReadingProcess,
+    choice: SheetSettings,
+    downloads: DownloadSettings | None,
+) -> _Reading | None:
+    """Read a file that is new, or was changed, or was read by other settings; None for any other, and if it is gone.
+
+    Whatever goes wrong is this file's refusal.
+    """
+    if file.problem:
+        return _Reading(refused=file.problem)
     read_as = _read_as(choice)
+    sha256: str | None = None
     try:
-        content = path.read_bytes() if file.bytes else b""
+        sha256 = _sha256(path, file)
+        if before and before["sha256"] == sha256 is not None and _still_holds(before["read_as"], choice):
+            return None
+        sheets = _sheets(path, file, process, downloads)
+        rows = _table(drop, sheets)
     except FileNotFoundError:
         return None
     except OSError as error:  # opened by another program; tried again in the next run
         return _Reading(refused=f"The file cannot be read: {error.strerror}.")
-    sha256 = hashlib.sha256(content).hexdigest()
-    if before and (before["sha256"], before["read_as"]) == (sha256, read_as):
-        return None
-    try:
-        sheets = read_spreadsheet(path, choice, content=content)
+    except InterruptedReadingError as error:
+        return _Reading(refused=_sentence(error))
+    except CostlySpreadsheetError as error:
+        return _Reading(sha256, _read_as(choice, error), refused=_sentence(error))
     except SpreadsheetError as error:
-        _logger.warning("Refused %s: %s", file.name, error)
-        return _Reading(sha256, read_as, refused=str(error))
-    _logger.info("Read %s: %d rows, %d of them refused", file.name, len(sheets.rows), len(sheets.refused))
-    return _Reading(sha256, read_as, sheets)
+        if isinstance(error, UnexpectedReadingError):
+            _logger.error("Reading %s failed: %s", file.shown, error.kind)
+        return _Reading(sha256, read_as, refused=_sentence(error))
+    except Exception as error:  # nobody knows what; it is tried again in the next run
+        _logger.error("Reading %s failed: %s", file.shown, type(error).__name__)
+        what = f"Reading it failed in a way that was not foreseen ({type(error).__name__})."
+        return _Reading(refused=f"{what} Save it as a new .xlsx, and report it with the file.")
+    _logger.info("Read %s: %d rows, %d of them refused", file.shown, sheets.rows, sheets.refused_rows)
+    return _Reading(sheets.sha256, read_as, sheets, rows)
+
+
+def _sha256(path: Path, file: DropFile) -> str | None:
+    """Return the SHA-256 of a file's bytes, in hex; None if it is too large to be read anyway."""
+    if file.bytes > MAX_FILE_BYTES:
+        return None
+    with open_file(path) as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _sheets(path: Path, file: DropFile, process: ReadingProcess, downloads: DownloadSettings | None) -> ReadSheets:
+    """Read a file; where it is in doubt which columns are meant, after a look at a few of their URLs."""
+    if downloads is None:
+        return process.read(path)
+    sheets = process.read(path, only_if_sure=True)
+    if not sheets.in_doubt:
+        return sheets
+    looked: dict[str, bool] = {}
+    try:
+        looked = photos_behind(sheets.in_doubt, downloads)
+    except MeterError as error:
+        _logger.warning("URLs of %s were not looked at: %s", file.shown, error)
+    except Exception as error:  # then the file alone decides
+        _logger.warning("Looking at URLs of %s failed: %s", file.shown, type(error).__name__)
+    return process.read(path, looked=looked)
+
+
+def _sentence(error: SpreadsheetError) -> str:
+    return whole_characters(str(error))
 
 
 def _forget_refused(known: dict[str, dict[str, Any]], there: set[str]) -> None:
@@ -139,7 +232,7 @@ def _forget_refused(known: dict[str, dict[str, Any]], there: set[str]) -> None:
 
 def drop_problems(layout: Layout) -> list[str]:
     """Return the files that are in the folder now and could not be read, each with the reason."""
-    there = {file.name for file in listing(layout.drops)}
+    there = {file.shown for file in listing(layout.drops)}
     drops = layout.lake.frame(DROPS, ["drop", "file_name", "status", "reason"]).sort_values("drop")
     refused = drops[(drops["status"] == DropStatus.REFUSED) & drops["file_name"].isin(there)]
     return [f"{name}: {reason}" for name, reason in zip(refused["file_name"], refused["reason"], strict=True)]
@@ -151,40 +244,66 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-def _read_as(choice: SheetSettings) -> str:
-    """Return what the rows depend on besides the file: the reader's version and its settings."""
-    return json.dumps([READER_VERSION, choice.url_column, choice.sheet, choice.max_rows], ensure_ascii=False)
+def _read_as(choice: SheetSettings, refused: CostlySpreadsheetError | None = None) -> str:
+    """Return what the rows depend on besides the file: the reader's version, its settings, the limit that was hit."""
+    parts: list[object] = [READER_VERSION, choice.url_column, choice.sheet, choice.max_rows]
+    if refused is not None:
+        parts += [refused.setting, refused.value]
+    return json.dumps(parts, ensure_ascii=False)
+
+
+def _still_holds(read_as: str | None, choice: SheetSettings) -> bool:
+    """Return whether reading would come to the same again; a higher limit may let in what was refused for its cost."""
+    parts = json.loads(read_as) if read_as else []
+    if parts[:4] != json.loads(_read_as(choice)):
+        return False
+    limits = {"METER_SHEET_MEMORY_MB": choice.sheet_memory_mb, "METER_SHEET_SECONDS": choice.sheet_seconds}
+    return len(parts) == 4 or limits[parts[4]] <= parts[5]
 
 
 def unique_drop_name(file_name: str, taken: set[str]) -> str:
-    """Return a drop's name in the reports; no two names are alike on a file system that ignores case.
+    """Return a drop's name in the reports; no two are alike on file systems that ignore case or Unicode form.
 
     Args:
-        file_name: of the spreadsheet.
-        taken: names that other drops have, case-folded; the new one is added.
+        file_name: of the spreadsheet, with the folders before it; they become part of the name.
+        taken: names that other drops have, as `_alike` gives them; the new one is added.
     """
-    path = Path(file_name)
-    stem, suffix = safe_name(path.stem, fallback="drop"), path.suffix.lstrip(".").lower()
-    candidates = [stem, f"{stem}_{safe_name(suffix)}"] if suffix else [stem]
+    path = PurePosixPath(file_name)
+    stem, suffix = "_".join([*path.parts[:-1], path.stem]), path.suffix.lstrip(".").lower()
+    endings = ["", f"_{safe_name(suffix)}"] if suffix else [""]
     number = 1
-    while (name := candidates.pop(0)).casefold() in taken:
-        if not candidates:
+    while _alike(name := _limited(stem, endings.pop(0))) in taken:
+        if not endings:
             number += 1
-            candidates.append(f"{stem}_{number}")
-    taken.add(name.casefold())
+            endings.append(f"_{number}")
+    taken.add(_alike(name))
     return name
 
 
-def _read_row(drop: str, file: DropFile, reading: _Reading, sheets: Spreadsheet) -> dict[str, Any]:
+def _limited(stem: str, ending: str) -> str:
+    """Return a safe name of a stem and an ending, within the limits of a name; the ending is kept whole."""
+    limit = NAME_CHARACTERS - len(ending)
+    while len((name := safe_name(stem, fallback="drop", limit=limit) + ending).encode()) > LARGEST_NAME:
+        limit -= 1
+    return name
+
+
+def _alike(name: str) -> str:
+    """Return what names have in common that are one to a file system."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def _read_row(drop: str, file: DropFile, reading: _Reading, sheets: ReadSheets) -> dict[str, Any]:
     return {
         "drop": drop,
-        "file_name": file.name,
+        "file_name": file.shown,
         "sha256": reading.sha256,
         "bytes": file.bytes,
-        "sheets": ", ".join([*sheets.sheets, *sheets.skipped]),
-        "url_columns": ", ".join(sheets.url_columns),
-        "rows": len(sheets.rows),
-        "refused_rows": len(sheets.refused),
+        "sheets": _listed([*sheets.sheets, *sheets.skipped]),
+        "url_columns": _listed(sheets.url_columns),
+        "passed_over": _listed(sheets.passed_over) or None,
+        "rows": sheets.rows,
+        "refused_rows": sheets.refused_rows,
         "read_as": reading.read_as,
         "status": DropStatus.READ,
         "reason": None,
@@ -197,7 +316,7 @@ def _refused_row(drop: str, file: DropFile, reading: _Reading, before: dict[str,
     row: dict[str, Any] = dict.fromkeys(DROPS.columns) | earlier
     return row | {
         "drop": drop,
-        "file_name": file.name,
+        "file_name": file.shown,
         "sha256": reading.sha256,
         "bytes": file.bytes,
         "read_as": reading.read_as,
@@ -206,16 +325,12 @@ def _refused_row(drop: str, file: DropFile, reading: _Reading, before: dict[str,
     }
 
 
-def _table(drop: str, sheets: Spreadsheet) -> pa.Table:
-    rows = sheets.rows
-    others = [json.dumps(row.other_columns, ensure_ascii=False) for row in rows]
-    columns = {
-        "drop": [drop] * len(rows),
-        "position": list(range(len(rows))),
-        "sheet": [row.sheet for row in rows],
-        "row_number": [row.row_number for row in rows],
-        "image_url": [row.image_url for row in rows],
-        "other_columns": others,
-        "reason": [row.reason for row in rows],
-    }
-    return pa.table(columns, schema=DROP_ROWS.schema)
+def _listed(names: list[str]) -> str:
+    return whole_characters(", ".join(names))
+
+
+def _table(drop: str, sheets: ReadSheets) -> pa.Table:
+    rows = pa.Table.from_batches(sheets.batches, ROWS_SCHEMA)
+    rows = rows.append_column("drop", pa.repeat(drop, rows.num_rows))
+    rows = rows.append_column("position", pa.array(np.arange(rows.num_rows, dtype=np.int64)))
+    return rows.select(list(DROP_ROWS.columns)).cast(DROP_ROWS.schema)

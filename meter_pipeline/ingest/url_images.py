@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from meter_pipeline.errors import MeterError
-from meter_pipeline.ingest.web.addresses import AddressRules
 from meter_pipeline.ingest.web.download_pool import DownloadPool, Row
 from meter_pipeline.ingest.web.fetching import Fetched, Fetcher, FetchLimits, Validators
 from meter_pipeline.ingest.web.outcomes import Outcome
-from meter_pipeline.ingest.web.urls import UrlRefusedError, clean_url
+from meter_pipeline.ingest.web.urls import UrlRefusedError, clean_url, host_of
 from meter_pipeline.photos.decoding import PhotoError
 from meter_pipeline.photos.progress import Progress
 from meter_pipeline.photos.store import store, stored_ids
@@ -31,10 +31,15 @@ from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import DROP_ROWS, URL_IMAGES
 
 WITH_A_PHOTO = frozenset({Outcome.OK, Outcome.NOT_MODIFIED})
-CONNECT_S = 5.0
-"""Longest time to connect, in seconds; a host that is up answers within one, wherever it is."""
-TOTAL_TIMEOUTS = 3
-"""One attempt may take this many times `download_timeout`."""
+
+NOTE_SEPARATOR = "; "
+ALIKE_NOTE = " gave the same picture: perhaps it stands for 'no image'"
+ALIKE_URLS = 5
+"""URLs of one host that give one picture, at the least, before that is noted."""
+ALIKE_SHARE = 0.2
+"""Share of the host's photos that it has to be as well ..."""
+MANY_ALIKE_URLS = 50
+"""... unless it is so many."""
 
 _logger = logging.getLogger(__name__)
 
@@ -60,15 +65,7 @@ class DownloadLimits:
         Raises:
             MeterError: an entry of `METER_ALLOW_NETWORKS` is not a network.
         """
-        fetch = FetchLimits(
-            connect_s=min(CONNECT_S, settings.download_timeout),
-            read_s=settings.download_timeout,
-            total_s=TOTAL_TIMEOUTS * settings.download_timeout,
-            attempts=settings.download_attempts,
-            max_bytes=settings.download_max_bytes,
-            addresses=AddressRules.of(settings.allow_hosts, settings.allow_networks),
-        )
-        return cls(settings.download_threads, fetch, settings.download_per_host)
+        return cls(settings.download_threads, FetchLimits.from_settings(settings), settings.download_per_host)
 
 
 @dataclass(frozen=True)
@@ -79,11 +76,13 @@ class DownloadSummary:
         fetched: different URLs that were tried now.
         failed: URLs among them that gave no photo; `not_modified` is not a failure.
         outcomes: number of URLs tried now, by outcome.
+        alike: URLs, tried now or before, that gave a picture which so many give that it may stand for "no image".
     """
 
     fetched: int
     failed: int
     outcomes: dict[str, int]
+    alike: int = 0
 
 
 def download_drops(
@@ -128,6 +127,7 @@ def download_urls(
     known = _known_photos(layout, set(wanted) - set(to_do)) if refresh else {}
     to_do += sorted(known)
     outcomes: Counter[str] = Counter()
+    alike = 0
     if to_do:
         _logger.info("Fetching %d of %d URLs, %d at a time", len(to_do), len(wanted), limits.threads)
         progress = Progress(len(to_do), lambda done, total: _log_progress(done, total, outcomes), at_end=True)
@@ -152,9 +152,34 @@ def download_urls(
         if left.problem is not None:
             raise left.problem
         # In one order, whatever the order of arrival was.
-        layout.lake.replace(URL_IMAGES, layout.lake.read(URL_IMAGES).sort_by("image_url"))
+        table, alike = _with_notes_of_alike(layout.lake.read(URL_IMAGES).sort_by("image_url"))
+        layout.lake.replace(URL_IMAGES, table)
+        if alike:
+            _logger.warning("%d URLs gave a picture that many others gave too: perhaps one for 'no image'", alike)
     failed = sum(count for outcome, count in outcomes.items() if outcome not in WITH_A_PHOTO)
-    return DownloadSummary(len(to_do), failed, dict(sorted(outcomes.items())))
+    return DownloadSummary(len(to_do), failed, dict(sorted(outcomes.items())), alike)
+
+
+def _with_notes_of_alike(table: pa.Table) -> tuple[pa.Table, int]:
+    """Return `url_images` with a note where many URLs of a host gave the same picture, and the number of such URLs.
+
+    Stores answer with one picture for all that they do not have. It is classified like every other, since it may as
+    well be one photo under many URLs: the note lets people see it.
+    """
+    urls, ids, notes = (table[name].to_pylist() for name in ("image_url", "image_id", "notes"))
+    hosts = [host_of(url) if image_id else "" for url, image_id in zip(urls, ids, strict=True)]
+    of_host = Counter(hosts)
+    of_picture = Counter(zip(hosts, ids, strict=True))
+    noted, alike = [], 0
+    for host, image_id, note in zip(hosts, ids, notes, strict=True):
+        others = [part for part in (note or "").split(NOTE_SEPARATOR) if part and not part.endswith(ALIKE_NOTE)]
+        times = of_picture[host, image_id] if image_id else 0
+        if times >= ALIKE_URLS and (times >= MANY_ALIKE_URLS or times >= ALIKE_SHARE * of_host[host]):
+            others.append(f"{times - 1:,} other URLs{ALIKE_NOTE}")
+            alike += 1
+        noted.append(NOTE_SEPARATOR.join(others) or None)
+    place = table.schema.get_field_index("notes")
+    return table.set_column(place, table.schema.field(place), pa.array(noted, table.schema.field(place).type)), alike
 
 
 def _to_do(wanted: list[str], layout: Layout, retry_failed: bool) -> list[str]:

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError, features
 
 from meter_pipeline.errors import MeterError
+from meter_pipeline.photos.jpeg_ends import NO_END_NOTE, has_end, with_an_end
 
 MAX_PIXELS = 80_000_000
 """Pixels; phones make up to 50 million by default, and Pillow itself warns from 89 million."""
@@ -22,8 +23,8 @@ MIN_SIDE = 32
 MAX_ASPECT = 10.0
 """Long side over short side; panoramas end near 6."""
 JPEG_QUALITY = 92
-
-_HEIF_BRANDS = (b"heic", b"heix", b"mif1")
+SNIFFED_BYTES = 256
+"""First bytes that tell a picture from a web page, and what kind it is."""
 
 
 def _heif_can_be_read() -> bool:
@@ -36,6 +37,9 @@ def _heif_can_be_read() -> bool:
     return True
 
 
+_HEIF_IS_READ = _heif_can_be_read()
+_AVIF_IS_READ = features.check("avif")
+
 # Only the decoder of the format that the first bytes announce is tried: no PostScript interpreter sees foreign bytes.
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xff\xd8\xff", "JPEG"),
@@ -45,15 +49,8 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"GIF8", "GIF"),
     (0, b"II*\x00", "TIFF"),
     (0, b"MM\x00*", "TIFF"),
-    *(((4, b"ftypavif", "AVIF"), (4, b"ftypavis", "AVIF")) if features.check("avif") else ()),
-    *(((4, b"ftyp" + brand, "HEIF") for brand in _HEIF_BRANDS) if _heif_can_be_read() else ()),
 )
 _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
-    (4, b"ftypheic", "HEIC"),
-    (4, b"ftypheix", "HEIC"),
-    (4, b"ftypmif1", "HEIC"),
-    (4, b"ftypavif", "AVIF"),
-    (4, b"ftyp", "video"),
     (0, b"%PDF", "PDF"),
     (0, b"\x00\x00\x01\x00", "icon"),
     (0, b"8BPS", "Photoshop"),
@@ -62,6 +59,19 @@ _FOREIGN: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
     (0, b"\x00\x00\x00\x0cjP  ", "JPEG 2000"),
 )
+_AVIF_BRANDS = frozenset({b"avif", b"avis", b"avio"})
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
+_OTHER_BRANDS = {
+    b"crx ": "Canon raw",
+    b"avci": "HEIF (AVC)",
+    b"avcs": "HEIF (AVC)",
+    b"vvic": "HEIF (VVC)",
+    b"j2ki": "HEIF (JPEG 2000)",
+    b"jpeg": "HEIF (JPEG)",
+}
+_CONTAINER_BRANDS = frozenset({b"mif1", b"mif2", b"mif3", b"msf1", b"miaf", b"MiHE", b"MiHB", b"1pic"})
+"""Say that the file holds pictures (ISO 23008-12), not how they are coded: a brand behind them does."""
+_PICTURES_NOT_READ = frozenset({"HEIC", "AVIF", "Photoshop", "JPEG XL", "JPEG 2000", *_OTHER_BRANDS.values()})
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -150,15 +160,52 @@ def jpeg_without_metadata(content: bytes | Path, *, quality: int = JPEG_QUALITY)
 
 
 def sniff(head: bytes) -> str | None:
-    """Return the format that a file's first bytes (16 are enough) announce; None if it is not a format of photos."""
+    """Return the format that a file's first bytes announce; None if it is not a format of photos that is read here.
+
+    16 bytes are enough, but for files of the ISO family (HEIC, AVIF, video): they name their kinds in up to 256.
+    """
+    kind = _kind_of_iso_file(head)
+    if kind == "AVIF" and _AVIF_IS_READ:
+        return "AVIF"
+    if kind == "HEIC" and _HEIF_IS_READ:
+        return "HEIF"
     return next((name for at, magic, name in _SIGNATURES if head[at : at + len(magic)] == magic), None)
+
+
+def is_a_picture(head: bytes) -> bool:
+    """Return whether a file's first bytes are those of a picture, be it of a format that is not read here."""
+    return sniff(head) is not None or _foreign_kind(head) in _PICTURES_NOT_READ
+
+
+def _foreign_kind(head: bytes) -> str | None:
+    kind = _kind_of_iso_file(head)
+    return kind or next((name for at, magic, name in _FOREIGN if head[at : at + len(magic)] == magic), None)
+
+
+def _kind_of_iso_file(head: bytes) -> str | None:
+    """Return what a file that begins with an ISO `ftyp` box says it is; None for other files.
+
+    The first brand is the one that the file was written for, the others are what it can be read as as well: where the
+    first says no more than "pictures", they tell how these are coded.
+    """
+    if head[4:8] != b"ftyp":
+        return None
+    end = min(int.from_bytes(head[:4], "big"), len(head)) or len(head)
+    first, others = head[8:12], [head[at : at + 4] for at in range(16, end - 3, 4)]
+    brands = [first, *(others if first in _CONTAINER_BRANDS else ())]
+    for brand in brands:
+        if brand in _AVIF_BRANDS or brand in _HEIC_BRANDS:
+            return "AVIF" if brand in _AVIF_BRANDS else "HEIC"
+        if brand in _OTHER_BRANDS:
+            return _OTHER_BRANDS[brand]
+    return "HEIC" if first in _CONTAINER_BRANDS else "video"
 
 
 def refusal_of_foreign(head: bytes) -> PhotoError:
     """Return the error for a file whose first bytes are not those of a photo; it names what the file seems to be."""
     if not head:
         return PhotoError("empty", "The file is empty.")
-    kind = next((name for at, magic, name in _FOREIGN if head[at : at + len(magic)] == magic), None)
+    kind = _foreign_kind(head)
     if kind is not None:
         return PhotoError("unsupported_format", f"This is a {kind} file; save it as JPEG or PNG.")
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
@@ -177,12 +224,18 @@ def _read(path: Path) -> bytes:
 
 
 def _decode(data: bytes, max_pixels: int, smallest_side: int | None) -> Photo:
-    promised = sniff(data[:16])
+    promised = sniff(data[:SNIFFED_BYTES])
     if promised is None:
-        raise refusal_of_foreign(data[:256])
+        raise refusal_of_foreign(data[:SNIFFED_BYTES])
     notes: list[str] = []
+    cut = False
+    if promised == "JPEG" and not has_end(data):
+        whole = _ended(data, max_pixels)
+        cut, data = whole is None, whole or data
+        if whole is not None:
+            notes.append(NO_END_NOTE)
     try:
-        with Image.open(io.BytesIO(data), formats=(promised,)) as image:
+        with Image.open(io.BytesIO(_relabelled(data, promised)), formats=(promised,)) as image:
             _judge_size(image.width, image.height, max_pixels)
             full_size = image.size
             if image.format == "MPO":
@@ -192,6 +245,8 @@ def _decode(data: bytes, max_pixels: int, smallest_side: int | None) -> Photo:
             if smallest_side is not None and image.format == "JPEG":
                 image.draft(None, (smallest_side, smallest_side))
             image.load()
+            if cut:
+                raise _ends_early(promised)  # the decoder has painted what is missing, and said nothing
             pixels = _rgb(image, notes)
             # After load: a TIFF turns itself upright, a PNG may carry its EXIF behind the pixels.
             turn = _UPRIGHT.get(_orientation(image, notes))
@@ -210,6 +265,28 @@ def _decode(data: bytes, max_pixels: int, smallest_side: int | None) -> Photo:
         width, height = height, width
     pixels.info = {}
     return Photo(pixels, file_format, width, height, tuple(notes))
+
+
+def _ended(data: bytes, max_pixels: int) -> bytes | None:
+    """Return a JPEG that does not come to its end marker with one; None if part of it is missing, or it is broken.
+
+    Raises:
+        PhotoError: its size is not allowed.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+            _judge_size(image.width, image.height, max_pixels)
+    except PhotoError:
+        raise
+    except Exception:  # _decode meets the same error, and says what it means
+        return None
+    return with_an_end(data)
+
+
+def _relabelled(data: bytes, promised: str) -> bytes:
+    """Return an ISO file under the first brand that its decoder goes by; which one it is says nothing of the coding."""
+    brand = {"HEIF": b"heic", "AVIF": b"avif"}.get(promised)
+    return data if brand is None or data[8:12] not in _CONTAINER_BRANDS else data[:8] + brand + data[12:]
 
 
 def _judge_size(width: int, height: int, max_pixels: int) -> None:
@@ -259,7 +336,11 @@ def _damage(data: bytes, promised: str, error: Exception) -> PhotoError:
     riff_bytes = int.from_bytes(data[4:8], "little") + 8
     ends_early = "truncated" in str(error).lower() or (promised == "WEBP" and riff_bytes > len(data))
     if ends_early or isinstance(error, EOFError):
-        return PhotoError("truncated", f"The {promised} file ends before the picture does: copy or fetch it again.")
+        return _ends_early(promised)
     if isinstance(error, UnidentifiedImageError):
         return PhotoError("damaged", f"It begins like a {promised} file, but cannot be read as one.")
     return PhotoError("damaged", f"The {promised} file is damaged ({type(error).__name__}: {error}).")
+
+
+def _ends_early(promised: str) -> PhotoError:
+    return PhotoError("truncated", f"The {promised} file ends before the picture does: copy or fetch it again.")

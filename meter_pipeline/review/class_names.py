@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from meter_pipeline.errors import MeterError
 from meter_pipeline.labels import Action, FinalLabel, class_key
+from meter_pipeline.storage.files import WINDOWS_DEVICE
 from meter_pipeline.storage.layout import NOISE_FOLDER, Layout
 
 RESERVED = frozenset(class_key(word) for word in (*FinalLabel, NOISE_FOLDER, Action.JUNK))
@@ -21,8 +22,6 @@ LARGEST_BYTES = 150
 NEARLY_EQUAL = 0.85
 """Ratio of `difflib` from which on two names may be one, mistyped."""
 _NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f]+')
-_DEVICE = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) ?(\..*)?")
-"""What Windows takes for a device, whatever ending it has."""
 
 
 class ClassNames:
@@ -75,7 +74,7 @@ def safe_spelling(target: str) -> str:
         raise _refused(target, "has no letter or digit", "Give the class a name.")
     if class_key(name) in RESERVED:
         raise _refused(target, "is an answer of the pipeline, not a meter type", "Choose another name.")
-    if _DEVICE.fullmatch(name):
+    if WINDOWS_DEVICE.fullmatch(name):
         name = f"class_{name}"
     if len(name.encode()) > LARGEST_BYTES:
         raise _refused(target, f"has more than {LARGEST_BYTES} bytes", "Choose a shorter name.")

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import unicodedata
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,19 @@ from typing import Any
 from meter_pipeline.errors import storage_errors
 
 TEMPORARY_PREFIX = ".tmp-"
+LARGEST_TEMPORARY_NAME = 64
+"""Bytes of a temporary file's name, where the name of what it becomes is not longer."""
+LARGEST_NAME = 150
+"""Bytes in UTF-8 of a name made from people's words: file systems take 255, endings and numbers are added to it."""
+_FORBIDDEN = re.compile(
+    '[<>:"/\\\\|?*\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]+'
+)
+"""What Windows does not take, what no UTF-8 can hold, and what makes a name look like another."""
+WINDOWS_DEVICE = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) ?(\..*)?")
+"""What Windows takes for a device, whatever ending it has."""
+_JOINER = "\u200d"
+_VIRAMA = 9
+"""Canonical combining class of the sign that ties an Indic consonant to the next."""
 
 
 @contextmanager
@@ -24,7 +38,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Works for a file and for a folder; an existing folder is replaced.
     """
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex[:8]}-{path.name}")
+    temporary = path.with_name(_temporary_name(path.name))
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -33,7 +47,7 @@ def replacing(path: Path) -> Iterator[Path]:
                 with temporary.open("rb") as handle:
                     os.fsync(handle.fileno())
             if temporary.is_dir() and path.exists():
-                old = path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex[:8]}-old-{path.name}")
+                old = path.with_name(_temporary_name(path.name))
                 path.rename(old)
                 temporary.rename(path)
                 shutil.rmtree(old, ignore_errors=True)
@@ -74,8 +88,45 @@ def sha256_of(path: Path) -> str:
 
 
 def safe_name(text: str, *, fallback: str = "unnamed", limit: int = 80) -> str:
-    """Return `text` as a file name that is allowed on Windows and Linux and never leaves its folder."""
-    name = re.sub(r'[<>:"/\\|?*\x00-\x1f\x7f]+', "_", text).strip(" ._")[:limit].strip(" ._")
-    if not name or re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", name):
-        return f"{fallback}_{name}" if name else fallback
-    return name
+    """Return `text` as a file name that Windows and Linux take, in one Unicode form, that never leaves its folder.
+
+    Args:
+        text: what people called it.
+        fallback: the name where nothing is left of `text`; before a name that Windows takes for a device.
+        limit: most characters; there are never more than `LARGEST_NAME` bytes. No letter is parted from its marks.
+    """
+    name = _cut(_FORBIDDEN.sub("_", unicodedata.normalize("NFC", text)).strip(" ._"), limit)
+    if WINDOWS_DEVICE.fullmatch(name):
+        name = _cut(f"{fallback}_{name}", limit)
+    return name or fallback
+
+
+def _cut(name: str, limit: int) -> str:
+    end = min(len(name), limit)
+    while _size(name[:end]) > LARGEST_NAME:
+        end -= 1
+    whole = end
+    while 0 < whole < len(name) and _belongs_together(name[whole - 1], name[whole]):
+        whole -= 1
+    return name[: whole or end].strip(" ._")
+
+
+def _belongs_together(left: str, right: str) -> bool:
+    """Return whether two neighbours are one letter for who reads them: marks, joined letters, shades of an emoji."""
+    is_mark = (
+        unicodedata.category(right).startswith("M") or right in "\u200c\u200d" or "\U0001f3fb" <= right <= "\U0001f3ff"
+    )
+    return is_mark or left == _JOINER or unicodedata.combining(left) == _VIRAMA
+
+
+def _temporary_name(name: str) -> str:
+    """Return a new name that ends like `name` and fits wherever it does: it is no longer, short names apart."""
+    start = f"{TEMPORARY_PREFIX}{uuid.uuid4().hex[:8]}-"
+    room = max(_size(name), LARGEST_TEMPORARY_NAME) - len(start)
+    while _size(name) > room:
+        name = name[1:]
+    return start + name
+
+
+def _size(name: str) -> int:
+    return len(os.fsencode(name))

@@ -246,13 +246,17 @@ DROPS = TableSpec(
     "One row per spreadsheet that was ever dropped: its name in the reports, and whether it could be read.",
     {
         "drop": DROP,
-        "file_name": Column(STRING, "Name of the file in data/drops."),
+        "file_name": Column(STRING, "Name of the file in data/drops, with its folder in there: May/inside.csv."),
         "sha256": Column(STRING, "SHA-256 of the file's bytes, in hex; null where it could not be opened."),
         "bytes": Column(INT, "Size of the file in bytes."),
         "sheets": Column(STRING, "Sheets that rows came from, then sheets passed over and why; comma-separated."),
         "url_columns": Column(
             STRING,
             "Headers of the columns that hold the URLs, comma-separated; sheet!header if there are several sheets.",
+        ),
+        "passed_over": Column(
+            STRING,
+            "Columns with URLs that were not taken, each with the reason, comma-separated; null if there are none.",
         ),
         "rows": Column(INT, "Number of rows in drop_rows, refused ones included."),
         "refused_rows": Column(INT, "Number of rows among them that were refused."),
@@ -275,7 +279,16 @@ DROP_ROWS = TableSpec(
         "sheet": SHEET,
         "row_number": ROW_NUMBER,
         "image_url": Column(STRING, "URL of the photo, cleaned; where the row was refused, what stood in the cell."),
-        "other_columns": Column(STRING, "The sheet's other columns, as a JSON object from header to text, in order."),
+        "cells_position": Column(
+            INT,
+            "Position of the row, in the same drop, whose other_columns are this row's too: its own, except where a"
+            " row of the sheet holds several URLs.",
+        ),
+        "other_columns": Column(
+            STRING,
+            "The sheet's other columns, as a JSON object from header to text, in order; null where they stand at"
+            " cells_position.",
+        ),
         "reason": Column(STRING, "Why the row was refused; null where its URL is fetched."),
     },
     key=("drop", "position"),

@@ -18,8 +18,11 @@ from meter_pipeline.storage.csv_cells import Cell
 
 MAX_ROWS = 1_048_575
 """Rows of one sheet below the header; further ones go to the next sheet."""
+MAX_COLUMNS = 16_384
+"""Most columns of a sheet; where there are more, the last one says how many are left out (never in the CSV)."""
 MAX_CELL_CHARACTERS = 32_767
-"""Most characters of a cell; a longer text is cut here (never in the CSV)."""
+"""Most UTF-16 characters of a cell; a longer text is cut here, and says so (never in the CSV)."""
+CUT = " [cut: the CSV has the whole text]"
 NUMBER_FORMATS = {
     "top1_confidence": "0.00",
     "top2_confidence": "0.00",
@@ -33,13 +36,21 @@ SAMPLED_ROWS = 200
 MIN_WIDTH, MAX_WIDTH = 8, 60
 """Characters."""
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0d\x0e-\x1f\ud800-\udfff\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
+_HALF_ESCAPED = re.compile("_(?:x[0-9A-F]{0,4})?$")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _TIMES = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
 
 
 def workbook_bytes(header: Sequence[str], rows: Sequence[Sequence[Cell]], *, sheet_name: str = "predictions") -> bytes:
-    """Return a workbook; every string is stored as text, whatever it begins with."""
+    """Return a workbook; every string is stored as text, whatever it begins with.
+
+    What Excel cannot hold is divided or cut, and the workbook says so: further rows are on further sheets.
+    """
     book = Workbook(write_only=True)
+    if len(header) > MAX_COLUMNS:
+        left_out = len(header) - MAX_COLUMNS + 1
+        header = [*header[: MAX_COLUMNS - 1], f"{left_out:,} further columns are in the CSV"]
+        rows = [[*row[: MAX_COLUMNS - 1], None] for row in rows]
     for number, start in enumerate(range(0, max(len(rows), 1), MAX_ROWS), 1):
         part = rows[start : start + MAX_ROWS]
         sheet = book.create_sheet(sheet_name if number == 1 else f"{sheet_name} {number}")
@@ -70,7 +81,9 @@ def _cells(sheet: WriteOnlyWorksheet, row: Sequence[Cell], formats: Sequence[str
 
 
 def _text(sheet: WriteOnlyWorksheet, text: str, *, bold: bool = False) -> object:
-    text = _NOT_IN_XML.sub(lambda match: f"_x{ord(match.group()):04X}_", text)[:MAX_CELL_CHARACTERS]
+    text = _NOT_IN_XML.sub(lambda match: f"_x{ord(match.group()):04X}_", text)
+    if len(text) > MAX_CELL_CHARACTERS // 2:
+        text = _shortened(text)
     if not bold and not text.startswith(("=", "#")):
         return text  # openpyxl takes only texts that begin so for something other than text
     cell = WriteOnlyCell(sheet, text)
@@ -78,6 +91,15 @@ def _text(sheet: WriteOnlyWorksheet, text: str, *, bold: bool = False) -> object
     if bold:
         cell.font = Font(bold=True)
     return cell
+
+
+def _shortened(text: str) -> str:
+    """Return a text of a length that Excel takes, which it counts in UTF-16; no escaped character is cut in half."""
+    units = text.encode("utf-16-le")
+    if len(units) <= 2 * MAX_CELL_CHARACTERS:
+        return text
+    kept = units[: 2 * (MAX_CELL_CHARACTERS - len(CUT))].decode("utf-16-le", errors="ignore")
+    return _HALF_ESCAPED.sub("", kept) + CUT
 
 
 def _widths(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Iterator[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,17 @@ def test_a_model_that_the_gate_held_is_said_with_what_to_do(data_dir: Path) -> N
     assert "0001-a stays." in gate.found
     assert "meter model show 0002-b" in gate.fix
     assert "meter model accept 0002-b --why TEXT" in gate.fix
+
+
+def test_a_proxy_that_does_not_answer_is_named_without_its_password(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("METER_DOWNLOAD_PROXY", f"http://anna:SECRET@127.0.0.1:{port}")
+        finding = found()["proxy"]
+        assert (finding.state, finding.found.partition(" (")[0]) == ("fail", f"127.0.0.1:{port} does not answer")
+        taken.listen()
+        finding = found()["proxy"]
+    assert (finding.state, finding.found) == ("ok", f"photos are fetched through 127.0.0.1:{port}")

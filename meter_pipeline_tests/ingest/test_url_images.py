@@ -14,7 +14,7 @@ import pytest
 from meter_pipeline.demo.image_server import ImageServer
 from meter_pipeline.errors import MeterError
 from meter_pipeline.ingest.drop_rows import take_in_drops
-from meter_pipeline.ingest.url_images import DownloadLimits, download_drops, download_urls, fetch_photo
+from meter_pipeline.ingest.url_images import ALIKE_NOTE, DownloadLimits, download_drops, download_urls, fetch_photo
 from meter_pipeline.ingest.web.download_pool import FLUSH_ROWS, QUEUED_ROWS
 from meter_pipeline.ingest.web.fetching import FetchLimits
 from meter_pipeline.settings import load_settings
@@ -247,3 +247,26 @@ def test_a_url_is_fetched_with_the_guard_of_the_drops(tmp_path: Path) -> None:
         fetch_photo("http://10.0.0.1/1.jpg", settings)
     with pytest.raises(MeterError, match="not the URL of a photo"):
         fetch_photo("file:///etc/passwd", settings)
+
+
+def test_one_picture_for_many_urls_is_noted_and_no_answer_is_lost(layout: Layout, server: FaultServer) -> None:
+    stand_ins = [server.url(f"/same/{number}.jpg") for number in range(8)]
+    photos = [server.url(f"/photo/{number}.jpg") for number in range(1, 21)]
+    summary = download_urls([*stand_ins, *photos], layout, LIMITS)
+    assert (summary.failed, summary.alike) == (0, 8)
+    frame = layout.lake.frame(URL_IMAGES).set_index("image_url")
+    assert set(frame.loc[stand_ins, "outcome"]) == {"ok"}
+    assert set(frame.loc[stand_ins, "notes"]) == {f"7 other URLs{ALIKE_NOTE}"}
+    assert frame.loc[photos, "notes"].isna().all()
+    # More photos come: said anew, in the right number, and taken back where it is no longer true.
+    assert download_urls([server.url("/same/8.jpg")], layout, LIMITS).alike == 9
+    assert set(layout.lake.frame(URL_IMAGES).set_index("image_url").loc[stand_ins, "notes"]) == {
+        f"8 other URLs{ALIKE_NOTE}"
+    }
+    more = [server.url(f"/photo/{number}.jpg") for number in range(21, 81)]
+    assert download_urls(more, layout, LIMITS).alike == 0
+    assert layout.lake.frame(URL_IMAGES)["notes"].isna().all()
+
+
+def test_a_photo_that_a_few_urls_share_is_not_noted(layout: Layout, server: FaultServer) -> None:
+    assert download_urls([server.url(f"/same/{number}.jpg") for number in range(4)], layout, LIMITS).alike == 0

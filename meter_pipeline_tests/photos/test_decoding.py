@@ -253,3 +253,67 @@ def test_avif_and_heic_where_pillow_can() -> None:
         assert (photo.format, photo.width, photo.height) == (name, 80, 48)
         assert near(photo.image, (10, 20), RED, 40)
         assert near(photo.image, (70, 20), BLUE, 40)
+
+
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")
+CONTAINER_BRANDS = (b"mif1", b"msf1", b"mif2", b"miaf", b"MiHE")
+
+
+def iso(content: bytes, first: bytes, others: tuple[bytes, ...]) -> bytes:
+    """The same file under other brands; what it is coded as, and where, stays."""
+    length = int.from_bytes(content[:4], "big")
+    box = b"ftyp" + first + bytes(4) + b"".join(others)
+    moved = len(box) + 4 - length
+    assert moved == 0, "as many brands as before, or offsets in the file are wrong"
+    return (len(box) + 4).to_bytes(4, "big") + box + content[length:]
+
+
+@pytest.mark.parametrize("first", [*HEIC_BRANDS, *CONTAINER_BRANDS])
+def test_heic_under_each_of_its_brands_is_read(first: bytes) -> None:
+    pytest.importorskip("pillow_heif")
+    content = encoded(two_halves(), "HEIF")
+    photo = open_photo(iso(content, first, (b"mif1", b"heic", b"miaf")))
+    assert (photo.format, photo.width, photo.height) == ("HEIF", 80, 48)
+    assert near(photo.image, (5, 5), RED, 25)
+
+
+@pytest.mark.parametrize("first", [b"avif", *CONTAINER_BRANDS])
+def test_avif_under_each_of_its_brands_is_read(first: bytes) -> None:
+    content = encoded(two_halves(), "AVIF")
+    photo = open_photo(iso(content, first, (b"mif1", b"avif", b"miaf", b"MA1B")))
+    assert (photo.format, photo.width) == ("AVIF", 80)
+    assert near(photo.image, (5, 5), RED, 25)
+
+
+def test_an_avif_sequence_gives_its_first_picture() -> None:
+    content = encoded(two_halves(), "AVIF", save_all=True, append_images=[Image.new("RGB", (80, 48), "green")])
+    assert content[8:12] == b"avis"
+    assert near(open_photo(content).image, (5, 5), RED, 25)
+
+
+@pytest.mark.parametrize(
+    ("first", "others", "word"),
+    [
+        *((brand, (), "HEIC") for brand in HEIC_BRANDS),
+        (b"mif1", (b"heic",), "HEIC"),
+        (b"msf1", (b"miaf", b"hevc"), "HEIC"),
+        (b"mif1", (), "HEIC"),
+        (b"mif1", (b"miaf", b"avif"), "AVIF"),
+        (b"miaf", (b"avis",), "AVIF"),
+        (b"mif1", (b"jpeg",), "HEIF (JPEG)"),
+        (b"crx ", (b"isom",), "Canon raw"),
+        (b"mp42", (b"isom",), "video"),
+        (b"qt  ", (), "video"),
+        (b"isom", (b"mif1", b"heic"), "video"),
+    ],
+)
+def test_where_it_cannot_be_read_it_is_called_what_it_is(
+    monkeypatch: pytest.MonkeyPatch, first: bytes, others: tuple[bytes, ...], word: str
+) -> None:
+    monkeypatch.setattr("meter_pipeline.photos.decoding._HEIF_IS_READ", False)
+    monkeypatch.setattr("meter_pipeline.photos.decoding._AVIF_IS_READ", False)
+    box = b"ftyp" + first + bytes(4) + b"".join(others)
+    with pytest.raises(PhotoError) as refused:
+        open_photo((len(box) + 4).to_bytes(4, "big") + box + bytes(500))
+    assert refused.value.outcome == "unsupported_format"
+    assert refused.value.reason == f"This is a {word} file; save it as JPEG or PNG."

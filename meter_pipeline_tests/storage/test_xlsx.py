@@ -9,7 +9,8 @@ import pytest
 from openpyxl import load_workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
-from meter_pipeline.storage.xlsx import MAX_CELL_CHARACTERS, workbook_bytes
+from meter_pipeline.storage import xlsx
+from meter_pipeline.storage.xlsx import CUT, MAX_CELL_CHARACTERS, workbook_bytes
 
 HEADER = ["image_url", "top1_confidence", "Account"]
 ROWS = [["http://p.example/1.jpg", 91.234, "=1+1"], ["http://p.example/2.jpg", None, "#N/A"]]
@@ -28,9 +29,39 @@ def test_text_is_stored_as_text_and_numbers_with_their_decimals() -> None:
     assert (sheet["B2"].number_format, sheet["A1"].font.bold) == ("0.00", True)
 
 
-def test_a_text_longer_than_a_cell_can_hold_is_cut() -> None:
-    sheet = sheet_of(workbook_bytes(["Remark"], [["x" * (MAX_CELL_CHARACTERS + 5)]]))
-    assert sheet["A2"].value == "x" * MAX_CELL_CHARACTERS
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("x" * (MAX_CELL_CHARACTERS + 5), "x" * (MAX_CELL_CHARACTERS - len(CUT))),
+        ("\U0001f600" * 20_000, "\U0001f600" * ((MAX_CELL_CHARACTERS - len(CUT)) // 2)),
+        ("\x01" * 5_000, "_x0001_" * ((MAX_CELL_CHARACTERS - len(CUT)) // 7)),
+    ],
+)
+def test_a_text_longer_than_a_cell_can_hold_is_cut_and_says_so(text: str, kept: str) -> None:
+    sheet = sheet_of(workbook_bytes(["Remark"], [[text]]))
+    assert sheet["A2"].value == kept + CUT
+    assert len(sheet["A2"].value.encode("utf-16-le")) <= 2 * MAX_CELL_CHARACTERS
+
+
+def test_a_text_that_just_fits_is_whole() -> None:
+    text = "x" * (MAX_CELL_CHARACTERS - 2) + "\U0001f600"
+    assert sheet_of(workbook_bytes(["Remark"], [[text]]))["A2"].value == text
+
+
+def test_more_columns_than_a_sheet_has_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xlsx, "MAX_COLUMNS", 2)
+    sheet = sheet_of(workbook_bytes(["a", "b", "c", "d"], [["1", "2", "3", "4"]]))
+    assert [[cell.value for cell in row] for row in sheet.iter_rows()] == [
+        ["a", "3 further columns are in the CSV"],
+        ["1", None],
+    ]
+
+
+def test_more_rows_than_a_sheet_has_are_on_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xlsx, "MAX_ROWS", 2)
+    book = load_workbook(io.BytesIO(workbook_bytes(["a"], [["1"], ["2"], ["3"]])))
+    assert [[row[0] for row in sheet.iter_rows(values_only=True)] for sheet in book] == [["a", "1", "2"], ["a", "3"]]
+    assert book.sheetnames == ["predictions", "predictions 2"]
 
 
 @pytest.mark.slow

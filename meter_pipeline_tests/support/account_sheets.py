@@ -23,7 +23,7 @@ def check_rows(found: Spreadsheet) -> None:
     rows = found.rows
     assert [row.row_number for row in rows] == [2, 4, 5, 6]
     assert [row.image_url for row in rows] == ["http://photos.example/1.jpg", "", "n/a", "http://photos.example/2.jpg"]
-    assert [row.reason for row in rows] == [None, "no URL", "not a URL", None]
+    assert [row.reason for row in rows] == [None, "no URL", "no URL: the cell says that there is none", None]
     assert rows[0].other_columns == {"Account": "000123", "Reading": "12345", "Date": "2026-05-01", "Remark": "=none"}
     assert [row.other_columns["Reading"] for row in rows] == ["12345", "7.25", "0.3", "1000000000000000"]
     assert found.url_columns == ["Photo"]

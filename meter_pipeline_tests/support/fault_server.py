@@ -95,6 +95,13 @@ class _Handler(BaseHTTPRequestHandler):
         elif path.startswith("/chain/"):
             left = int(path.split("/")[2])
             self.redirect(f"/chain/{left - 1}" if left else "/photo/1.jpg")
+        elif path.startswith("/moved/"):
+            self.redirect(MOVED[path.split("/")[2]].encode().decode("latin-1"))
+        elif path.startswith("/says/"):
+            status, body, headers = SAYINGS[path.split("/")[2]]
+            self.send(status, body.encode(), headers)
+        elif path.startswith("/same/"):
+            self.send(200, PHOTO)
         elif (fault := FAULTS.get(path)) is not None:
             fault(self, hit)
         else:
@@ -149,6 +156,35 @@ def _never(handler: _Handler, hit: int) -> None:
     handler.close_connection = True
 
 
+def _cookie_wall(handler: _Handler, hit: int) -> None:
+    """Set a cookie, and redirect to the same URL until it comes back."""
+    if "seen=yes" in (handler.headers.get("Cookie") or ""):
+        handler.send(200, PHOTO)
+    else:
+        handler.send(302, b"", {"Location": "/cookie-wall", "Set-Cookie": "seen=yes; Path=/; HttpOnly"})
+
+
+def _new_cookie_each_time(handler: _Handler, hit: int) -> None:
+    handler.send(302, b"", {"Location": "/cookie-circle", "Set-Cookie": f"visit={hit}"})
+
+
+def _chunked_refusal(handler: _Handler, hit: int) -> None:
+    """As S3 sends its errors."""
+    body = SAYINGS["s3-expired"][1].encode()
+    handler.send_response(403)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    handler.wfile.write(f"{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n")
+
+
+def _dripping_refusal(handler: _Handler, hit: int) -> None:
+    handler.send_response(403)
+    handler.end_headers()
+    handler.close_connection = True
+    while not handler.server.closing.wait(0.1):
+        handler.wfile.write(b"x")
+
+
 def _first_then_photo(status: int, headers: dict[str, str] | None = None) -> Callable[[_Handler, int], None]:
     def fault(handler: _Handler, hit: int) -> None:
         handler.send(status, b"no", headers) if hit == 1 else handler.send(200, PHOTO)
@@ -196,8 +232,75 @@ def _garbage(handler: _Handler, hit: int) -> None:
     handler.close_connection = True
 
 
+MOVED = {
+    "raw": "/umlaut/Zähler%205.jpg",
+    "raw-with-blank": "/umlaut/Zähler 5.jpg",
+    "raw-relative": "../umlaut/Zähler%205.jpg",
+    "encoded": "/umlaut/Z%C3%A4hler%205.jpg",
+    "fragment": "/umlaut/Zähler%205.jpg#Bild-ü",
+    "backslashes": "\\umlaut\\Zähler%205.jpg",
+    "blanks-around": "  /umlaut/Zähler%205.jpg  ",
+    "lone-percent": "/umlaut/100% %28a%29%2C.jpg",
+    "stray-end": "/umlaut/(a),.jpg",
+    "query": "/photo/1.jpg?name=Zähler&next=a\\b",
+    "to-itself": "/moved/to-itself",
+    "ping": "/moved/pong",
+    "pong": "/moved/ping",
+    "to-javascript": "javascript:alert(1)",
+    "to-nothing": "http://",
+    "to-inside": "//10.255.255.1/Zähler.jpg",
+}
+"""Where `/moved/<kind>` leads, sent as UTF-8."""
+
+_ERROR = (
+    "<?xml version='1.0' encoding='UTF-8'?>\n<Error><Code>{}</Code><Message>{}</Message><HostId>k3y</HostId></Error>"
+)
+_XML = {"Content-Type": "application/xml"}
+_HTML = {"Content-Type": "text/html"}
+SAYINGS: dict[str, tuple[int, str, dict[str, str]]] = {
+    "s3-expired": (403, _ERROR.format("AccessDenied", "Request has expired"), _XML),
+    "s3-token": (400, _ERROR.format("ExpiredToken", "The provided token has expired."), _XML),
+    "s3-signature": (403, _ERROR.format("SignatureDoesNotMatch", "The request signature we calculated ..."), _XML),
+    "s3-no-key": (404, _ERROR.format("NoSuchKey", "The specified key does not exist."), _XML),
+    "s3-denied": (403, _ERROR.format("AccessDenied", "Access Denied"), _XML),
+    "azure-expired": (
+        403,
+        "\ufeff<?xml version='1.0'?><Error><Code>AuthenticationFailed</Code><Message>Server failed to authenticate."
+        "</Message><AuthenticationErrorDetail>Signature not valid in the specified time frame: Start [..]"
+        "</AuthenticationErrorDetail></Error>",
+        _XML,
+    ),
+    "azure-private": (409, _ERROR.format("PublicAccessNotPermitted", "Public access is not permitted"), _XML),
+    "supabase": (400, '{"statusCode":"400","error":"InvalidJWT","message":"jwt expired"}', {}),
+    "qiniu": (401, '{"error":"token out of date"}', {}),
+    "discord": (404, "This content is no longer available.", {}),
+    "200-expired": (200, _ERROR.format("AccessDenied", "Request has expired"), _XML),
+    "password": (200, "<!DOCTYPE html><html><form><input name=p type='password'></form></html>", _HTML),
+    "sign-in-title": (200, "<html><head><title>Anmelden - Portal</title></head></html>" + " " * 5_000, _HTML),
+    "not-found": (200, "<html><head><title>404 - Seite nicht gefunden</title></head></html>", _HTML),
+    "robot": (200, "<!DOCTYPE html><html><head><title>Just a moment...</title></head></html>", _HTML),
+    "fault": (200, "<html><head><title>Runtime Error</title></head></html>", _HTML),
+    "share-page": (200, "<!DOCTYPE html><html><head><title>Album</title></head><body>hello</body></html>", _HTML),
+    "sharepoint-image": (
+        200,
+        '{"type":"thumbnail","fileName":"a.jpg","serverUrl":"https://c.sharepoint.com","serverRelativeUrl":"/s/a.jpg"}',
+        {},
+    ),
+    "json-error": (200, '{"error": {"code": 404, "message": "gone"}}', {}),
+    "json": (200, '{"type": "FeatureCollection", "features": []}', {}),
+}
+"""What `/says/<kind>` answers with: status, body, headers."""
+
 FAULTS: dict[str, Callable[[_Handler, int], None]] = {
     CANARY: lambda h, _: h.send(200, PHOTO),
+    **dict.fromkeys(
+        ("/umlaut/Z%C3%A4hler%205.jpg", "/umlaut/Z%E4hler.jpg", "/umlaut/100%25%20%28a%29%2C.jpg", "/umlaut/(a),.jpg"),
+        lambda h, _: h.send(200, PHOTO),
+    ),
+    "/cookie-wall": _cookie_wall,
+    "/cookie-circle": _new_cookie_each_time,
+    "/chunked-refusal": _chunked_refusal,
+    "/dripping-refusal": _dripping_refusal,
     "/loop": lambda h, _: h.redirect("/loop"),
     "/to-private": lambda h, _: h.redirect("http://10.255.255.1/photo.jpg"),
     "/to-metadata": lambda h, _: h.redirect("http://169.254.169.254/latest/meta-data/"),

@@ -32,6 +32,9 @@ def odd_image(kind: str) -> bytes:
         "pixel": lambda: _encoded(Image.new("RGB", (1, 1)), "PNG"),
         "ribbon": lambda: _encoded(Image.new("RGB", (2000, 40)), "JPEG"),
         "cut": lambda: photo[: len(photo) // 2],
+        "cut-and-filled": lambda: photo[: len(photo) // 2] + bytes(len(photo) - len(photo) // 2),
+        "no-end": lambda: photo[:-2],
+        "end-zeroed": lambda: photo[:-2] + bytes(500),
         "broken": lambda: photo[:200] + bytes(len(photo) - 200),
         "svg": lambda: b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>",
         "video": lambda: b"\x00\x00\x00\x18ftypmp42" + bytes(2000),
@@ -40,11 +43,12 @@ def odd_image(kind: str) -> bytes:
 
 ODD_IMAGES = {
     **dict.fromkeys(("turned", "cmyk", "grey16", "palette", "alpha", "animated", "mpo", "webp", "avif"), "ok"),
-    **dict.fromkeys(("bmp", "tiff"), "ok"),
+    **dict.fromkeys(("bmp", "tiff", "no-end", "end-zeroed"), "ok"),
     "bomb": "too_large_pixels",
     "pixel": "too_small",
     "ribbon": "absurd_aspect",
     "cut": "truncated",
+    "cut-and-filled": "truncated",
     "broken": "damaged",
     "svg": "not_an_image",
     "video": "unsupported_format",

@@ -22,6 +22,8 @@ from meter_pipeline_tests.support.model_cards import write_card
 
 LABELS = (("BLUE", "accepted", 0.9, 0.05), ("BLUE", "accepted", 0.6, 0.39), ("UNKNOWN", "threshold", 0.4, 0.3))
 
+JUNE_COLUMNS = {"url_columns": "Photo", "passed_over": "Map (links to maps)"}
+
 
 def write_two_drops(layout: Layout) -> None:
     """June has a sure, a doubtful and an UNKNOWN row, one without a photo and one that waits; July was refused."""
@@ -35,7 +37,8 @@ def write_two_drops(layout: Layout) -> None:
         photo = {"image_url": url, "image_id": image_id, "brightness": 50.0 + position}
         predictions.append({**key, **(top if image_id else {}), **photo, **decided})
         cells = {"Account": f"=00{position}", "Remark": {1: "Größe", 3: 'Say "x" \\ y'}.get(position, "<b>*x*</b>")}
-        sheet.append({**key, "image_url": url, "other_columns": json.dumps(cells, ensure_ascii=False)})
+        others = {"other_columns": json.dumps(cells, ensure_ascii=False), "cells_position": position}
+        sheet.append({**key, "image_url": url, **others})
         url_image = {"image_url": url, "outcome": "ok" if image_id else "not_found", "image_id": image_id}
         urls.append({**url_image, "sharpness": 100.0 * position, "brightness": 50.0 + position})
     lake.replace(BATCH_PREDICTIONS, frame(BATCH_PREDICTIONS, predictions))
@@ -46,7 +49,7 @@ def write_two_drops(layout: Layout) -> None:
         frame(
             DROPS,
             [
-                {"drop": "june", "file_name": "june.xlsx", "status": "read", "rows": 5},
+                {"drop": "june", "file_name": "june.xlsx", "status": "read", "rows": 5, **JUNE_COLUMNS},
                 {"drop": "july", "file_name": "july.xlsx", "status": "refused", "reason": "encrypted", "rows": 0},
             ],
         ),

@@ -60,6 +60,8 @@ class Drop:
         status: whether the file could be read.
         reason: why not; None if it was read.
         counts: its rows.
+        url_columns: the columns that the URLs were taken from; empty if it was not read.
+        passed_over: columns with URLs that were not taken, each with the reason; empty if there are none.
     """
 
     name: str
@@ -67,6 +69,8 @@ class Drop:
     status: DropStatus
     reason: str | None
     counts: RowCounts
+    url_columns: str = ""
+    passed_over: str = ""
 
 
 def list_drops(layout: Layout) -> list[Drop]:
@@ -74,6 +78,7 @@ def list_drops(layout: Layout) -> list[Drop]:
     with querying(layout.lake, *TABLES) as lake:
         rows = lake.rows(
             f"""SELECT d."drop", d.file_name, d.status, d.reason, coalesce(d.rows, 0) AS rows,
+                      coalesce(d.url_columns, '') AS url_columns, coalesce(d.passed_over, '') AS passed_over,
                       coalesce(p.named, 0) AS named, coalesce(p.unknown, 0) AS unknown, coalesce(p.dark, 0) AS dark,
                       coalesce(p.error, 0) AS error,
                       greatest(coalesce(d.rows, 0) - coalesce(p.answered, 0), 0) AS waiting
@@ -100,6 +105,8 @@ def list_drops(layout: Layout) -> list[Drop]:
                 error=row["error"],
                 waiting=row["waiting"],
             ),
+            url_columns=row["url_columns"],
+            passed_over=row["passed_over"],
         )
         for row in rows
     ]

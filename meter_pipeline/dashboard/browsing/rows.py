@@ -26,6 +26,9 @@ MEASURES = ("brightness", "contrast", "sharpness", "glare", "green_ratio")
 """Measures of a photo that rows can be filtered by; see `quality`."""
 _OF_THE_PREDICTION = frozenset({"brightness", "contrast", "green_ratio"})
 
+CARRIER = "coalesce(r.cells_position, r.position)"
+"""Position of the row that carries the other cells of `drop_rows AS r`."""
+
 
 @dataclass(frozen=True)
 class RowFilter:
@@ -141,19 +144,25 @@ def export_rows(layout: Layout, wanted: RowFilter, ending: str) -> bytes:
         wanted: which rows.
         ending: `csv` or `xlsx`.
     """
-    from meter_pipeline.batches.prediction_exports import DECIMALS, export_table, with_reviewed_label
+    from meter_pipeline.batches.export_table import DECIMALS, export_table, with_reviewed_label
     from meter_pipeline.storage.csv_cells import csv_bytes
     from meter_pipeline.storage.xlsx import workbook_bytes
 
     with querying(layout.lake, *TABLES) as lake:
         where, parameters = _where(wanted)
         rows = lake.frame(
-            f"""SELECT p.*, r.other_columns FROM (SELECT * FROM batch_predictions AS p {where}) AS p
+            f"""SELECT p.*, r.cells_position FROM (SELECT * FROM batch_predictions AS p {where}) AS p
                 LEFT JOIN drop_rows AS r USING ("drop", position) ORDER BY {ORDERS[wanted.order]}""",
             parameters,
         )
-    rows = with_reviewed_label(rows, layout.lake.frame(REVIEWED_IMAGES))
-    header, table = export_table(rows, rows.pop("other_columns").tolist())
+        carriers = lake.rows(
+            f"""SELECT "drop", position, other_columns FROM drop_rows WHERE ("drop", position) IN (
+                    SELECT (p."drop", {CARRIER}) FROM batch_predictions AS p
+                    LEFT JOIN drop_rows AS r USING ("drop", position) {where})""",
+            parameters,
+        )
+    others = {(row["drop"], row["position"]): row["other_columns"] for row in carriers}
+    header, table = export_table(with_reviewed_label(rows, layout.lake.frame(REVIEWED_IMAGES)), others)
     return csv_bytes(header, table, decimals=DECIMALS) if ending == "csv" else workbook_bytes(header, table)
 
 
@@ -165,7 +174,11 @@ def open_row(layout: Layout, drop: str, position: int) -> OpenedRow | None:
             return None
         prediction = found[0]
         key = [prediction["image_id"]]
-        other = lake.value('SELECT other_columns FROM drop_rows WHERE "drop" = ? AND position = ?', [drop, position])
+        other = lake.value(
+            f"""SELECT other_columns FROM drop_rows WHERE "drop" = ? AND position = (
+                    SELECT {CARRIER} FROM drop_rows AS r WHERE r."drop" = ? AND r.position = ?)""",
+            [drop, drop, position],
+        )
         photos = lake.rows("SELECT * FROM url_images WHERE image_url = ?", [prediction["image_url"]])
         cluster = lake.value("SELECT cluster_id FROM unknown_clusters WHERE image_id = ?", key)
         logits = lake.value(
@@ -224,9 +237,10 @@ def _where(wanted: RowFilter) -> tuple[str, list[Any]]:
     text = wanted.search.strip().lower()
     if text:
         test(
-            """(contains(lower(p.image_url), ?) OR (p."drop", p.position) IN (
-                SELECT ("drop", position) FROM drop_rows WHERE contains(lower(other_columns), ?) AND contains(lower(
-                    array_to_string(json_extract_string(other_columns, '$.*'), chr(10))), ?)))""",
+            f"""(contains(lower(p.image_url), ?) OR (p."drop", p.position) IN (
+                SELECT (r."drop", r.position) FROM drop_rows AS r WHERE (r."drop", {CARRIER}) IN (
+                    SELECT ("drop", position) FROM drop_rows WHERE contains(lower(other_columns), ?) AND contains(lower(
+                        array_to_string(json_extract_string(other_columns, '$.*'), chr(10))), ?))))""",
             text,
             json.dumps(text, ensure_ascii=False)[1:-1],  # what is not even in the JSON is spared the parsing
             text,

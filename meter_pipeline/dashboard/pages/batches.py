@@ -101,6 +101,8 @@ def _show_problems(drops: list[Drop], counts: RowCounts) -> None:
     for drop in drops:
         if drop.status == DropStatus.REFUSED:
             st.warning(plain(f"{drop.file_name} was not read. {drop.reason}"))
+    if len(drops) == 1 and drops[0].passed_over:
+        st.info(plain(f"The URLs are from {drops[0].url_columns}. Not taken: {drops[0].passed_over}"))
     if counts.waiting:
         st.info(
             f"{counted(counts.waiting, 'row')} without a prediction yet: an update is running, or no model is in use "

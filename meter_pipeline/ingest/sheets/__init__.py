@@ -1,5 +1,6 @@
 """Spreadsheet files, as people make them, to rows with URLs.
 
-`spreadsheets` is the way in: it finds the URL columns. `sheet_files` turns a file of any format into cells, and the
-other modules each know one detail of one format. What a URL is, is in `ingest.web.urls`.
+`spreadsheets` is the way in: it finds the URL columns (`columns/`). `sheet_files` turns a file of any format into
+cells: text files by `text/`, workbooks by `workbooks/`; `foreign_files` knows what only bears a spreadsheet's name.
+`reading/` does all this in a process of its own. What a cell says, is in `ingest.web.cell_urls`.
 """

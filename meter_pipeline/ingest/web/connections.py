@@ -7,13 +7,14 @@ the checked address is the one connected to; Host header, TLS server name and ce
 from __future__ import annotations
 
 import ipaddress
-import queue
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
+import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -21,8 +22,9 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from meter_pipeline.ingest.web.addresses import AddressRules, BlockedAddressError
+from meter_pipeline.ingest.web.look_ups import Resolver, looked_up
+from meter_pipeline.ingest.web.proxies import Proxy, ProxyGuard
 
-Resolver = Callable[..., list[tuple[Any, ...]]]
 WATCH_INTERVAL_S = 0.1
 
 
@@ -44,11 +46,13 @@ class DeadlineWatch:
         with self._lock:
             self._running[threading.get_ident()] = (deadline, None)
 
-    def uses(self, sock: socket.socket | None) -> None:
-        """Note that this thread's request goes over `sock`.
+    def uses(self, sock: Any) -> None:
+        """Note that this thread's request goes over `sock`, a socket or None.
 
         The socket, not the connection: a connection drops it as soon as it knows that the answer is its last.
         """
+        if not isinstance(sock, socket.socket):
+            sock = getattr(sock, "socket", None)  # TLS inside the TLS of a proxy: the outer one is a socket
         with self._lock:
             if sock is not None and (entry := self._running.get(threading.get_ident())) is not None:
                 self._running[threading.get_ident()] = (entry[0], sock)
@@ -85,12 +89,20 @@ class GuardedAdapter(HTTPAdapter):
         watch: is told which socket each thread uses.
         connections: number kept open per host.
         resolver: `socket.getaddrinfo`, or what a test puts in its place.
+        proxy: what every request goes through; where it is is its owner's choice, and no rule applies to it.
     """
 
     def __init__(
-        self, rules: AddressRules, watch: DeadlineWatch, connections: int, resolver: Resolver = socket.getaddrinfo
+        self,
+        rules: AddressRules,
+        watch: DeadlineWatch,
+        connections: int,
+        resolver: Resolver = socket.getaddrinfo,
+        proxy: Proxy | None = None,
     ) -> None:
         self._pool_classes = _pool_classes(rules, watch, resolver)
+        self._classes_of_proxy = _pool_classes(None, watch, resolver)
+        self._proxy, self._proxy_guard = proxy, ProxyGuard(rules, resolver)
         super().__init__(pool_connections=connections, pool_maxsize=connections, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **_: Any) -> None:
@@ -98,15 +110,43 @@ class GuardedAdapter(HTTPAdapter):
         self.poolmanager = PoolManager(num_pools=connections, maxsize=maxsize, block=block)
         self.poolmanager.pool_classes_by_scheme = self._pool_classes
 
-    def proxy_manager_for(self, proxy: str, **_: Any) -> Any:
-        """Refuse proxies: the address a proxy connects to cannot be checked from here."""
-        raise BlockedAddressError("Downloads do not go through a proxy.", where=proxy)
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        """Make the pools of connections to the proxy of the settings; another one is refused."""
+        if self._proxy is None:
+            raise BlockedAddressError("Downloads go through no proxy but that of METER_DOWNLOAD_PROXY.")
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = self._classes_of_proxy
+        return manager
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Send a request; where it goes through the proxy, only if its host may be reached.
+
+        Raises:
+            BlockedAddressError: the host may not be reached.
+        """
+        through = dict(proxies or {})  # none, unless somebody sets some: those are refused below
+        if self._proxy is not None:
+            self._proxy_guard.check(urlsplit(request.url or "").hostname or "")
+            through |= {"http": self._proxy.url, "https": self._proxy.url}
+        return super().send(request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=through)
 
 
-def _pool_classes(rules: AddressRules, watch: DeadlineWatch, resolver: Resolver) -> dict[str, type[HTTPConnectionPool]]:
+def _pool_classes(
+    rules: AddressRules | None, watch: DeadlineWatch, resolver: Resolver
+) -> dict[str, type[HTTPConnectionPool]]:
     class Guarded:
         def _new_conn(self) -> socket.socket:
-            return connect(self, rules, resolver)  # type: ignore[arg-type]
+            sock = connect(self, rules, resolver)  # type: ignore[arg-type]
+            watch.uses(sock)  # already now: a proxy's answer may drip
+            return sock
 
         def connect(self) -> None:
             super().connect()  # type: ignore[misc]  # a TLS handshake as a whole ends with the socket's timeout
@@ -131,8 +171,13 @@ def _pool_classes(rules: AddressRules, watch: DeadlineWatch, resolver: Resolver)
     return {"http": PlainPool, "https": SecurePool}
 
 
-def connect(connection: HTTPConnection, rules: AddressRules, resolver: Resolver) -> socket.socket:
+def connect(connection: HTTPConnection, rules: AddressRules | None, resolver: Resolver) -> socket.socket:
     """Return a socket connected to a checked address of the connection's host.
+
+    Args:
+        connection: what to connect.
+        rules: what may be reached; None for the proxy of the settings, which is not judged.
+        resolver: looks the host up.
 
     Raises:
         BlockedAddressError: any of the host's addresses may not be reached.
@@ -144,13 +189,13 @@ def connect(connection: HTTPConnection, rules: AddressRules, resolver: Resolver)
     name = getattr(connection, "_dns_host", host).strip("[]")
     timeout_s = connection.timeout if isinstance(connection.timeout, (int, float)) else None
     try:
-        found = _looked_up(resolver, name, port, timeout_s)
+        found = looked_up(resolver, name, port, timeout_s)
     except (socket.gaierror, UnicodeError) as error:
         problem = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
         raise NameResolutionError(host, connection, problem) from error
     for entry in found:
         address = ipaddress.ip_address(str(entry[4][0]).partition("%")[0])
-        if not rules.allow(host, address):
+        if rules is not None and not rules.allow(host, address):
             raise BlockedAddressError(
                 f"{host} leads to {address}, which is not a public address.",
                 where=host,
@@ -172,30 +217,6 @@ def connect(connection: HTTPConnection, rules: AddressRules, resolver: Resolver)
     if isinstance(last, TimeoutError):
         raise ConnectTimeoutError(connection, f"{host} did not answer") from last
     raise NewConnectionError(connection, f"{host} cannot be connected to: {last or 'no address'}") from last
-
-
-def _looked_up(resolver: Resolver, name: str, port: int | None, timeout_s: float | None) -> list[tuple[Any, ...]]:
-    """Look a host up in a thread of its own: the system's call has no timeout, and may take a minute.
-
-    Raises:
-        OSError: as the resolver; `socket.gaierror` where it takes too long.
-    """
-    answer: queue.SimpleQueue[list[tuple[Any, ...]] | Exception] = queue.SimpleQueue()
-
-    def ask() -> None:
-        try:
-            answer.put(resolver(name, port, type=socket.SOCK_STREAM))
-        except Exception as error:  # raised again in the thread that waits
-            answer.put(error)
-
-    threading.Thread(target=ask, name="name-look-up", daemon=True).start()
-    try:
-        found = answer.get(timeout=timeout_s)
-    except queue.Empty as error:
-        raise socket.gaierror(socket.EAI_AGAIN, f"no answer from the name server within {timeout_s:g} s") from error
-    if isinstance(found, Exception):
-        raise found
-    return found
 
 
 def _shut(sock: socket.socket) -> None:

@@ -1,7 +1,8 @@
 """From one URL to its bytes, or to a typed outcome that says why not: timeouts, limits, redirects, retries.
 
 Only the first bytes are looked at, which tell whether it can be a picture; decoding is in `photos.decoding`, storing in
-`photos.store`. What may be reached is in `addresses`, and is checked at connection time in `connections`.
+`photos.store`. What may be reached is in `addresses`, and is checked at connection time in `connections`. What is said
+by an answer without a photo is put into words in `answers`.
 """
 
 from __future__ import annotations
@@ -9,29 +10,39 @@ from __future__ import annotations
 import email.utils
 import os
 import random
+import re
 import socket
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from urllib.parse import urljoin
+from typing import Self
 
 import requests
 import urllib3.exceptions
 from requests.cookies import RequestsCookieJar
 
 from meter_pipeline.ingest.web.addresses import AddressRules, BlockedAddressError
+from meter_pipeline.ingest.web.answers import asks_to_sign_in, words_about_page, words_about_refusal
 from meter_pipeline.ingest.web.connections import DeadlineWatch, GuardedAdapter, Resolver
 from meter_pipeline.ingest.web.host_breaker import HostBreaker
 from meter_pipeline.ingest.web.outcomes import RETRIED_STATUSES, Outcome, outcome_of_status, status_text
-from meter_pipeline.ingest.web.urls import UrlRefusedError, clean_url, host_of
-from meter_pipeline.photos.decoding import refusal_of_foreign, sniff
+from meter_pipeline.ingest.web.proxies import Proxy
+from meter_pipeline.ingest.web.redirects import MAX_REDIRECTS, REDIRECTS, ChainCookies, redirected
+from meter_pipeline.ingest.web.urls import UrlRefusedError, host_of
+from meter_pipeline.photos.decoding import SNIFFED_BYTES, is_a_picture, refusal_of_foreign, sniff
+from meter_pipeline.settings import DownloadSettings
 
 USER_AGENT = "meter-pipeline"
-MAX_REDIRECTS = 5
+CONNECT_S = 5.0
+"""Longest time to connect, in seconds; a host that is up answers within one, wherever it is."""
+TOTAL_TIMEOUTS = 3
+"""One attempt may take this many times `download_timeout`."""
 CHUNK_BYTES = 64 * 1024
-SNIFFED_BYTES = 256
-"""First bytes that tell a picture from a web page."""
+READ_BY_A_LOOK = 4 * 1024
+READ_OF_AN_ERROR = 16 * 1024
+"""First bytes of an answer without a photo that are read for what they say."""
 MAX_VALIDATOR = 500
 """Characters of an `ETag` or `Last-Modified` that is kept; a longer one is ignored."""
 DRAINED_BYTES = 64 * 1024
@@ -51,6 +62,7 @@ class FetchLimits:
         backoff_s: the longest wait before the second try; doubles with every further one.
         retry_after_cap_s: if a server asks for a longer wait, the URL is given up.
         addresses: what may be reached.
+        proxy: what every request goes through; None: nothing.
     """
 
     connect_s: float = 5.0
@@ -61,6 +73,24 @@ class FetchLimits:
     backoff_s: float = 0.5
     retry_after_cap_s: float = 30.0
     addresses: AddressRules = field(default_factory=AddressRules)
+    proxy: Proxy | None = None
+
+    @classmethod
+    def from_settings(cls, settings: DownloadSettings) -> Self:
+        """Take the limits from the settings.
+
+        Raises:
+            MeterError: an entry of `METER_ALLOW_NETWORKS` is not a network.
+        """
+        return cls(
+            connect_s=min(CONNECT_S, settings.download_timeout),
+            read_s=settings.download_timeout,
+            total_s=TOTAL_TIMEOUTS * settings.download_timeout,
+            attempts=settings.download_attempts,
+            max_bytes=settings.download_max_bytes,
+            addresses=AddressRules.of(settings.allow_hosts, settings.allow_networks),
+            proxy=Proxy.of(settings.download_proxy.get_secret_value()) if settings.download_proxy else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -102,6 +132,10 @@ class Fetched:
     validators: Validators = Validators()
 
 
+_ERRNO = re.compile(r"^\[Errno -?\d+\] ")
+_TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3})")
+
+
 class CancelledError(Exception):
     """The whole download was cancelled; the URL has no result."""
 
@@ -110,11 +144,18 @@ class _AttemptError(Exception):
     """One attempt failed."""
 
     def __init__(
-        self, outcome: str, reason: str, *, again: bool = False, host_silent: bool = False, wait_s: float | None = None
+        self,
+        outcome: str,
+        reason: str,
+        *,
+        again: bool = False,
+        host_silent: bool = False,
+        wait_s: float | None = None,
+        of_proxy: bool = False,
     ) -> None:
         super().__init__(reason)
         self.outcome, self.reason = outcome, reason
-        self.again, self.host_silent, self.wait_s = again, host_silent, wait_s
+        self.again, self.host_silent, self.wait_s, self.of_proxy = again, host_silent, wait_s, of_proxy
         self.is_the_hosts = False  # a suspected host could not be connected to: it says nothing about the URL
 
 
@@ -149,9 +190,10 @@ class Fetcher:
             "Accept": "image/*,*/*;q=0.5",
             "Accept-Encoding": "identity",
         }
-        adapter = GuardedAdapter(limits.addresses, self._watch, connections, resolver)
+        adapter = GuardedAdapter(limits.addresses, self._watch, connections, resolver, limits.proxy)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
+        self._proxy_is_silent = False  # the last request that met no answer did not come farther than the proxy
         self._random = random.Random()  # jitter only: no result depends on it
 
     def __enter__(self) -> Fetcher:
@@ -185,7 +227,7 @@ class Fetcher:
         while True:
             if not self._breaker.admit(host):
                 self._raise_if_cancelled()
-                return Fetched(Outcome.HOST_DOWN, b"", attempts, time.monotonic() - start, f"{host} does not answer.")
+                return Fetched(Outcome.HOST_DOWN, b"", attempts, time.monotonic() - start, self._silence_of(host))
             attempts += 1
             try:
                 content, validators = self._attempt(url, host, known.headers() if known else {})
@@ -198,6 +240,30 @@ class Fetcher:
                     return Fetched(error.outcome, b"", attempts, time.monotonic() - start, error.reason)
                 self._cancelled.wait(wait_s)
             self._raise_if_cancelled()
+
+    def look(self, url: str) -> bool | None:
+        """Ask for the first bytes of a URL, once; return whether they are a photo's, None if that cannot be said.
+
+        A photo of a kind that cannot be read here counts too: what is asked is what the URL is meant to lead to.
+
+        Raises:
+            CancelledError: `cancel` was called.
+        """
+        host = host_of(url)
+        if not self._breaker.admit(host):
+            return None
+        try:
+            content, _ = self._attempt(url, host, {}, enough=READ_BY_A_LOOK)
+        except _AttemptError:
+            self._raise_if_cancelled()
+            return None
+        return is_a_picture(content[:SNIFFED_BYTES])
+
+    def _silence_of(self, host: str) -> str:
+        proxy = self.limits.proxy
+        if proxy is not None and self._proxy_is_silent:
+            return f"The proxy {proxy.name} does not answer (METER_DOWNLOAD_PROXY)."
+        return f"{host} does not answer."
 
     def _wait_before(self, attempts: int, error: _AttemptError) -> float | None:
         """Return the seconds before the next attempt, with full jitter (AWS Architecture Blog, 2015); None: give up.
@@ -217,31 +283,54 @@ class Fetcher:
         if self._cancelled.is_set():
             raise CancelledError
 
-    def _attempt(self, url: str, host: str, headers: dict[str, str]) -> tuple[bytes, Validators]:
-        """Make one attempt, redirects included; tell the breaker whether the first host answered."""
+    def _attempt(
+        self, url: str, host: str, headers: dict[str, str], enough: int | None = None
+    ) -> tuple[bytes, Validators]:
+        """Make one attempt, redirects included; tell the breaker whether the first host answered.
+
+        Args:
+            url: what to fetch.
+            host: its host.
+            headers: what to send besides the usual.
+            enough: bytes after which reading may end, whatever they are; None: the whole of a photo.
+        """
         deadline = time.monotonic() + self.limits.total_s
         self._watch.begin(deadline)
         told = False
+        cookies, asked = ChainCookies(), set[tuple[str, str]]()
         try:
             for _ in range(MAX_REDIRECTS + 1):
-                response = self._request(url, deadline, headers)
+                cookie = cookies.header_of(url)
+                if (url, cookie) in asked:
+                    raise _AttemptError(
+                        Outcome.BAD_REDIRECT, f"The redirects go round in a circle: {_shown(url)} leads back to itself."
+                    )
+                asked.add((url, cookie))
+                response = self._request(url, deadline, headers | ({"Cookie": cookie} if cookie else {}))
                 with response:
                     if not told:
                         told = True
                         self._breaker.succeeded(host)
                     target = response.headers.get("Location")
-                    if response.status_code in (301, 302, 303, 307, 308) and target:
+                    if response.status_code in REDIRECTS and target:
                         _drain(response)
+                        cookies.take(url, response.raw.headers.getlist("Set-Cookie"))
                         url = _redirected(url, target)
                         continue
                     if response.status_code == 304 and headers:
                         reason = "The server says that the photo is the same as before."
                         raise _AttemptError(Outcome.NOT_MODIFIED, reason)
-                    return self._body(response, deadline), _validators(response)
-            raise _AttemptError(Outcome.BAD_REDIRECT, f"More than {MAX_REDIRECTS} redirects, the last to {url}.")
+                    content = self._body(response, url, deadline, enough)
+                    if enough is not None and asks_to_sign_in(url, content):
+                        raise _AttemptError(Outcome.FORBIDDEN, "It asks to sign in.")
+                    return content, _validators(response)
+            raise _AttemptError(
+                Outcome.BAD_REDIRECT, f"More than {MAX_REDIRECTS} redirects, the last to {_shown(url)}."
+            )
         except _AttemptError as error:
             if not told:
                 told = True
+                self._proxy_is_silent = error.of_proxy
                 if error.host_silent:
                     # A broken connection or a timeout may be the URL's own fault: that is counted as an attempt.
                     error.is_the_hosts = self._breaker.failed(host) and error.outcome == Outcome.HOST_DOWN
@@ -260,13 +349,16 @@ class Fetcher:
             return self._session.get(url, stream=True, allow_redirects=False, timeout=timeout, headers=headers)
         except BlockedAddressError as error:
             raise _AttemptError(Outcome.BLOCKED, str(error)) from error
+        except requests.exceptions.ProxyError as error:
+            raise self._no_way_through_proxy(error) from error
         except requests.exceptions.SSLError as error:
             raise _AttemptError(Outcome.CONNECTION_ERROR, f"No secure connection: {_cause(error)}.") from error
         except requests.exceptions.ConnectTimeout as error:
             reason = f"No connection within {timeout[0]:g} s."
             raise _AttemptError(Outcome.HOST_DOWN, reason, again=True, host_silent=True) from error
         except requests.exceptions.Timeout as error:
-            reason = f"No answer within {timeout[1]:g} s."
+            through = f" through the proxy {self.limits.proxy.name}" if self.limits.proxy else ""
+            reason = f"No answer within {timeout[1]:g} s{through}."
             raise _AttemptError(Outcome.TIMEOUT, reason, again=True, host_silent=True) from error
         except requests.exceptions.ConnectionError as error:
             raise self._no_connection(error, deadline) from error
@@ -288,40 +380,74 @@ class Fetcher:
             Outcome.CONNECTION_ERROR, f"The connection broke: {_cause(error)}.", again=True, host_silent=True
         )
 
-    def _body(self, response: requests.Response, deadline: float) -> bytes:
-        """Return the bytes of a 200 answer, within the limits."""
+    def _no_way_through_proxy(self, error: requests.exceptions.ProxyError) -> _AttemptError:
+        """Return what to say where the proxy is down, or refuses to connect."""
+        name = self.limits.proxy.name if self.limits.proxy else ""
+        refused = _TUNNEL_REFUSED.search(str(error))
+        if refused is None:
+            cause = _innermost(error)
+            why = "there is no host of that name"
+            if isinstance(cause, ssl.SSLError):
+                why = f"no secure connection to it ({_cause(error)})"
+            elif not isinstance(cause, urllib3.exceptions.NameResolutionError):
+                why = _ERRNO.sub("", _cause(error))
+            reason = f"The proxy {name} does not answer: {why} (METER_DOWNLOAD_PROXY)."
+            return _AttemptError(Outcome.HOST_DOWN, reason, again=True, host_silent=True, of_proxy=True)
+        status = int(refused[1])
+        return _AttemptError(
+            outcome_of_status(status) if status in (403, 407, 429) else Outcome.HOST_DOWN,
+            _proxy_says(name, status),
+            again=status in RETRIED_STATUSES,
+            of_proxy=True,
+        )
+
+    def _error_of(self, response: requests.Response, url: str) -> _AttemptError:
+        """Return the error of an answer that is not 200, with what its body says."""
         status = response.status_code
-        if status != 200:
-            _drain(response)
-            again = status in RETRIED_STATUSES
-            wait_s = retry_after(response.headers.get("Retry-After")) if again else None
-            reason = f"The server answered {status_text(status)}."
-            raise _AttemptError(outcome_of_status(status), reason, again=again, wait_s=wait_s)
+        body = _beginning(response)
+        again = status in RETRIED_STATUSES
+        wait_s = retry_after(response.headers.get("Retry-After")) if again else None
+        proxy = self.limits.proxy
+        if proxy is not None and (status == 407 or "X-Squid-Error" in response.headers):
+            reason = _proxy_says(proxy.name, status)
+            return _AttemptError(outcome_of_status(status), reason, again=again, wait_s=wait_s, of_proxy=True)
+        words = words_about_refusal(status, url, body)
+        reason = f"The server answered {status_text(status)}{': ' + words if words else ''}."
+        return _AttemptError(outcome_of_status(status), reason, again=again, wait_s=wait_s)
+
+    def _body(self, response: requests.Response, url: str, deadline: float, enough: int | None) -> bytes:
+        """Return the bytes of a 200 answer, within the limits."""
+        if response.status_code != 200:
+            raise self._error_of(response, url)
         limit = self.limits.max_bytes
         declared = response.headers.get("Content-Length", "")
-        if declared.isdecimal() and int(declared) > limit:
+        if declared.isdecimal() and int(declared) > limit and enough is None:
             raise _AttemptError(
                 Outcome.TOO_LARGE, f"The photo has {int(declared):,} bytes; at most {limit:,} are fetched."
             )
         content = bytearray()
         sniffed = False
         try:
-            for chunk in response.iter_content(CHUNK_BYTES):
+            for chunk in response.iter_content(CHUNK_BYTES if enough is None else enough):
                 content += chunk
+                if enough is not None and len(content) >= enough:
+                    return bytes(content)
                 if len(content) > limit:
                     raise _AttemptError(Outcome.TOO_LARGE, f"The photo has more than {limit:,} bytes.")
                 if time.monotonic() >= deadline:
                     raise self._late()
-                if not sniffed and len(content) >= SNIFFED_BYTES:
+                if not sniffed and len(content) >= SNIFFED_BYTES and enough is None:
                     sniffed = True
-                    _refuse_foreign(bytes(content[:SNIFFED_BYTES]))
+                    _refuse_foreign(content, url)
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             if time.monotonic() >= deadline:
                 raise self._late() from error
             raise _broken_body(error) from error
+        if enough is not None:
+            return bytes(content)
         if time.monotonic() >= deadline and not declared:
             raise self._late()  # an answer without a length looks finished when the watch cuts it off
-        _refuse_foreign(bytes(content[:SNIFFED_BYTES]))
+        _refuse_foreign(content, url)
         return bytes(content)
 
     def _late(self) -> _AttemptError:
@@ -355,15 +481,48 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
 
 def _redirected(url: str, target: str) -> str:
     try:
-        return clean_url(urljoin(url, target))
-    except (UrlRefusedError, ValueError) as error:
-        raise _AttemptError(Outcome.BAD_REDIRECT, f"Redirected to {target[:200]!r}: {error}.") from error
+        return redirected(url, target)
+    except UrlRefusedError as error:
+        shown = target.encode("latin-1", "replace").decode("utf-8", "replace")
+        raise _AttemptError(Outcome.BAD_REDIRECT, f"Redirected to {_shown(shown)!r}: {error}.") from error
 
 
-def _refuse_foreign(head: bytes) -> None:
+def _shown(url: str) -> str:
+    """Return a URL for a message: without its query, which may be somebody's key, and not too long."""
+    return url.partition("?")[0].partition("#")[0][:200]
+
+
+def _proxy_says(name: str, status: int) -> str:
+    advice = {
+        403: "It does not let this address pass: ask who runs the proxy",
+        407: "It asks for a user name and password: http://user:password@host:port",
+    }.get(status, "It could not reach the server")
+    return f"The proxy {name} answered {status_text(status)}. {advice} (METER_DOWNLOAD_PROXY)."
+
+
+def _refuse_foreign(content: bytearray, url: str) -> None:
+    head = bytes(content[:SNIFFED_BYTES])
     if sniff(head) is None:
         refusal = refusal_of_foreign(head)
-        raise _AttemptError(refusal.outcome, refusal.reason)
+        words = words_about_page(url, bytes(content[:READ_OF_AN_ERROR])) if refusal.outcome == "not_an_image" else None
+        raise _AttemptError(refusal.outcome, words or refusal.reason)
+
+
+def _beginning(response: requests.Response) -> bytes:
+    """Return the first bytes of an error's body; what comes of it when the server breaks off."""
+    content = b""
+    try:
+        for chunk in response.iter_content(READ_OF_AN_ERROR):
+            content += chunk
+            if len(content) >= READ_OF_AN_ERROR:
+                break
+        else:
+            return content
+    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError):
+        response.raw.close()
+        return content
+    _drain(response)
+    return content[:READ_OF_AN_ERROR]
 
 
 def _drain(response: requests.Response) -> None:

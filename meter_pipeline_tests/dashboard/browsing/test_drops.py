@@ -24,6 +24,8 @@ def test_drops_are_counted_with_what_is_refused_and_what_waits(layout: Layout) -
     assert (july.name, july.status, july.reason, july.counts.rows) == ("july", DropStatus.REFUSED, "encrypted", 0)
     assert june.counts == RowCounts(rows=5, named=2, unknown=1, dark=0, error=1, waiting=1)
     assert june.counts.answered == 4
+    assert (june.url_columns, june.passed_over) == ("Photo", "Map (links to maps)")
+    assert (july.url_columns, july.passed_over) == ("", "")
 
 
 def test_several_drops_are_counted_together(layout: Layout) -> None:

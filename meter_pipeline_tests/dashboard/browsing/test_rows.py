@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from openpyxl import load_workbook
 
@@ -19,7 +21,7 @@ from meter_pipeline.dashboard.browsing.rows import (
     page_of_rows,
 )
 from meter_pipeline.storage.layout import Layout
-from meter_pipeline.storage.tables import EXPORT_COLUMNS
+from meter_pipeline.storage.tables import DROP_ROWS, EXPORT_COLUMNS
 from meter_pipeline_tests.support.exports import read_export
 from meter_pipeline_tests.support.two_drops import write_two_drops
 
@@ -106,3 +108,49 @@ def test_filtered_rows_as_files_have_the_columns_of_a_report_and_run_no_formula(
     book = load_workbook(io.BytesIO(export_rows(layout, wanted, "xlsx")))
     header, *body = book.worksheets[0].iter_rows(values_only=True)
     assert [row[header.index("Account")] for row in body] == ["=001", "=000"]
+
+
+@pytest.fixture
+def shared(layout: Layout) -> Layout:
+    """The first three rows of June are three URLs of one sheet row; the fourth is from before, and carries its own."""
+    rows = layout.lake.frame(DROP_ROWS).sort_values("position", ignore_index=True)
+    rows["other_columns"] = [json.dumps({"Account": "77", "Remark": "long " * 300}), None, None, '{"Account": "88"}']
+    rows["cells_position"] = pd.array([0, 0, 0, None], dtype="Int64")
+    layout.lake.replace(DROP_ROWS, rows)
+    return layout
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"search": "77"}, [2, 1, 0]),
+        ({"search": "88"}, [3]),
+        ({"search": "77", "labels": ("BLUE",)}, [1, 0]),
+        ({"search": "host/1"}, [1]),
+    ],
+)
+def test_the_cells_of_a_sheet_row_are_found_for_each_of_its_urls(
+    shared: Layout, wanted: dict[str, Any], found: list[int]
+) -> None:
+    assert positions(shared, **wanted) == found
+
+
+def test_a_later_url_of_a_sheet_row_opens_with_its_cells(shared: Layout) -> None:
+    accounts = []
+    for position in range(4):
+        row = open_row(shared, "june", position)
+        assert row is not None
+        accounts.append(row.sheet_cells["Account"])
+    assert accounts == ["77", "77", "77", "88"]
+
+
+@pytest.mark.parametrize("wanted", [RowFilter(), RowFilter(labels=("UNKNOWN", "ERROR")), RowFilter(search="8")])
+def test_filtered_rows_as_a_file_have_the_cells_of_their_sheet_row(
+    shared: Layout, tmp_path: Path, wanted: RowFilter
+) -> None:
+    (tmp_path / "rows.csv").write_bytes(export_rows(shared, wanted, "csv"))
+    rows = read_export(tmp_path / "rows.csv")
+    found = [row.position for row in page_of_rows(shared, wanted, page=0, size=100)]
+    assert rows["Account"].tolist() == ["88" if position == 3 else "77" for position in found]
+    if "Remark" in rows:
+        assert [bool(text) for text in rows["Remark"]] == [number == 0 for number in range(len(found))]

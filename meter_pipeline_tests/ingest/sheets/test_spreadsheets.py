@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from meter_pipeline.errors import SpreadsheetError
-from meter_pipeline.ingest.sheets.spreadsheets import column_letters, read_spreadsheet
+from meter_pipeline.ingest.sheets import spreadsheets
+from meter_pipeline.ingest.sheets.columns.tables_in_sheets import column_letters
+from meter_pipeline.ingest.sheets.sheet_files import Sheet
+from meter_pipeline.ingest.sheets.spreadsheets import read_spreadsheet
 from meter_pipeline.settings import SheetSettings
+from meter_pipeline.storage.tables import EXPORT_COLUMNS
 from meter_pipeline_tests.support.account_sheets import HEADER, ROWS, check_rows
 from meter_pipeline_tests.support.sheet_writers import write_ods, write_xls, write_xlsx
 from meter_pipeline_tests.support.xlsb_writer import write_xlsb
@@ -50,7 +56,7 @@ def test_titles_several_sheets_and_hidden_ones(tmp_path: Path) -> None:
 
 
 def test_a_first_row_without_url_is_not_taken_for_the_header(tmp_path: Path) -> None:
-    rows = [HEADER, ["1", "not yet", 5, None, "x"], ["2", "http://photos.example/2.jpg", 6, None, "y"]]
+    rows = [HEADER, ["1", "in the cellar", 5, None, "x"], ["2", "http://photos.example/2.jpg", 6, None, "y"]]
     found = read_spreadsheet(write_xlsx(tmp_path / "a.xlsx", {"S": rows}))
     assert [(row.row_number, row.reason) for row in found.rows] == [(2, "not a URL"), (3, None)]
     assert found.rows[1].other_columns["Account"] == "2"
@@ -129,3 +135,123 @@ def test_rows_over_the_limit_are_refused_each_and_the_others_are_taken(tmp_path:
     assert [row.reason is None for row in found.rows] == [True] * 3 + [False] * 2
     assert found.rows[4].image_url == "http://photos.example/4.jpg"
     assert found.rows[4].reason == "over the limit of 3 rows per file; put it into a file of its own"
+
+
+@pytest.mark.parametrize(
+    ("text", "link", "wanted"),
+    [
+        ("http://p.example/very/lo...", "http://p.example/very/long/1.jpg", "link"),
+        ("http://p.example/very/lo\u2026", "http://p.example/very/long/1.jpg", "link"),
+        ("http://p.example/very/lo... ", "http://p.example/very/long/1.jpg", "link"),
+        ("(http://p.example/very/lo\u2026)", "http://p.example/very/long/1.jpg", "link"),
+        ("http://p.ex\u2026/1.jpg", "http://p.example/very/long/1.jpg", "link"),
+        ("http://p.ex.../1.jpg", "http://p.example/very/long/1.jpg", "link"),
+        ("http://p.example/very/lo", "http://p.example/very/long/1.jpg", "link"),
+        ("http://p.example/1.jpg", "http://p.example/1.jpg?sig=a%2Fb", "link"),
+        ("open", "http://p.example/1.jpg", "link"),
+        ("Ansehen", "http://p.example/1.jpg", "link"),
+        ("IMG_1.jpg", "http://p.example/get?id=1", "link"),
+        ("no photo", "http://p.example/1.jpg", "link"),
+        ("http://p.example/new.jpg", "http://p.example/old.jpg", "text"),
+        ("http://p.example/photo/1", "http://p.example/photo/12", "text"),
+        ("http://p.example/1.jpg", "mailto:anna@p.example", "text"),
+        ("http://p.example/1.jpg", "http://p.example/1.jpg", "text"),
+    ],
+)
+def test_the_whole_link_behind_a_shortened_text_wins(tmp_path: Path, text: str, link: str, wanted: str) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    sheet.append(["Photo", "Account"])
+    sheet.append([text, "1"])
+    sheet.append(["http://p.example/other.jpg", "2"])
+    sheet["A2"].hyperlink = link
+    sheet["A2"].value = text
+    book.save(tmp_path / "a.xlsx")
+    found = read_spreadsheet(tmp_path / "a.xlsx")
+    assert [row.image_url for row in found.rows] == [link if wanted == "link" else text, "http://p.example/other.jpg"]
+
+
+def test_the_urls_of_a_row_share_its_other_cells(tmp_path: Path) -> None:
+    urls = " ".join(f"http://p.ex/{number}" for number in range(50_000))
+    (tmp_path / "a.csv").write_text(f"url,remark\n{urls},{'r' * 900_000}\n", encoding="utf-8")
+    began = time.process_time()
+    found = read_spreadsheet(tmp_path / "a.csv")
+    assert len(found.rows) == 50_000
+    assert len({id(row.other_columns) for row in found.rows}) == 1
+    assert time.process_time() - began < 10
+
+
+def test_many_columns_of_one_name_cost_what_others_do(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(
+        "x," * 16_000 + "url\n" + "1," * 16_000 + "http://p.example/1.jpg\n", encoding="utf-8"
+    )
+    began = time.process_time()
+    found = read_spreadsheet(tmp_path / "a.csv")
+    assert list(found.rows[0].other_columns)[-1] == "x (16000)"
+    assert time.process_time() - began < 5
+
+
+def test_more_columns_than_excel_has_are_refused_and_blank_ones_do_not_count(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(
+        "," * 200_000 + "url\n" + "1," * 200_000 + "http://p.example/1.jpg\n", encoding="utf-8"
+    )
+    with pytest.raises(SpreadsheetError, match="200,001 columns; at most 16,384 are read"):
+        read_spreadsheet(tmp_path / "a.csv")
+    (tmp_path / "b.csv").write_text("url" + "," * 20_000 + "\nhttp://p.example/1.jpg\n", encoding="utf-8")
+    assert len(read_spreadsheet(tmp_path / "b.csv").rows) == 1
+
+
+def test_an_error_or_other_text_beside_a_photo_is_no_row_of_its_own(tmp_path: Path) -> None:
+    rows = [["Photo 1", "Photo 2"], *[[f"http://p.example/{i}.jpg", f"http://p.example/b{i}.jpg"] for i in range(4)]]
+    rows += [
+        ["http://p.example/5.jpg", "#N/A"],
+        ["#REF!", "n/a"],
+        ["", "-"],
+        ["n/a", ""],
+        ["too dark", "http://p.example/6.jpg"],
+    ]
+    found = read_spreadsheet(write_xlsx(tmp_path / "a.xlsx", {"S": rows}))
+    assert [(row.row_number, row.image_url, row.reason) for row in found.rows[8:]] == [
+        (6, "http://p.example/5.jpg", None),
+        (7, "#REF!", "the cell holds the error #REF!: correct its formula"),
+        (8, "-", "no URL: the cell says that there is none"),
+        (9, "n/a", "no URL: the cell says that there is none"),
+        (10, "http://p.example/6.jpg", None),
+    ]
+
+
+def test_an_export_of_ours_is_read_by_its_first_column(tmp_path: Path) -> None:
+    header = [*EXPORT_COLUMNS, "Front", "Back"]
+    lines = [header] + [
+        [f"http://p.example/{n}.jpg", *[""] * (len(EXPORT_COLUMNS) - 1), f"http://p.example/f{n}.jpg", "x"]
+        for n in "ab"
+    ]
+    (tmp_path / "a.csv").write_text("\n".join(map(",".join, lines)), encoding="utf-8")
+    found = read_spreadsheet(tmp_path / "a.csv")
+    assert [row.image_url for row in found.rows] == ["http://p.example/a.jpg", "http://p.example/b.jpg"]
+    assert found.rows[0].other_columns["Front"] == "http://p.example/fa.jpg"
+
+
+def test_a_formula_whose_url_cannot_be_worked_out_and_an_unknown_error_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [["Photo", "No"], ["http://p.example/1.jpg", "1"], ["open", "2"], ["", "3"], ["Err:502", "4"]]
+    sheet = Sheet("S", False, 1, 0, rows, reasons={(3, 0): "its formula", (4, 0): "its formula"}, pictures=12)
+    monkeypatch.setattr(spreadsheets, "read_sheets", lambda *_: [sheet])
+    found = read_spreadsheet(tmp_path / "a.xlsx")
+    assert [(row.image_url, row.reason) for row in found.rows[:3]] == [
+        ("http://p.example/1.jpg", None),
+        ("open", "its formula"),
+        ("", "its formula"),
+    ]
+    assert "error Err:502" in str(found.rows[3].reason)
+    assert found.passed_over == ["12 pictures are inside the workbook (sheet 'S') and not read"]
+
+
+def test_pictures_inside_the_workbook_are_named_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sheet = Sheet("S", False, 1, 0, [["Account", "Photo"], ["1", ""]], pictures=1)
+    monkeypatch.setattr(spreadsheets, "read_sheets", lambda *_: [sheet])
+    with pytest.raises(SpreadsheetError, match=r"1 picture is inside the workbook \(sheet 'S'\).*Save the pictures"):
+        read_spreadsheet(tmp_path / "a.xlsx")

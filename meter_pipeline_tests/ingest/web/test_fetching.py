@@ -13,7 +13,7 @@ import pytest
 from meter_pipeline.ingest.web.addresses import AddressRules
 from meter_pipeline.ingest.web.fetching import CancelledError, Fetched, Fetcher, FetchLimits, retry_after
 from meter_pipeline.ingest.web.host_breaker import HostBreaker
-from meter_pipeline_tests.support.fault_server import PHOTO, FaultServer, jpeg
+from meter_pipeline_tests.support.fault_server import MOVED, PHOTO, SAYINGS, FaultServer, jpeg
 
 LOOPBACK = AddressRules.of(["127.0.0.1", "localhost"], [])
 LIMITS = FetchLimits(
@@ -52,7 +52,12 @@ TABLE = [
     ("/429-nonsense",    "ok",               2, 0.7),
     ("/503-date",        "ok",               2, 2.5),
     ("/429-tomorrow",    "rate_limited",     1, 0.5),
-    ("/chain/5",         "bad_redirect",     1, 0.5),
+    ("/chain/19",        "ok",               1, 0.5),
+    ("/chain/20",        "bad_redirect",     1, 0.5),
+    ("/cookie-wall",     "ok",               1, 0.5),
+    ("/cookie-circle",   "bad_redirect",     1, 0.5),
+    ("/chunked-refusal", "forbidden",        1, 0.5),
+    ("/dripping-refusal", "forbidden",       1, 1.5),
     ("/loop",            "bad_redirect",     1, 0.5),
     ("/to-file",         "bad_redirect",     1, 0.5),
     ("/to-user",         "bad_redirect",     1, 0.5),
@@ -114,13 +119,82 @@ def test_a_server_that_asks_for_time_gets_it(server: FaultServer, fetcher: Fetch
     assert second - first >= 1.0
 
 
-def test_cookies_and_passwords_go_nowhere(
+def test_cookies_go_back_to_their_own_host_within_one_chain_and_nowhere_else(
     server: FaultServer, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     assert fetcher.fetch(server.url("/chain/2")).outcome == "ok"
     sent = server.headers["/photo/1.jpg"]
-    assert not {"cookie", "authorization", "referer"} & set(sent)
+    assert sent["cookie"] == "session=secret"
+    assert not {"authorization", "referer"} & set(sent)
+    assert fetcher.fetch(server.url("/photo/1.jpg")).outcome == "ok"
+    assert "cookie" not in server.headers["/photo/1.jpg"]
+    with FaultServer() as other:
+        MOVED["to-another"] = other.url("/photo/2.jpg")
+        assert fetcher.fetch(server.url("/moved/to-another")).outcome == "ok"
+        assert "cookie" not in other.headers["/photo/2.jpg"]
+
+
+def test_a_chain_that_comes_back_to_where_it_was_ends_there(server: FaultServer, fetcher: Fetcher) -> None:
+    server.hits.clear()
+    fetched = fetcher.fetch(server.url("/moved/ping"))
+    assert fetched.outcome == "bad_redirect"
+    assert "circle" in str(fetched.reason)
+    assert server.hits["/moved/ping"] + server.hits["/moved/pong"] <= 4
+
+
+@pytest.mark.parametrize("kind", MOVED)
+def test_a_redirect_is_followed_as_browsers_do(server: FaultServer, fetcher: Fetcher, kind: str) -> None:
+    fetched = fetcher.fetch(server.url(f"/moved/{kind}"))
+    wanted = {"to-inside": "blocked"}.get(kind, "bad_redirect" if kind.startswith(("to-", "p")) else "ok")
+    assert fetched.outcome == wanted, fetched.reason
+
+
+def test_a_reason_shows_nothing_of_a_redirects_query(server: FaultServer, fetcher: Fetcher) -> None:
+    MOVED["to-ftp"] = "ftp://host/a.jpg?sig=s3cr3t"
+    MOVED["to-itself-signed"] = "/moved/to-itself-signed?sig=s3cr3t"
+    for kind in ("to-ftp", "to-itself-signed"):
+        fetched = fetcher.fetch(server.url(f"/moved/{kind}?sig=s3cr3t"))
+        assert fetched.outcome == "bad_redirect"
+        assert "s3cr3t" not in str(fetched.reason)
+
+
+#    what the server says   what is told of it
+WORDS = [
+    ("s3-expired",       "the signed link has expired; export the sheet again"),
+    ("s3-token",         "the signed link has expired"),
+    ("s3-signature",     "changed or cut off"),
+    ("s3-no-key",        "no file of that name"),
+    ("s3-denied",        "403 Forbidden."),
+    ("azure-expired",    "the signed link has expired"),
+    ("azure-private",    "signed links only"),
+    ("supabase",         "the signed link has expired"),
+    ("qiniu",            "the signed link has expired"),
+    ("discord",          "the signed link has expired"),
+    ("200-expired",      "the signed link has expired"),
+    ("password",         "asks to sign in"),
+    ("sign-in-title",    "asks to sign in"),
+    ("not-found",        "nothing at this address"),
+    ("robot",            "keeps programs out"),
+    ("fault",            "an error"),
+    ("share-page",       "This is a web page, not a photo."),
+    ("sharepoint-image", "SharePoint's description"),
+    ("json-error",       "error message"),
+    ("json",             "This is text (XML, SVG or JSON), not a photo."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "words"), WORDS, ids=[row[0] for row in WORDS])
+def test_what_an_answer_without_a_photo_means_is_said_and_nothing_of_it_repeated(
+    server: FaultServer, fetcher: Fetcher, kind: str, words: str
+) -> None:
+    fetched = fetcher.fetch(server.url(f"/says/{kind}"))
+    assert words in str(fetched.reason)
+    assert fetched.attempts == 1
+    assert "k3y" not in str(fetched.reason)
+    status = SAYINGS[kind][0]
+    wanted = {200: "not_an_image", 404: "not_found", 400: "http_error", 409: "http_error"}.get(status, "forbidden")
+    assert fetched.outcome == wanted
 
 
 def _closed_port() -> int:

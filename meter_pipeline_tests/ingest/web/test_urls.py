@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meter_pipeline.ingest.web.cell_urls import urls_in
 from meter_pipeline.ingest.web.urls import (
-    _PLAIN,
+    PLAIN,
     UrlRefusedError,
     clean_url,
     looks_like_schemeless_url,
     looks_like_url,
-    urls_in,
 )
 
 ODD_TEXT = st.text(
@@ -105,7 +105,7 @@ def test_cleaning_a_clean_url_changes_nothing(text: str) -> None:
 
 
 @settings(max_examples=40)
-@given(st.from_regex(_PLAIN, fullmatch=True))
+@given(st.from_regex(PLAIN, fullmatch=True))
 def test_a_plain_url_is_one_that_cleaning_leaves_alone(url: str) -> None:
     assert clean_url(url) == url
     assert urls_in(f" {url} ") == urls_in(url)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import openpyxl
 import pytest
 from odf.opendocument import OpenDocumentSpreadsheet
 from odf.table import Table, TableCell, TableRow
@@ -15,17 +14,8 @@ from meter_pipeline.ingest.sheets.spreadsheets import read_spreadsheet
 from meter_pipeline_tests.support.xlsb_writer import write_xlsb
 
 
-def test_cells_far_apart_do_not_fill_the_memory(tmp_path: Path) -> None:
-    book = openpyxl.Workbook()
-    book.active["A1"] = "http://p.example/1.jpg"
-    book.active["XFD1048576"] = "stray"
-    book.save(tmp_path / "a.xlsx")
-    with pytest.raises(SpreadsheetError, match="stray cells"):
-        read_spreadsheet(tmp_path / "a.xlsx")
-
-
 @pytest.mark.parametrize("name", ["far.xlsb", "far.ods"])
-def test_cells_far_apart_in_other_workbooks_do_not_fill_the_memory_either(tmp_path: Path, name: str) -> None:
+def test_cells_far_apart_do_not_fill_the_memory(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     if name.endswith("xlsb"):
         write_xlsb(path, [["http://photos.example/1.jpg", *[None] * 16_000, "far"], *[["x"]] * 5000], first_row=9000)

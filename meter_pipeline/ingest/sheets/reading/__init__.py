@@ -1,0 +1,1 @@
+"""A drop read in a process of its own, with limits of memory and time: `process` starts it, `worker` runs in it."""

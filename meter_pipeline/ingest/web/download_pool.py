@@ -18,7 +18,9 @@ from meter_pipeline.ingest.web.host_queues import HostQueues
 
 FLUSH_INTERVAL_S = 1.0
 FLUSH_ROWS = 64
-"""Rows that are written at once; fewer after `FLUSH_INTERVAL_S`."""
+"""Rows that are worth a write; fewer are written after `FLUSH_INTERVAL_S`."""
+FEWEST_S_BETWEEN_FLUSHES = 0.25
+"""A host that is down gives thousands of rows a second, and a write costs 20 ms however many rows it has."""
 QUEUED_ROWS = 256
 """Results that may wait for the writer."""
 _POLL_S = 0.1
@@ -89,7 +91,9 @@ class DownloadPool:
                         stop(result)
                     else:
                         left.rows.append(result)
-                due = len(left.rows) >= FLUSH_ROWS or time.monotonic() - written >= FLUSH_INTERVAL_S
+                waited_s = time.monotonic() - written
+                is_worth_it = len(left.rows) >= FLUSH_ROWS and waited_s >= FEWEST_S_BETWEEN_FLUSHES
+                due = is_worth_it or waited_s >= FLUSH_INTERVAL_S
                 if left.rows and due and left.problem is None:
                     write(left.rows)
                     left.rows = []

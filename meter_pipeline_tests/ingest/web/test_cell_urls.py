@@ -503,7 +503,7 @@ def test_a_cell_that_means_harm_is_read_in_a_moment(before: str, kind: str) -> N
     urls_in(cell)
     looks_like_url(cell)
     looks_like_schemeless_url(cell)
-    assert time.process_time() - began < 1.5  # half of it on a machine that does nothing besides
+    assert time.process_time() - began < 3  # a quarter of it on a machine that does nothing besides
 
 
 @pytest.mark.parametrize("separator", [",", ", ", "\n", " and ", " (x), "])
@@ -511,5 +511,5 @@ def test_many_urls_in_one_cell_cost_what_they_cost_alone(separator: str) -> None
     urls = [f"https://photos.example/2026/{number}.jpg" for number in range(50_000)]
     began = time.process_time()
     found = _urls(separator.join(urls))
-    assert time.process_time() - began < 1.5
+    assert time.process_time() - began < 3
     assert found == urls

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from meter_pipeline.errors import storage_errors
-from meter_pipeline.ingest.sheets.suffixes import SUFFIXES
+from meter_pipeline.ingest.sheets.accepted_files import SUFFIXES
 from meter_pipeline.storage.files import TEMPORARY_PREFIX
 
 MOST_LEVELS = 16

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 
 from meter_pipeline.errors import MeterError, SpreadsheetError
 from meter_pipeline.ingest.drop_folder import DropFile, listing
+from meter_pipeline.ingest.sheets.accepted_files import MAX_FILE_BYTES, READER_VERSION
 from meter_pipeline.ingest.sheets.reading.process import (
     CostlySpreadsheetError,
     InterruptedReadingError,
@@ -29,10 +30,7 @@ from meter_pipeline.ingest.sheets.reading.process import (
     ReadSheets,
     UnexpectedReadingError,
 )
-from meter_pipeline.ingest.sheets.reading.worker import ROWS_SCHEMA, open_file, whole_characters
-from meter_pipeline.ingest.sheets.sheet_files import MAX_FILE_BYTES
-from meter_pipeline.ingest.sheets.spreadsheets import READER_VERSION
-from meter_pipeline.ingest.web.looking import photos_behind
+from meter_pipeline.ingest.sheets.reading.protocol import ROWS_SCHEMA, open_file, whole_characters
 from meter_pipeline.labels import DropStatus
 from meter_pipeline.settings import DownloadSettings, SheetSettings
 from meter_pipeline.storage.files import LARGEST_NAME, safe_name
@@ -140,9 +138,7 @@ def _replaced(rows: pa.Table, new: Mapping[str, pa.Table]) -> pa.Table:
         return rows
     by_drop: dict[str, pa.Table] = {}
     start = 0
-    for count in pc.value_counts(
-        rows["drop"]
-    ).to_pylist():  # in the order of the table, where a drop's rows are together
+    for count in pc.value_counts(rows["drop"]).to_pylist():  # in the table's order: a drop's rows are together in it
         by_drop[count["values"]] = rows.slice(start, count["counts"])
         start += count["counts"]
     by_drop |= new
@@ -207,6 +203,8 @@ def _sheets(path: Path, file: DropFile, process: ReadingProcess, downloads: Down
     sheets = process.read(path, only_if_sure=True)
     if not sheets.in_doubt:
         return sheets
+    from meter_pipeline.ingest.web.looking import photos_behind
+
     looked: dict[str, bool] = {}
     try:
         looked = photos_behind(sheets.in_doubt, downloads)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from meter_pipeline.errors import MeterError
+from meter_pipeline.ingest.sheets.accepted_files import SUFFIXES, TEXT_SUFFIXES
 from meter_pipeline.ingest.sheets.sheet_files import Sheet, read_sheets
-from meter_pipeline.ingest.sheets.suffixes import SUFFIXES, TEXT_SUFFIXES
 from meter_pipeline.ingest.web.urls import looks_like_url
 from meter_pipeline.labels import Action, class_key
 from meter_pipeline.review.agreement import Said, sift

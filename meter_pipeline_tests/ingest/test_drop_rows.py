@@ -279,7 +279,7 @@ def test_columns_in_doubt_are_looked_at_and_the_file_is_read_again(
         return {"http://p.example/1": True}
 
     monkeypatch.setattr(ReadingProcess, "read", read)
-    monkeypatch.setattr("meter_pipeline.ingest.drop_rows.photos_behind", look)
+    monkeypatch.setattr("meter_pipeline.ingest.web.looking.photos_behind", look)
     drop(layout, "a.csv", "http://p.example/1")
     drops = take_in_drops(layout, downloads=DownloadSettings())
     assert asked == [["http://p.example/1"]]

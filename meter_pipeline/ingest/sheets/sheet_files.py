@@ -17,14 +17,13 @@ from pathlib import Path
 import python_calamine
 
 from meter_pipeline.errors import SpreadsheetError
+from meter_pipeline.ingest.sheets.accepted_files import MAX_FILE_BYTES, SUFFIXES, TEXT_SUFFIXES
 from meter_pipeline.ingest.sheets.foreign_files import Foreign, foreign_archive, foreign_compound_file, foreign_file
-from meter_pipeline.ingest.sheets.suffixes import SUFFIXES, TEXT_SUFFIXES
 from meter_pipeline.ingest.sheets.text.tables import read_text_table
 from meter_pipeline.ingest.sheets.workbooks.behind_cells import Behind
 from meter_pipeline.ingest.sheets.workbooks.calamine_rows import Grid, read_grids
 from meter_pipeline.ingest.sheets.workbooks.cell_rows import OverlappingLinksError, filled
 from meter_pipeline.ingest.sheets.workbooks.compound_files import top_streams
-from meter_pipeline.ingest.sheets.workbooks.extents import largest_extent
 from meter_pipeline.ingest.sheets.workbooks.ods_cells import read_ods
 from meter_pipeline.ingest.sheets.workbooks.workbook_parts import (
     DefusedXmlException,
@@ -39,7 +38,6 @@ from meter_pipeline.ingest.sheets.workbooks.xlsx.mending import Nearer
 from meter_pipeline.ingest.sheets.workbooks.xlsx.package import package_of
 from meter_pipeline.ingest.sheets.workbooks.xlsx.workbook import MAX_CELLS, MAX_TEXT_CHARACTERS, XlsxWorkbook
 
-MAX_FILE_BYTES = 200_000_000
 MAX_UNPACKED_BYTES = 800_000_000
 """Of all parts of a workbook together; 100,000 rows of 8 columns unpack to about 40 MB."""
 MAX_PACKING_RATIO = 400
@@ -163,8 +161,8 @@ def _ods_sheets(path: Path, content: bytes, archive: zipfile.ZipFile) -> list[Sh
 
 
 def _xlsb_sheets(path: Path, content: bytes, archive: zipfile.ZipFile) -> list[Sheet]:
-    _judge_cells(path, largest_extent(archive))
     xlsb = read_xlsb(archive)
+    _judge_cells(path, xlsb.cells)
     _judge_characters(path, xlsb.characters)
     if xlsb.mended or any(name != usual_name(name) for name in archive.namelist()):
         content = with_parts(archive, xlsb.mended)

@@ -33,8 +33,6 @@ from meter_pipeline.ingest.web.cell_urls import urls_in
 from meter_pipeline.ingest.web.urls import CellUrl, looks_like_url
 from meter_pipeline.storage.csv_cells import unsafe_cell
 
-READER_VERSION = "3"
-"""Raised by hand with any change that gives different rows: every file that is still there is then read again."""
 MAX_COLUMNS = 16_384
 """The last column of a sheet in Excel is XFD, the 16,384th; a text file with more is not a table of photos."""
 SHOWN_HEADERS = 12

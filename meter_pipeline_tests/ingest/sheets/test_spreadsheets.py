@@ -12,9 +12,9 @@ import pytest
 
 from meter_pipeline.errors import SpreadsheetError
 from meter_pipeline.ingest.sheets import spreadsheets
-from meter_pipeline.ingest.sheets.columns.tables_in_sheets import column_letters
 from meter_pipeline.ingest.sheets.sheet_files import Sheet
 from meter_pipeline.ingest.sheets.spreadsheets import read_spreadsheet
+from meter_pipeline.ingest.sheets.workbooks.workbook_parts import column_letters
 from meter_pipeline.settings import SheetSettings
 from meter_pipeline.storage.tables import EXPORT_COLUMNS
 from meter_pipeline_tests.support.account_sheets import HEADER, ROWS, check_rows

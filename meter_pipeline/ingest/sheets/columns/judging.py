@@ -34,8 +34,6 @@ PROSE_WORDS = 4
 _PUNCTUATION = ".,:;!?()[]\"'"
 CONSTANT_FROM = 3
 """One URL in all rows is a logo if there are at least this many rows."""
-
-
 LONGEST_JUDGED = 2_000
 """Characters of a cell that are judged: it may hold thousands of URLs."""
 URLS_PER_CELL = 8
@@ -161,8 +159,8 @@ def judge(column: UrlColumn, *, alone: bool = False) -> Verdict:
         column: the column.
         alone: whether it is the sheet's only column with URLs; then its photos may well be one for all rows.
     """
-    cells = [(row, urls_in(_beginning(text))[:URLS_PER_CELL], _beginning(text)) for row, text in column.sample]
-    urls = [(row, url.url, text) for row, found, text in cells for url in found if url.reason is None]
+    cells = [(row, _beginning(text)) for row, text in column.sample]
+    urls = [(r, url.url, text) for r, text in cells for url in urls_in(text)[:URLS_PER_CELL] if url.reason is None]
     kinds = Counter(kind_of_url(url, text.replace(url, " ", 1)) for _, url, text in urls)
     kind, detail, share_pages = _of_all(kinds)
     header = kind_of_header(column.header)

@@ -14,6 +14,7 @@ from meter_pipeline.ingest.sheets.columns.cell_texts import url_text
 from meter_pipeline.ingest.sheets.columns.header_words import says_no_photo
 from meter_pipeline.ingest.sheets.columns.judging import Choice, UrlColumn, is_prose
 from meter_pipeline.ingest.sheets.sheet_files import Sheet
+from meter_pipeline.ingest.sheets.workbooks.workbook_parts import column_letters
 from meter_pipeline.ingest.web.urls import looks_like_schemeless_url, looks_like_url
 from meter_pipeline.storage.tables import EXPORT_COLUMNS
 
@@ -211,13 +212,3 @@ def _column_names(sheet: Sheet, header: int) -> list[str]:
             name = f"{base} ({counts[base]})"
         names[name] = None
     return list(names)
-
-
-def column_letters(column: int) -> str:
-    """Return a column's letters as the spreadsheet program shows them: 0 is A, 26 is AA."""
-    letters = ""
-    column += 1
-    while column:
-        column, rest = divmod(column - 1, 26)
-        letters = chr(65 + rest) + letters
-    return letters

@@ -25,7 +25,7 @@ import psutil
 import pyarrow as pa
 
 from meter_pipeline.errors import SpreadsheetError
-from meter_pipeline.ingest.sheets.reading.worker import OUT_OF_MEMORY
+from meter_pipeline.ingest.sheets.reading.protocol import OUT_OF_MEMORY
 from meter_pipeline.settings import SheetSettings
 
 POLL_S = 0.02
@@ -83,7 +83,7 @@ class ReadSheets:
 
     Attributes:
         sha256: of the bytes that were read, in hex; None if the file is too large to be read.
-        batches: the rows, in the schema of `worker`; none if `in_doubt` has to be looked at first.
+        batches: the rows, in the schema of `protocol`; none if `in_doubt` has to be looked at first.
         rows: number of rows.
         refused_rows: number of rows among them without a URL that can be fetched.
         sheets: see `Spreadsheet`; so are the following.

@@ -8,13 +8,10 @@ loads no pandas and no torch: it starts while somebody waits.
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
-import io
 import json
 import os
 import queue
-import stat
 import sys
 import threading
 from collections.abc import Iterator
@@ -24,24 +21,16 @@ from typing import Any, BinaryIO, NamedTuple
 import pyarrow as pa
 
 from meter_pipeline.errors import SpreadsheetError
-from meter_pipeline.ingest.sheets.sheet_files import MAX_FILE_BYTES
+from meter_pipeline.ingest.sheets.accepted_files import MAX_FILE_BYTES
+from meter_pipeline.ingest.sheets.reading.protocol import (
+    BROKEN_OFF,
+    OUT_OF_MEMORY,
+    ROWS_SCHEMA,
+    open_file,
+    whole_characters,
+)
 from meter_pipeline.ingest.sheets.spreadsheets import SheetRow, read_spreadsheet
 
-OUT_OF_MEMORY = 74
-"""Exit status of a process that could not get the memory it asked for."""
-BROKEN_OFF = 75
-"""Exit status of a process that failed in the middle of an answer."""
-ROWS_SCHEMA = pa.schema(
-    [
-        ("sheet", pa.string()),
-        ("row_number", pa.int64()),
-        ("image_url", pa.string()),
-        ("cells_position", pa.int64()),
-        ("other_columns", pa.string()),
-        ("reason", pa.string()),
-    ]
-)
-"""Rows in order: the first row of the stream has position 0. The columns are described at table `drop_rows`."""
 BATCH_ROWS = 20_000
 BATCH_CHARACTERS = 16_000_000
 """Rows and characters that are sent at a time, so that neither end holds all rows twice."""
@@ -121,21 +110,6 @@ def _content(path: Path) -> bytes | None:
         return handle.read() if os.fstat(handle.fileno()).st_size <= MAX_FILE_BYTES else None
 
 
-def open_file(path: Path) -> io.BufferedReader:
-    """Open a file to read its bytes; a link, or what is no file, is not opened.
-
-    Raises:
-        OSError: it cannot be read now, or is no plain file.
-    """
-    # A name can become a link or a pipe after it was listed; opening a pipe would wait for its other end.
-    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    handle = os.fdopen(os.open(path, flags), "rb")
-    if stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
-        return handle
-    handle.close()
-    raise OSError(errno.EINVAL, "it is not a plain file")
-
-
 def _batches(rows: list[SheetRow]) -> Iterator[pa.RecordBatch]:
     """Yield the rows as Arrow; the list's entries are given up on the way, so that their memory is free again."""
     columns: dict[str, list[Any]] = {name: [] for name in ROWS_SCHEMA.names}
@@ -173,11 +147,6 @@ def _batch(columns: dict[str, list[Any]]) -> pa.RecordBatch:
         except UnicodeEncodeError:  # half a character, as UTF-16 and JSON can hold it
             arrays.append(pa.array([value if value is None else whole_characters(value) for value in values]))
     return pa.record_batch(arrays, schema=ROWS_SCHEMA)
-
-
-def whole_characters(text: str) -> str:
-    """Return text that can be written as UTF-8: halves of characters, and bytes of odd file names, as numbers."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _shown(names: list[str]) -> list[str]:

@@ -55,31 +55,25 @@ _NUL_SHARE = 0.1
 _ESCAPE_JAPANESE = (b"\x1b$B", b"\x1b$@")
 
 
-def encoding_of(content: bytes) -> str:
-    """Return the Python name of the encoding that the text is most likely in."""
-    return _decoded(content)[1]
-
-
 def decoded(content: bytes) -> str:
     """Return the text; bytes that the encoding does not know are replaced, for one odd byte is no other encoding."""
-    text = _decoded(content)[0]
+    text = _decoded(content)
     # A mark stands at the beginning of each file that was appended to another.
     return text.replace("\ufeff", "") if "\ufeff" in text else text
 
 
-def _decoded(content: bytes) -> tuple[str, str]:
+def _decoded(content: bytes) -> str:
     said = next((encoding for mark, encoding in _MARKS if content.startswith(mark)), None) or _wide(content[:4000])
     if said is None and content.isascii() and any(escape in content for escape in _ESCAPE_JAPANESE):
         said = "iso2022_jp"
     encoding = said or "utf-8"
     try:
-        return content.decode(encoding), encoding
+        return content.decode(encoding)
     except UnicodeDecodeError:
         words = [] if said else _words(content)
     if said or _mostly_utf8(words):
-        return content.decode(encoding, _ODD_BYTES if encoding.startswith("utf-8") else "replace"), encoding
-    encoding = _likeliest(b"\n".join(words))
-    return content.decode(encoding, "replace"), encoding
+        return content.decode(encoding, _ODD_BYTES if encoding.startswith("utf-8") else "replace")
+    return content.decode(_likeliest(b"\n".join(words)), "replace")
 
 
 def _odd_bytes(error: UnicodeError) -> tuple[str, int]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from meter_pipeline.ingest.sheets.workbooks.formulas import MAX_CHARACTERS
+from meter_pipeline.ingest.sheets.workbooks.workbook_parts import column_letters
 
 Version = Literal[5, 8, 12]
 """BIFF5 (Excel 95), BIFF8 (Excel 97 to 2003), BIFF12 (xlsb)."""
@@ -236,13 +237,4 @@ class _Writer:
         if near:
             row = (row + self._row) % rows if relative_row else row
             column = (column + self._column) % columns if relative_column else column
-        return f"{'' if relative_column else '$'}{_letters(column)}{'' if relative_row else '$'}{row + 1}"
-
-
-def _letters(column: int) -> str:
-    letters = ""
-    column += 1
-    while column:
-        column, rest = divmod(column - 1, 26)
-        letters = chr(65 + rest) + letters
-    return letters
+        return f"{'' if relative_column else '$'}{column_letters(column)}{'' if relative_row else '$'}{row + 1}"

@@ -88,6 +88,16 @@ def column_number(letters: str) -> int:
     return number
 
 
+def column_letters(column: int) -> str:
+    """Return a column's letters as the spreadsheet program shows them: 0 is A, 26 is AA."""
+    letters = ""
+    column += 1
+    while column:
+        column, rest = divmod(column - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters
+
+
 def tag(element: Element) -> str:
     """Return an element's name without its namespace."""
     return str(element.tag).rpartition("}")[2]

@@ -26,6 +26,8 @@ from meter_pipeline.ingest.sheets.workbooks.xlsx.number_formats import DigitForm
 
 _ROW, _SHORT_NUMBER, _ERROR, _NUMBER = 0, 2, 3, 5
 _FORMULA_TEXT, _FORMULA_NUMBER, _FORMULA_TRUTH, _FORMULA_ERROR = 8, 9, 10, 11
+_FILLED_CELLS = frozenset(range(_SHORT_NUMBER, _FORMULA_ERROR + 1))
+"""Types of the records of cells with a value, each of which begins with its column."""
 _NAME, _FORMAT, _STYLE, _SHEET, _MERGED = 39, 44, 47, 156, 176
 _SELF, _SAME, _OTHER_BOOK, _ADD_IN, _SHEET_REFERENCES = 357, 358, 355, 667, 362
 _SHARED, _LINK, _STYLES_BEGIN, _STYLES_END = 427, 494, 617, 618
@@ -48,11 +50,14 @@ class XlsbContent:
 
     Attributes:
         behind: what stands behind the cells of each sheet, by its name.
+        cells: rows times columns of the largest sheet, counted from A1, as a reader lays them out; blank cells with a
+            format do not count. A cell far away, typed by accident or put there on purpose, makes billions.
         characters: of the shared texts of all cells together; a long text may stand in many cells.
         mended: parts with error values that readers do not know as `#N/A`, by the part's name; empty without any.
     """
 
     behind: dict[str, Behind]
+    cells: int
     characters: int
     mended: dict[str, bytes]
 
@@ -68,9 +73,9 @@ def read_xlsb(archive: zipfile.ZipFile) -> XlsbContent:
         DefusedXmlException: it declares entities.
         BadZipFile: a part is damaged.
     """
-    sheets, characters = _sheets(archive)
+    sheets, cells, characters = _sheets(archive)
     mended = {sheet.part: sheet.mended for sheet in sheets.values() if sheet.mended}
-    return XlsbContent({name: sheet.behind for name, sheet in sheets.items()}, characters, mended)
+    return XlsbContent({name: sheet.behind for name, sheet in sheets.items()}, cells, characters, mended)
 
 
 @dataclass(frozen=True)
@@ -80,16 +85,16 @@ class _Found:
     mended: bytes = b""
 
 
-def _sheets(archive: zipfile.ZipFile) -> tuple[dict[str, _Found], int]:
+def _sheets(archive: zipfile.ZipFile) -> tuple[dict[str, _Found], int, int]:
     names = {name.replace("\\", "/").lower().lstrip("/"): name for name in archive.namelist()}
     main = next((name for name in names if name.endswith("workbook.bin")), None)
     if main is None:
-        return {}, 0
+        return {}, 0, 0
     targets = _relations(archive, names, main)
     book, sheets = _book(content_of(archive, names[main]))
     shown = _formats(archive, names, targets)
     lengths = _shared_lengths(archive, names, targets)
-    characters = 0
+    cells = characters = 0
     found: dict[str, _Found] = {}
     read: dict[str, _Found] = {}
     for name, relation in sheets:
@@ -98,13 +103,27 @@ def _sheets(archive: zipfile.ZipFile) -> tuple[dict[str, _Found], int]:
             continue
         if part not in read:
             content = content_of(archive, names[part])
+            cells = max(cells, _extent(content))
             characters += _shared_characters(content, lengths)
             sheet = _Sheet(book, shown, _relations(archive, names, part))
             if shown or _GLANCE.search(content) is not None:
                 sheet.read(content)
             read[part] = _Found(names[part], sheet.behind(), sheet.mended(content))
         found[name] = read[part]
-    return found, characters
+    return found, cells, characters
+
+
+def _extent(content: bytes) -> int:
+    row = last_row = last_column = 0
+    for kind, start, end in _records(content):
+        if end - start < 4:
+            continue
+        number = int.from_bytes(content[start : start + 4], "little") + 1
+        if kind == _ROW:
+            row = number
+        elif kind in _FILLED_CELLS:
+            last_row, last_column = max(last_row, row), max(last_column, number)
+    return last_row * last_column
 
 
 def _shared_lengths(archive: zipfile.ZipFile, names: Mapping[str, str], targets: Mapping[str, str]) -> list[int]:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from meter_pipeline.ingest.sheets.text.encodings import decoded, encoding_of
+from meter_pipeline.ingest.sheets.text.encodings import decoded
 from meter_pipeline_tests.support.tables_in_languages import CASES, WRITERS, table
 
 
@@ -71,7 +71,6 @@ def test_a_broken_byte_is_no_other_encoding() -> None:
     content = "".join(rows).encode()
     at = content.index(b"\n", len(content) * 9 // 10) - 3
     broken = content[:at] + b"\xff" + content[at:]
-    assert encoding_of(broken) == "utf-8"
     assert decoded(broken).count("Zähler geprüft") >= len(rows) - 1
     one = decoded("Zähler ja\nÖl\nTür\nGröße\n".encode() + b"Z\xe4hler\nabc\xc3\n")
     assert one == "Zähler ja\nÖl\nTür\nGröße\nZähler\nabc\ufffd\n"

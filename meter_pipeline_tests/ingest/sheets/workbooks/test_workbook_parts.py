@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meter_pipeline.ingest.sheets.columns.tables_in_sheets import column_letters
 from meter_pipeline.ingest.sheets.workbooks.workbook_parts import (
     DefusedXmlException,
+    column_letters,
     column_number,
     content_of,
     elements,

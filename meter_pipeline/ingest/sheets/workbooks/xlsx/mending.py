@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
 
-from meter_pipeline.ingest.sheets.workbooks.workbook_parts import chunks, column_number, content_of
+from meter_pipeline.ingest.sheets.workbooks.workbook_parts import chunks, column_letters, column_number, content_of
 from meter_pipeline.ingest.sheets.workbooks.xlsx.cells import buffers, cell_pattern
 from meter_pipeline.ingest.sheets.workbooks.xlsx.package import Package
 from meter_pipeline.ingest.sheets.workbooks.xlsx.survey import Survey
@@ -161,7 +161,7 @@ class _Anew:
         if _is_strange(kind[1] if kind else b"n", match["value"]):
             new = b' t="str"' + _TYPE.sub(b"", new, count=1)
         if self._rows is not None:
-            new = b' r="%s%d"' % (_letters(to_column), to_row) + _REFERENCE.sub(b"", new, count=1)
+            new = b' r="%s%d"' % (column_letters(to_column).encode("ascii"), to_row) + _REFERENCE.sub(b"", new, count=1)
         return _replaced(match, "attributes", match["attributes"], new)
 
 
@@ -186,12 +186,3 @@ def _is_strange(kind: bytes, value: bytes | None) -> bool:
     if kind == b"d":
         return not _DATE.fullmatch(value)
     return kind != b"n" or (value != b"" and not _NUMBER.fullmatch(value))
-
-
-def _letters(column: int) -> bytes:
-    letters = b""
-    column += 1
-    while column:
-        column, rest = divmod(column - 1, 26)
-        letters = bytes([65 + rest]) + letters
-    return letters

@@ -390,7 +390,7 @@ class Fetcher:
             if isinstance(cause, ssl.SSLError):
                 why = f"no secure connection to it ({_cause(error)})"
             elif not isinstance(cause, urllib3.exceptions.NameResolutionError):
-                why = _ERRNO.sub("", _cause(error))
+                why = _cause(error)
             reason = f"The proxy {name} does not answer: {why} (METER_DOWNLOAD_PROXY)."
             return _AttemptError(Outcome.HOST_DOWN, reason, again=True, host_silent=True, of_proxy=True)
         status = int(refused[1])
@@ -560,4 +560,5 @@ def _innermost(error: BaseException) -> BaseException:
 def _cause(error: BaseException) -> str:
     cause = _innermost(error)
     text = str(getattr(cause, "strerror", None) or cause).rsplit(": ", 1)[-1].strip(" .()'\"")
+    text = _ERRNO.sub("", text)
     return text or type(cause).__name__

@@ -203,6 +203,14 @@ def _closed_port() -> int:
         return int(free.getsockname()[1])
 
 
+def test_no_connection_is_said_without_the_numbers_of_the_system() -> None:
+    limits = FetchLimits(attempts=1, addresses=AddressRules.of([], ["127.0.0.0/8"]))
+    with Fetcher(limits) as fetcher:
+        reason = fetcher.fetch(f"http://127.0.0.1:{_closed_port()}/1.jpg").reason or ""
+    assert reason.startswith("No connection: ")
+    assert "Errno" not in reason
+
+
 def test_a_dead_host_is_given_up_for_all_its_urls_together() -> None:
     port = _closed_port()
     cancelled = threading.Event()

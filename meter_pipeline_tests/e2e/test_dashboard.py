@@ -309,13 +309,10 @@ def test_a_class_is_browsed(go: Callable[[str], Page], data: Path) -> None:
 
 def test_a_cluster_is_opened(go: Callable[[str], Page]) -> None:
     page = go("unknowns")
-    button = page.get_by_role("button", name=re.compile("Open (cluster|noise)")).first
-    name = button.inner_text().removeprefix("Open ")
-    card = (
-        page.get_by_test_id("stVerticalBlock")
-        .filter(has=page.get_by_role("button", name=f"Open {name}", exact=True))
-        .last
-    )
+    first = page.get_by_role("button", name=re.compile("Open (cluster|noise)")).first
+    name = first.inner_text().removeprefix("Open ")
+    button = page.get_by_role("button", name=f"Open {name}", exact=True)
+    card = page.get_by_test_id("stVerticalBlock").filter(has=button).last
     photos = int(re.search(r"(\d+) photo", card.inner_text())[1])  # type: ignore[index]
     card.get_by_alt_text(f"Photos of {name}").wait_for()
     card.get_by_text(re.compile(r"\d+% like ")).wait_for()

@@ -14,7 +14,7 @@ const LOOK_FOR_CHANGES_MS = 5000;
 export default function (component) {
   const { data, parentElement } = component;
   const root = parentElement.querySelector("#review");
-  // After a restart of the server Streamlit does not run the page again by itself: asked, it brings the new token.
+  // Where the page cannot fetch the new token of a server that was started again, Streamlit brings it when asked.
   const askForToken = () => component.setTriggerValue("again", Date.now());
   if (root.review) {
     root.review.askForToken = askForToken;
@@ -116,11 +116,15 @@ class Review {
     const is_new = data.token !== this.data.token;
     this.data = data;
     if (is_new) {
-      this.dismiss("error"); // the dashboard was started again: what it had not stored is sent now
-      this.root.querySelectorAll(".lost").forEach((words) => words.dataset.src && words.replaceWith(this.image(words.dataset.src, "Photo")));
-      this.send();
+      this.letIn();
       this.focus();
     }
+  }
+
+  letIn() {
+    this.dismiss("error"); // the dashboard was started again: what it had not stored is sent now
+    this.root.querySelectorAll(".lost").forEach((words) => words.dataset.src && words.replaceWith(this.image(words.dataset.src, "Photo")));
+    this.send();
   }
 
   async start() {
@@ -143,7 +147,7 @@ class Review {
     const response = await fetch(`${this.data.base}/review/${path}`, options);
     if (response.status === 403 && Date.now() - (this.asked403 ?? 0) > RETRY_MS) {
       this.asked403 = Date.now();
-      this.askForToken();
+      this.fetchToken();
     }
     let answer;
     try {
@@ -154,6 +158,18 @@ class Review {
     }
     if (!response.ok) throw Object.assign(new Error(answer.error || `The server answered ${response.status}.`), { status: response.status });
     return answer;
+  }
+
+  async fetchToken() {
+    try {
+      const { token } = await (await fetch(`${this.data.base}/review/token`, { credentials: "same-origin" })).json();
+      if (!token) throw new Error("no token");
+      this.data = { ...this.data, token };
+      await this.sending;
+      this.letIn();
+    } catch {
+      this.askForToken(); // as where a password has to be given first
+    }
   }
 
   picture(id, side = THUMBNAIL) {

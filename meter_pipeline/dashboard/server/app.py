@@ -17,6 +17,7 @@ from meter_pipeline.dashboard.server.hosts import Hosts, is_every_address
 from meter_pipeline.dashboard.server.login import Login
 from meter_pipeline.dashboard.server.review_routes import review_routes
 from meter_pipeline.dashboard.server.thumbnails import thumbnail_route
+from meter_pipeline.dashboard.server.token import token_route
 from meter_pipeline.errors import MeterError
 from meter_pipeline.review.page.desk import ReviewDesk
 from meter_pipeline.settings import Settings
@@ -60,7 +61,7 @@ def build_app(settings: Settings, *, host: str = "127.0.0.1") -> st.App:
     middleware = [Middleware(Hosts, listens_on=host, public_urls=settings.dashboard_url)]
     if settings.dashboard_password is not None:
         middleware.append(Middleware(Login, password=settings.dashboard_password.get_secret_value()))
-    routes = [thumbnail_route(layout), *review_routes(ReviewDesk(layout))]
+    routes = [thumbnail_route(layout), token_route(), *review_routes(ReviewDesk(layout))]
     return st.App(SCRIPT, routes=routes, middleware=middleware, lifespan=_ends_at_the_first_interrupt)
 
 

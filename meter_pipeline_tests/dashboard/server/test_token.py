@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from starlette.applications import Starlette
 from starlette.requests import Request
+from starlette.testclient import TestClient
 
-from meter_pipeline.dashboard.server.token import require_token, session_token
+from meter_pipeline.dashboard.server.token import require_token, session_token, token_route
 
 
 def request(*, header: str | None = None, query: str = "") -> Request:
@@ -34,3 +36,13 @@ def test_without_the_secret_there_is_a_sentence() -> None:
 def test_the_secret_is_long_and_stays() -> None:
     assert len(session_token()) >= 40
     assert session_token() == session_token()
+
+
+def test_a_page_of_ours_that_is_still_open_gets_the_new_secret_and_another_site_does_not() -> None:
+    client = TestClient(Starlette(routes=[token_route()]))
+    assert client.get("/review/token").json() == {"token": session_token()}
+    assert client.get("/review/token", headers={"Sec-Fetch-Site": "same-origin"}).json() == {"token": session_token()}
+    for elsewhere in ("cross-site", "same-site", "none"):
+        refused = client.get("/review/token", headers={"Sec-Fetch-Site": elsewhere})
+        assert refused.status_code == 403
+        assert session_token() not in refused.text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from meter_pipeline.ingest.sheets.workbooks.workbook_parts import column_letters
 from meter_pipeline.settings import SheetSettings
 from meter_pipeline.storage.tables import EXPORT_COLUMNS
 from meter_pipeline_tests.support.account_sheets import HEADER, ROWS, check_rows
+from meter_pipeline_tests.support.bounds import costs_at_most
 from meter_pipeline_tests.support.sheet_writers import write_ods, write_xls, write_xlsx
 from meter_pipeline_tests.support.xlsb_writer import write_xlsb
 
@@ -174,21 +174,19 @@ def test_the_whole_link_behind_a_shortened_text_wins(tmp_path: Path, text: str, 
 def test_the_urls_of_a_row_share_its_other_cells(tmp_path: Path) -> None:
     urls = " ".join(f"http://p.ex/{number}" for number in range(50_000))
     (tmp_path / "a.csv").write_text(f"url,remark\n{urls},{'r' * 900_000}\n", encoding="utf-8")
-    began = time.process_time()
-    found = read_spreadsheet(tmp_path / "a.csv")
-    assert len(found.rows) == 50_000
-    assert len({id(row.other_columns) for row in found.rows}) == 1
-    assert time.process_time() - began < 10
+    with costs_at_most(10):
+        found = read_spreadsheet(tmp_path / "a.csv")
+        assert len(found.rows) == 50_000
+        assert len({id(row.other_columns) for row in found.rows}) == 1
 
 
 def test_many_columns_of_one_name_cost_what_others_do(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(
         "x," * 16_000 + "url\n" + "1," * 16_000 + "http://p.example/1.jpg\n", encoding="utf-8"
     )
-    began = time.process_time()
-    found = read_spreadsheet(tmp_path / "a.csv")
-    assert list(found.rows[0].other_columns)[-1] == "x (16000)"
-    assert time.process_time() - began < 5
+    with costs_at_most(5):
+        found = read_spreadsheet(tmp_path / "a.csv")
+        assert list(found.rows[0].other_columns)[-1] == "x (16000)"
 
 
 def test_more_columns_than_excel_has_are_refused_and_blank_ones_do_not_count(tmp_path: Path) -> None:

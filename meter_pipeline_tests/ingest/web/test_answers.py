@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 
 import pytest
 
 from meter_pipeline.ingest.web.answers import asks_to_sign_in, good_until, words_about_page, words_about_refusal
+from meter_pipeline_tests.support.bounds import costs_at_most
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 PAGE = b"<!DOCTYPE html><html><head><title>IMG_1.jpg</title></head><body></body></html>"
@@ -131,8 +131,10 @@ def test_nothing_of_a_hostile_answer_is_repeated_and_none_takes_long() -> None:
         b"token " * 2_700,
     ]
     for body in hostile:
-        began = time.process_time()
-        said = [words_about_page("https://h.example/x", body), words_about_refusal(403, "https://h.example/x", body)]
-        assert time.process_time() - began < 0.5
+        with costs_at_most(0.5):
+            said = [
+                words_about_page("https://h.example/x", body),
+                words_about_refusal(403, "https://h.example/x", body),
+            ]
         assert "SECRET" not in str(said)
         assert "Evil" not in str(said)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from meter_pipeline.ingest.web.looking import MAX_LOOKED_AT, photos_behind
 from meter_pipeline.settings import DownloadSettings
+from meter_pipeline_tests.support.bounds import takes_at_most
 from meter_pipeline_tests.support.fault_server import FaultServer
 
 SETTINGS = DownloadSettings(allow_hosts=("127.0.0.1",), download_timeout=1.0)
@@ -26,10 +26,9 @@ def test_photos_other_things_and_what_did_not_answer(server: FaultServer) -> Non
     silent = ("/status/404", "/says/s3-expired", "/says/password", "/html", "/never", "/reset", "/to-private")
     urls = {path: server.url(path) for path in (*photos, *others, *silent)}
     looked: dict[str, bool] = {}
-    began = time.monotonic()
-    for first in range(0, len(urls), MAX_LOOKED_AT):
-        looked |= photos_behind([*urls.values()][first : first + MAX_LOOKED_AT], SETTINGS)
-    assert time.monotonic() - began < 6
+    with takes_at_most(6):
+        for first in range(0, len(urls), MAX_LOOKED_AT):
+            looked |= photos_behind([*urls.values()][first : first + MAX_LOOKED_AT], SETTINGS)
     assert looked == {urls[p]: True for p in photos} | {urls[p]: False for p in others}
     assert server.hits["/reset"] == server.hits["/status/404"] == server.hits["/never"] == 1
 

@@ -82,14 +82,20 @@ worker.main()
 """
 
 
+def started_by_this_process() -> set[psutil.Process]:
+    """Return the child processes; tests that ran before in this process may have left some of their own."""
+    return set(psutil.Process().children())
+
+
 @pytest.fixture
 def hostile(tmp_path: Path) -> Iterator[ReadingProcess]:
     """A reading process whose reader does what the name of the file says."""
     script = tmp_path / "hostile_worker.py"
     script.write_text(HOSTILE_WORKER, encoding="utf-8")
+    others = started_by_this_process()
     with ReadingProcess(LIMITS, [sys.executable, str(script)]) as process:
         yield process
-    assert psutil.Process().children() == []
+    assert started_by_this_process() == others
 
 
 def sheet(folder: Path, stem: str, *urls: str) -> Path:
@@ -152,20 +158,21 @@ def test_half_characters_become_text_that_can_be_written(hostile: ReadingProcess
 
 
 def test_one_process_serves_one_file_after_the_other(tmp_path: Path) -> None:
+    others = started_by_this_process()
     with ReadingProcess(SheetSettings()) as process:
-        assert psutil.Process().children() == [], "it starts with the first file"
-        first: list[psutil.Process] = []
+        assert started_by_this_process() == others, "it starts with the first file"
+        first: set[psutil.Process] = set()
         for number in range(3):
             url = f"http://p.example/{number}.jpg"
             assert urls_of(process, sheet(tmp_path, "a", url)) == [url]
-            children = psutil.Process().children()
+            children = started_by_this_process() - others
             assert len(children) == 1
             assert children == (first := first if number else children)
         with pytest.raises(SpreadsheetError, match="is not a spreadsheet"):
             (tmp_path / "a.pdf").write_bytes(b"%PDF")
             process.read(tmp_path / "a.pdf")
-        assert psutil.Process().children() == children, "a refused file ends nothing"
-    assert psutil.Process().children() == []
+        assert started_by_this_process() - others == children, "a refused file ends nothing"
+    assert started_by_this_process() == others
 
 
 def test_a_refusal_is_the_readers_own(tmp_path: Path) -> None:
@@ -192,9 +199,10 @@ def test_a_file_that_is_gone_or_a_link_is_not_opened(tmp_path: Path) -> None:
 
 
 def test_a_process_that_was_ended_between_two_files_is_started_again(tmp_path: Path) -> None:
+    others = started_by_this_process()
     with ReadingProcess(SheetSettings()) as process:
         assert urls_of(process, sheet(tmp_path, "a")) == ["http://p.example/1.jpg"]
-        for child in psutil.Process().children():
+        for child in started_by_this_process() - others:
             child.kill()
             child.wait()
         assert urls_of(process, sheet(tmp_path, "a")) == ["http://p.example/1.jpg"]

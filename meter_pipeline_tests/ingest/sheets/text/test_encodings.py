@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-import time
 
 import pytest
 
 from meter_pipeline.ingest.sheets.text.encodings import decoded
+from meter_pipeline_tests.support.bounds import takes_at_most
 from meter_pipeline_tests.support.tables_in_languages import CASES, WRITERS, table
 
 
@@ -93,7 +93,6 @@ def test_hostile_bytes_cost_little() -> None:
     contents = [bytes(drawn.randrange(256) for _ in range(2000)) for _ in range(60)]
     contents += [b"\xe4" * 5_000_000, b"\xe4," * 2_500_000, b"a\x80" * 2_000_000, b"\x80\n" * 2_000_000]
     contents += [b"\xf0\x9f" * 1_000_000, b"\x81\x30" * 1_000_000, b"http://a/" * 500_000 + b"\xff"]
-    began = time.monotonic()
-    for content in contents:
-        decoded(content)
-    assert time.monotonic() - began < 30
+    with takes_at_most(30):
+        for content in contents:
+            decoded(content)

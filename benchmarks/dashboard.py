@@ -39,9 +39,11 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from meter_pipeline.demo.drawing.designs import known_designs
 from meter_pipeline.demo.drawing.photo import Shot, draw_photo
-from meter_pipeline.storage.files import read_json, write_bytes, write_json
-from meter_pipeline.storage.lake import Lake, vector_column
+from meter_pipeline.recognition.model_files import write_card
+from meter_pipeline.storage.files import read_json, write_bytes
+from meter_pipeline.storage.lake import Lake
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.table_rows import vector_column
 from meter_pipeline.storage.tables import (
     BATCH_PREDICTIONS,
     CLUSTER_SUMMARY,
@@ -92,7 +94,7 @@ def generate(layout: Layout, rows: int, photos: int, model: Path | None) -> None
         classes = read_json(layout.models / version / "model.json")["classes"]
     else:
         version, classes = "0001-generated", [design.name for design in known_designs()]
-        write_json(layout.models / version / "model.json", {"classes": classes})
+        write_card(layout.models / version, {"version": version, "classes": classes})
     image_ids = write_photos(layout, photos)
     logits = random.normal(0, 2, (photos, len(classes)))
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,8 +12,8 @@ from meter_pipeline.evaluation.gate.verdict import Verdict
 from meter_pipeline.labels import Outcome
 from meter_pipeline.recognition.model_card import challenger_version, champion_version, load_history
 from meter_pipeline.recognition.model_history import BY_THE_GATE, last_roll_back
-from meter_pipeline.storage.files import read_json, write_json
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.sealed_json import SealError, problem_of, read_sealed, write_sealed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +87,7 @@ def report_of(verdict: Verdict) -> GateReport:
 
 def write_gate_report(layout: Layout, report: GateReport) -> None:
     """Keep a report; the model's last one is replaced."""
-    write_json(layout.gate_report(report.version), asdict(report))
+    write_sealed(layout.gate_report(report.version), asdict(report))
 
 
 def read_gate_report(layout: Layout, version: str) -> GateReport | None:
@@ -101,11 +100,13 @@ def read_gate_report(layout: Layout, version: str) -> GateReport | None:
     if not path.exists():
         return None
     try:
-        fields = read_json(path)
+        fields = read_sealed(path)
+        if fields["version"] != version:
+            raise SealError(f"is that of another model, {fields['version']}")
         return GateReport(**{**fields, "outcome": Outcome(fields["outcome"])})
-    except (OSError, json.JSONDecodeError, TypeError, KeyError, ValueError) as error:
+    except (OSError, TypeError, KeyError, ValueError) as error:
         raise MeterError(
-            f"What the gate said of {version} cannot be read: {error}",
+            f"What the gate said of {version} cannot be read: the file {problem_of(error)}.",
             where=path,
             fix="Delete the file; champion_model writes it again when it judges the model.",
         ) from error

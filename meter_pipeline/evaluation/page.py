@@ -19,9 +19,10 @@ from meter_pipeline.photos.decoding import PhotoError
 from meter_pipeline.photos.thumbnails import small_jpeg
 from meter_pipeline.recognition.guard import MOST_WHEN_NOT_SURE
 from meter_pipeline.storage.csv_cells import csv_bytes
-from meter_pipeline.storage.files import replacing, write_json
+from meter_pipeline.storage.files import replacing
 from meter_pipeline.storage.html_pages import render
 from meter_pipeline.storage.layout import EVALUATION_METRICS, EVALUATION_PAGE
+from meter_pipeline.storage.sealed_json import write_sealed
 
 _logger = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ def write_evaluation(
         temporary.mkdir(parents=True)
         for name, content in files.items():
             (temporary / name).write_bytes(content)
-        write_json(temporary / EVALUATION_METRICS, _metrics(evaluation, card, curves))
+        write_sealed(temporary / EVALUATION_METRICS, _metrics(evaluation, card, curves))
     _logger.info("Wrote the evaluation of %d test photos to %s", evaluation.photos, folder)
     return folder / EVALUATION_PAGE
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from meter_pipeline.photos.decoding import PhotoError
 from meter_pipeline.photos.parallel import in_parallel
+from meter_pipeline.photos.photo_files import read_photo
 from meter_pipeline.recognition.colours import photo_colours
 from meter_pipeline.recognition.embeddings import Embeddings
 from meter_pipeline.recognition.model_store import MeterModel
@@ -120,8 +121,6 @@ def _one_pass(
             opened.append(_open(model, image_id, content, plates))
         except PhotoError as error:
             failures[image_id] = error.what
-        except FileNotFoundError:
-            failures[image_id] = "The photo is not in the store any more; fetch its URL again (retry failed)."
     if opened:
         return replace(_forward(model, opened, size), failures=failures)
     return Features(
@@ -133,13 +132,14 @@ def _one_pass(
 
 
 def _open(model: MeterModel, image_id: str, content: Path | bytes, plates: Path | None) -> _Opened:
-    image = model.preprocess.open(content)
-    printed = plate_codes(content, image_id=image_id, folder=plates) if model.reads_plates else nothing_read(1)[0]
+    photo = read_photo(content) if isinstance(content, Path) else content  # once: what is checked is what is decoded
+    image = model.preprocess.open(photo)
+    printed = plate_codes(photo, image_id=image_id, folder=plates) if model.reads_plates else nothing_read(1)[0]
     small = image.width * image.height <= KEPT_PIXELS
     return _Opened(
         image_id=image_id,
         framed=model.preprocess.framed_pixels(image),
-        photo=image if small else content.read_bytes() if isinstance(content, Path) else content,
+        photo=image if small else photo,
         colours=photo_colours(model.preprocess, image),
         printed=printed,
     )

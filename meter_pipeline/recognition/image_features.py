@@ -11,14 +11,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from meter_pipeline.photos.photo_files import DAMAGED, STORE_PROBLEMS
 from meter_pipeline.photos.progress import Progress
+from meter_pipeline.photos.store import set_damaged_aside
 from meter_pipeline.recognition.embeddings import Embeddings
 from meter_pipeline.recognition.features import Features, extract_features
 from meter_pipeline.recognition.model_store import MeterModel, load_model
 from meter_pipeline.recognition.network.device import one_thread_each
 from meter_pipeline.recognition.plate_reading import nothing_read
-from meter_pipeline.storage.lake import Lake, vector_column, vectors
+from meter_pipeline.storage.lake import Lake
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.table_rows import vector_column, vectors
 from meter_pipeline.storage.tables import IMAGE_FEATURES, LABELLED_FEATURES, URL_IMAGES, TableSpec
 
 _logger = logging.getLogger(__name__)
@@ -34,6 +37,8 @@ def update_features(
 ) -> int:
     """Compute the features that are missing, and return the number of photos they were missing for.
 
+    A photo whose file in the store was lost or damaged is tried again each time.
+
     Args:
         lake: the tables.
         spec: a table with the columns of `IMAGE_FEATURES`.
@@ -41,14 +46,20 @@ def update_features(
         photos: image_id and file of each photo.
         plates: folder where what is read on plates is kept; None: it is not kept.
     """
-    have = set(lake.read(spec, ["image_id"], where=pc.field("model_version") == model.version)["image_id"].to_pylist())
+    rows = lake.read(spec, ["image_id", "reason"], where=pc.field("model_version") == model.version)
+    reasons = dict(zip(rows["image_id"].to_pylist(), rows["reason"].to_pylist(), strict=True))
+    have = {image_id for image_id, reason in reasons.items() if reason not in STORE_PROBLEMS}
     missing = [(image_id, path) for image_id, path in photos if image_id not in have]
     progress = Progress(
         len(missing), lambda done, total: _logger.info("%d of %d photos through the network", done, total)
     )
     with one_thread_each():
         for batch in extract_features(model, missing, plates=plates):
-            lake.append(spec, _as_rows(spec, model, batch))
+            new = _as_rows(spec, model, batch)
+            again = pa.array([image_id in reasons for image_id in new["image_id"].to_pylist()], pa.bool_())
+            lake.append(spec, new.filter(pc.invert(again)))
+            # What failed again stands there already, and `upsert` writes the whole table.
+            lake.upsert(spec, new.filter(pc.and_(again, pc.is_null(new["reason"]))))
             progress.advance(len(batch.image_ids) + len(batch.failures))
     return len(missing)
 
@@ -61,7 +72,16 @@ def compute_features(layout: Layout) -> int:
     """
     model = load_model(layout)
     photos = [(image_id, layout.image(image_id)) for image_id in downloaded_photos(layout)]
-    return update_features(layout.lake, IMAGE_FEATURES, model, photos, plates=layout.plates)
+    computed = update_features(layout.lake, IMAGE_FEATURES, model, photos, plates=layout.plates)
+    _set_damaged_aside(layout, model.version)
+    return computed
+
+
+def _set_damaged_aside(layout: Layout, model_version: str) -> None:
+    """Move the photos that were found damaged out of the store, so that the next update fetches them again."""
+    damaged = (pc.field("model_version") == model_version) & (pc.field("reason") == DAMAGED)
+    for image_id in layout.lake.read(IMAGE_FEATURES, ["image_id"], where=damaged)["image_id"].to_pylist():
+        set_damaged_aside(layout, image_id)
 
 
 def update_labelled_features(layout: Layout, model: MeterModel, photos: pd.DataFrame) -> int:

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from meter_pipeline.errors import NoChampionError, WeightsError, storage_errors
+from meter_pipeline.recognition.model_files import CARD, FIX, hashes_of, read_card, write_card
 from meter_pipeline.recognition.model_history import HistoryEntry, ModelEvent, read_history, write_history
-from meter_pipeline.storage.files import read_json, write_json
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.private_folders import make_private
+from meter_pipeline.storage.sealed_json import problem_of, read_sealed, write_sealed
 
-CARD = "model.json"
-"""The card's file in a model's folder."""
+WEIGHTS = "weights.safetensors"
 _HISTORY_LOCK = ".history.lock"
 
 
@@ -49,7 +51,7 @@ class ModelCard:
             the classes that have fewer (`below_promise`), of which `flagged_below` is flagged.
         temperature: fitted on held-out photos; 1 where there were none.
         libraries: versions.
-        weights_sha256: of the weights file.
+        files: SHA-256 of every other file of the model's folder, by name; empty until `save_card` wrote the card.
     """
 
     version: str
@@ -70,7 +72,12 @@ class ModelCard:
     guard: dict[str, Any]
     temperature: float
     libraries: dict[str, str]
-    weights_sha256: str
+    files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def weights_sha256(self) -> str:
+        """Of the weights file."""
+        return self.files[WEIGHTS]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the card without its long lists, for people."""
@@ -95,6 +102,20 @@ class Champion:
     since: str
 
 
+def save_card(folder: Path, card: ModelCard) -> ModelCard:
+    """Write a model's card, and return it.
+
+    Args:
+        folder: of the model; its other files are there already.
+        card: what to write. Where it has no `files` yet, they are hashed now; otherwise the hashes stay, so that what
+            was damaged since is still noticed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    card = card if card.files else replace(card, files=hashes_of(folder))
+    write_card(folder, asdict(card))
+    return card
+
+
 def list_models(layout: Layout) -> list[str]:
     """Return the versions there are, oldest first."""
     return sorted(path.parent.name for path in layout.models.glob(f"*/{CARD}") if not path.parent.name.startswith("."))
@@ -115,16 +136,16 @@ def load_card(layout: Layout, version: str | None = None) -> ModelCard:
                 where=layout.champion,
                 fix="Put labelled photos into data/raw/<CLASS>/ and run the train job: meter train",
             )
-    path = layout.models / version / CARD
+    folder = layout.models / version
     try:
-        return ModelCard(**read_json(path))
+        return ModelCard(**read_card(folder))
     except FileNotFoundError as error:
-        raise WeightsError(f"There is no model {version}.", where=path, fix="Train one: meter train") from error
-    except (OSError, json.JSONDecodeError, TypeError, UnicodeDecodeError) as error:
         raise WeightsError(
-            f"The model's card cannot be read: {error}",
-            where=path,
-            fix="Restore the folder from a backup, or train again.",
+            f"There is no model {version}.", where=folder / CARD, fix="Train one: meter train"
+        ) from error
+    except TypeError as error:
+        raise WeightsError(
+            f"The model's card is of another version of this program: {error}.", where=folder / CARD, fix=FIX
         ) from error
 
 
@@ -144,8 +165,47 @@ def load_cards(layout: Layout) -> tuple[list[ModelCard], list[WeightsError]]:
 
 
 def load_champion(layout: Layout) -> Champion | None:
-    """Return the model in use, or None."""
-    return Champion(**read_json(layout.champion)) if layout.champion.exists() else None
+    """Return the model in use, or None.
+
+    A person may write the file by hand, with the three fields of `Champion` and without a hash.
+
+    Raises:
+        WeightsError: the file does not say what was written.
+    """
+    try:
+        champion = Champion(**read_sealed(layout.champion, by_hand=True))
+        if not all(isinstance(value, str) for value in asdict(champion).values()) or not champion.version:
+            raise TypeError
+    except FileNotFoundError:
+        return None
+    except (OSError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"The file that names the model in use {problem_of(error)}.",
+            where=layout.champion,
+            fix="Run `meter verify --mend`, or delete it and name the model: meter model list, meter model accept",
+        ) from error
+    return champion
+
+
+def restore_champion(layout: Layout) -> Champion | None:
+    """Write which model is in use again, where that file is damaged or lost, from the history of the models.
+
+    Returns:
+        The model in use; None if the history names none whose card can be read: nothing is written then.
+
+    Raises:
+        MeterError: the history cannot be read either.
+    """
+    for entry in reversed(read_history(layout, in_use="", since=None)):
+        if entry.event != ModelEvent.ROLLED_BACK:
+            try:
+                load_card(layout, entry.version)
+            except WeightsError:
+                return None
+            champion = Champion(entry.version, entry.reason, since=entry.at)
+            write_sealed(layout.champion, asdict(champion))
+            return champion
+    return None
 
 
 def champion_version(layout: Layout) -> str | None:
@@ -158,20 +218,26 @@ def challenger_version(layout: Layout) -> str:
     """Return the version that the last finished training produced; not always the highest.
 
     Raises:
-        WeightsError: no training has finished in this data directory yet.
+        WeightsError: no training has finished in this data directory yet, or the file does not say what was written.
     """
-    if not layout.challenger.exists():
+    fix = "Run meter train; a model that exists already is reused, not trained again."
+    try:
+        return str(read_sealed(layout.challenger, by_hand=True)["version"])
+    except FileNotFoundError as error:
+        raise WeightsError("No training has finished here yet.", where=layout.challenger, fix=fix) from error
+    except KeyError as error:
         raise WeightsError(
-            "No training has finished here yet.",
-            where=layout.challenger,
-            fix="Run meter train; a model that exists already is reused, not trained again.",
-        )
-    return str(read_json(layout.challenger)["version"])
+            "The file that names the last model is damaged.", where=layout.challenger, fix=fix
+        ) from error
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            f"The file that names the last model {problem_of(error)}.", where=layout.challenger, fix=fix
+        ) from error
 
 
 def set_challenger(layout: Layout, version: str) -> None:
     """Name the model that a training produced, be it a new one or one that was there."""
-    write_json(layout.challenger, {"version": version})
+    write_sealed(layout.challenger, {"version": version})
 
 
 def load_history(layout: Layout) -> list[HistoryEntry]:
@@ -201,7 +267,7 @@ def set_champion(layout: Layout, version: str, *, reason: str, by: str = "", rol
         StorageError: the disk is full or not ours to write.
     """
     with storage_errors(layout.models):
-        layout.models.mkdir(parents=True, exist_ok=True)
+        make_private(layout.models)
     with FileLock(layout.models / _HISTORY_LOCK):
         history, replaced = load_history(layout), champion_version(layout)
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -211,7 +277,7 @@ def set_champion(layout: Layout, version: str, *, reason: str, by: str = "", rol
         history.append(HistoryEntry(version, event, at, by, reason, replaced))
         write_history(layout, history)
         champion = Champion(version, reason, since=at)
-        write_json(layout.champion, asdict(champion))
+        write_sealed(layout.champion, asdict(champion))
     return champion
 
 

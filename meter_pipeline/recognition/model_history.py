@@ -6,14 +6,13 @@ leaves entries of a change that never took effect: readers pass them over, and t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from meter_pipeline.errors import MeterError
-from meter_pipeline.storage.files import read_json, write_json
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.sealed_json import problem_of, read_sealed, write_sealed
 
 
 class ModelEvent(StrEnum):
@@ -67,10 +66,11 @@ def read_history(layout: Layout, *, in_use: str | None, since: str | None) -> li
     if not path.exists():
         return []
     try:
-        entries = [HistoryEntry(**{**row, "event": ModelEvent(row["event"])}) for row in read_json(path)]
-    except (OSError, json.JSONDecodeError, TypeError, KeyError, ValueError) as error:
+        events = read_sealed(path)["events"]
+        entries = [HistoryEntry(**{**row, "event": ModelEvent(row["event"])}) for row in events]
+    except (OSError, TypeError, KeyError, ValueError) as error:
         raise MeterError(
-            f"The history of the models cannot be read: {error}",
+            f"The history of the models cannot be read: the file {problem_of(error)}.",
             where=path,
             fix="Restore it from a backup, or delete it: which models were rolled back is then forgotten.",
         ) from error
@@ -79,7 +79,7 @@ def read_history(layout: Layout, *, in_use: str | None, since: str | None) -> li
 
 def write_history(layout: Layout, entries: Sequence[HistoryEntry]) -> None:
     """Write the whole history, completely or not at all."""
-    write_json(layout.model_history, [asdict(entry) for entry in entries])
+    write_sealed(layout.model_history, {"events": [asdict(entry) for entry in entries]})
 
 
 def last_roll_back(history: Sequence[HistoryEntry], version: str) -> HistoryEntry | None:

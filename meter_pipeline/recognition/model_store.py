@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -22,15 +22,17 @@ from torch import nn
 from meter_pipeline.errors import WeightsError
 from meter_pipeline.recognition.embeddings import Embeddings
 from meter_pipeline.recognition.guard import Guard
-from meter_pipeline.recognition.model_card import CARD, ModelCard, load_card
+from meter_pipeline.recognition.model_card import WEIGHTS, ModelCard, load_card, save_card
+from meter_pipeline.recognition.model_files import CARD, FIX, check_files, read_card
 from meter_pipeline.recognition.network.backbones import load_architecture
 from meter_pipeline.recognition.network.device import pick_device
 from meter_pipeline.recognition.network.preprocess import Preprocess
 from meter_pipeline.recognition.scores import FAMILIAR_PRINT, Known
-from meter_pipeline.storage.files import read_json, replacing, sha256_of, write_json
+from meter_pipeline.storage.files import replacing
+from meter_pipeline.storage.hashes import stamp
 from meter_pipeline.storage.layout import Layout
 
-WEIGHTS, REFERENCE = "weights.safetensors", "reference.safetensors"
+REFERENCE = "reference.safetensors"
 HELD_OUT = "held_out.parquet"
 
 
@@ -92,7 +94,7 @@ def save_model(
 
     Args:
         layout: the data directory.
-        card_fields: the card without `weights_sha256` and `created_at`.
+        card_fields: the card without `files` and `created_at`.
         parts: trunk, pretrained_block, tuned_block, head.
         reference: the train photos as the guard knows them.
         held_out: photos that were held out or hidden, with what the guard makes of them: rows of
@@ -108,12 +110,8 @@ def save_model(
         save_file(tensors, folder / WEIGHTS)
         _save_reference(reference, folder / REFERENCE)
         held_out.to_parquet(folder / HELD_OUT, index=False)
-        card = ModelCard(
-            **dict(card_fields),
-            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            weights_sha256=sha256_of(folder / WEIGHTS),
-        )
-        write_json(folder / CARD, asdict(card))
+        card = ModelCard(**dict(card_fields), created_at=datetime.now(UTC).isoformat(timespec="seconds"))
+        card = save_card(folder, card)
     return card
 
 
@@ -126,18 +124,13 @@ def load_model(layout: Layout, version: str | None = None) -> MeterModel:
     """
     card = load_card(layout, version)
     folder = layout.models / card.version
-    stamp = tuple((folder / name).stat().st_mtime_ns for name in (CARD, WEIGHTS) if (folder / name).exists())
-    return _load(folder, stamp)
+    check_files(folder, card.files, sorted({WEIGHTS, REFERENCE, HELD_OUT, *card.files}))
+    return _load(folder, tuple(stamp((folder / name).stat()) for name in (CARD, *card.files)))
 
 
 @lru_cache(maxsize=2)
-def _load(folder: Path, _stamp: tuple[int, ...]) -> MeterModel:
-    card = ModelCard(**read_json(folder / CARD))
-    path = folder / WEIGHTS
-    if not path.exists():
-        raise _unfit("The model's weights file is missing", path)
-    if sha256_of(path) != card.weights_sha256:
-        raise _unfit("The weights file is not the one on the model's card (its hash differs)", path)
+def _load(folder: Path, _stamp: tuple[tuple[int, ...], ...]) -> MeterModel:
+    card, path = ModelCard(**read_card(folder)), folder / WEIGHTS
     tensors = load_file(path)
     architecture = load_architecture(card.backbone)
     pretrained_block, head = architecture.last_block, nn.Linear(card.dimensions, len(card.classes))
@@ -197,8 +190,6 @@ def _save_reference(reference: Reference, path: Path) -> None:
 
 
 def _load_reference(path: Path) -> Reference:
-    if not path.exists():
-        raise _unfit("The model's reference photos are missing", path)
     arrays = load_arrays(path)
     with safe_open(path, "numpy") as handle:
         image_ids = json.loads(handle.metadata()["image_ids"])
@@ -209,18 +200,15 @@ def _load_reference(path: Path) -> Reference:
 
 
 def _unfit(what: str, path: Path) -> WeightsError:
-    return WeightsError(
-        f"{what}.", where=path, fix="Restore the model's folder from a backup, or train again: meter train"
-    )
+    return WeightsError(f"{what}.", where=path, fix=FIX)
 
 
 def load_held_out(layout: Layout, version: str) -> pd.DataFrame:
     """Read the photos that were held out or hidden when a model's guard was fitted; without rows if there were none.
 
     Raises:
-        WeightsError: the model's file of them is missing.
+        WeightsError: the model's file of them, or its card, is missing or damaged.
     """
-    path = layout.models / version / HELD_OUT
-    if not path.exists():
-        raise _unfit("The model's held-out photos are missing", path)
-    return pd.read_parquet(path)
+    folder = layout.models / version
+    check_files(folder, load_card(layout, version).files, [HELD_OUT])
+    return pd.read_parquet(folder / HELD_OUT)

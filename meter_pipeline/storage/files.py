@@ -15,15 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from meter_pipeline.errors import storage_errors
+from meter_pipeline.storage.private_folders import make_private
 
 TEMPORARY_PREFIX = ".tmp-"
 LARGEST_TEMPORARY_NAME = 64
 """Bytes of a temporary file's name, where the name of what it becomes is not longer."""
 LARGEST_NAME = 150
 """Bytes in UTF-8 of a name made from people's words: file systems take 255, endings and numbers are added to it."""
-_FORBIDDEN = re.compile(
-    '[<>:"/\\\\|?*\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]+'
+INVISIBLE = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
+    "\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
+"""Signs that nobody sees or that turn the direction of reading, as a class of a regular expression; joiners stay."""
+_FORBIDDEN = re.compile(f'[<>:"/\\\\|?*\x00-\x1f\x7f-\x9f\u2028\u2029{INVISIBLE}\ud800-\udfff\ufffe\uffff]+')
 """What Windows does not take, what no UTF-8 can hold, and what makes a name look like another."""
 WINDOWS_DEVICE = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) ?(\..*)?")
 """What Windows takes for a device, whatever ending it has."""
@@ -33,17 +37,21 @@ _VIRAMA = 9
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, flush: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path` that takes its place when the block ends without an error.
 
     Works for a file and for a folder; an existing folder is replaced.
+
+    Args:
+        path: the file or folder.
+        flush: whether a file is on the disk before it takes its place, so that no power failure leaves it empty.
     """
     temporary = path.with_name(_temporary_name(path.name))
     with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
         try:
             yield temporary
-            if temporary.is_file():
+            if flush and temporary.is_file():
                 with temporary.open("rb") as handle:
                     os.fsync(handle.fileno())
             if temporary.is_dir() and path.exists():
@@ -60,9 +68,9 @@ def replacing(path: Path) -> Iterator[Path]:
                 temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file completely or not at all."""
-    with replacing(path) as temporary:
+def write_bytes(path: Path, content: bytes, *, flush: bool = True) -> None:
+    """Write a file completely or not at all; `flush` as of `replacing`."""
+    with replacing(path, flush=flush) as temporary:
         temporary.write_bytes(content)
 
 

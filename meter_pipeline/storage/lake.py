@@ -1,51 +1,62 @@
 """The lake: Parquet tables of immutable shards, each with one manifest that is replaced atomically.
 
-A reader sees the table before or after a write, never half of one. A table's version is the sum of its rows' hashes: it
-depends on what the rows hold, not on their order or on how they are split into shards.
+A reader sees the table before or after a write, never half of one, and never a value that was not written: what is
+missing, cut or changed raises a `DamagedTableError`. A table's version is the sum of its rows' hashes: it depends on
+what the rows hold, not on their order or on how they are split into shards.
 """
 
 from __future__ import annotations
 
-import hashlib
+import logging
 import time
-import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from filelock import FileLock
 
-from meter_pipeline.errors import MeterError, storage_errors
-from meter_pipeline.storage.files import TEMPORARY_PREFIX, read_json, replacing, write_json
+from meter_pipeline.errors import storage_errors
+from meter_pipeline.storage.damage import Damage, DamagedTableError, VanishedShardError
+from meter_pipeline.storage.files import TEMPORARY_PREFIX
+from meter_pipeline.storage.manifests import (
+    MANIFEST,
+    SHARD_SUFFIX,
+    Manifest,
+    Replaced,
+    Shard,
+    begin_manifest,
+    manifest_damage,
+    read_manifest,
+    restore_manifest,
+    write_manifest,
+)
+from meter_pipeline.storage.private_folders import make_private
+from meter_pipeline.storage.shards import (
+    check_shard,
+    read_shard,
+    shard_damage,
+    shards_found,
+    sum_of_digests,
+    write_shard,
+)
+from meter_pipeline.storage.table_rows import conform, keys
 from meter_pipeline.storage.tables import TableSpec
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MANIFEST = "manifest.json"
-UNREFERENCED_SHARD_LIFETIME_S = 3600.0
-"""Seconds that a replaced shard stays, for readers that still use the old manifest."""
+_logger = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+REPLACED_SHARD_LIFETIME_S = 3600.0
+"""Seconds that a shard stays after it was replaced, for readers that still use an older manifest."""
 SHARDS_BEFORE_COMPACTION = 64
 """Number of small shards from which on they are merged into one."""
 SMALL_SHARD_ROWS = 4096
 """A shard with this many rows is not merged again, so that appending to a large table stays cheap."""
-_VERSION_MODULUS = 2**128
-_HASH_KEYS = ("meter-pipeline-a", "meter-pipeline-b")
-
-
-@dataclass(frozen=True)
-class Shard:
-    """One Parquet file of a table."""
-
-    file: str
-    rows: int
-    digest: int
 
 
 class Lake:
@@ -60,7 +71,7 @@ class Lake:
 
     def exists(self, spec: TableSpec) -> bool:
         """Return whether the table was ever written."""
-        return self.manifest(spec.name).exists()
+        return self._manifest(spec.name).revision > 0
 
     def read(
         self, spec: TableSpec, columns: Iterable[str] | None = None, *, where: pc.Expression | None = None
@@ -71,64 +82,80 @@ class Lake:
             spec: the table.
             columns: the columns wanted; None: all.
             where: the rows wanted, e.g. `pc.field("model_version") == "0001-ab12cd34"`; None: all.
+
+        Raises:
+            DamagedTableError: a file of the table is missing, cut or changed.
         """
         names = list(spec.columns) if columns is None else list(columns)
         schema = pa.schema([(name, spec.columns[name].type) for name in names])
-        parts = [self._read_shard(spec, shard, names, where).cast(schema) for shard in self._shards(spec)]
-        return pa.concat_tables([schema.empty_table(), *parts])
+        folder = self.root / spec.name
+
+        def parts(shards: Sequence[Shard]) -> list[pa.Table]:
+            return [read_shard(folder, spec, shard, names, where).cast(schema) for shard in shards]
+
+        return pa.concat_tables([schema.empty_table(), *self._with_shards(spec.name, parts)])
 
     def frame(
         self, spec: TableSpec, columns: Iterable[str] | None = None, *, where: pc.Expression | None = None
     ) -> pd.DataFrame:
-        """Read a table as a pandas frame."""
+        """Read a table as a pandas frame; raises as `read`."""
         return self.read(spec, columns, where=where).to_pandas()
 
     def count(self, spec: TableSpec) -> int:
         """Return the number of rows, from the manifest alone."""
-        return sum(shard.rows for shard in self._shards(spec))
+        return sum(shard.rows for shard in self._manifest(spec.name).shards)
 
     def version(self, spec: TableSpec) -> str:
         """Return the content hash of the table, 32 hex digits; the same rows give the same hash."""
-        return f"{sum(shard.digest for shard in self._shards(spec)) % _VERSION_MODULUS:032x}"
+        return sum_of_digests(self._manifest(spec.name).shards)
 
     def replace(self, spec: TableSpec, rows: pa.Table | pd.DataFrame) -> str:
-        """Replace the whole table and return its version.
+        """Replace the whole table, damaged or not, and return its version.
 
         Raises:
             MeterError: two rows share a key.
             StorageError: the disk is full or not ours to write.
         """
         table = conform(spec, rows)
-        with self._writing(spec):
-            self._commit(spec, [self._write_shard(spec, table)] if table.num_rows else [])
+        with self._writing(spec) as folder:
+            try:
+                old = self._manifest(spec.name)
+            except DamagedTableError as error:
+                _logger.warning("%s It is made anew.", error.what)
+                old = Manifest(spec.name, spec.key)
+            self._commit(spec, old, [write_shard(folder, spec, table)] if table.num_rows else [])
         return self.version(spec)
 
     def append(self, spec: TableSpec, rows: pa.Table | pd.DataFrame) -> str:
         """Add rows whose keys are new, as one shard, and return the table's version.
 
         It is not checked that the keys are new; if they may not be, use `upsert`.
+
+        Raises:
+            DamagedTableError: the manifest, or a shard that is to be merged, is damaged.
         """
         table = conform(spec, rows)
         if table.num_rows:
-            with self._writing(spec):
-                shards = [*self._shards(spec), self._write_shard(spec, table)]
+            with self._writing(spec) as folder:
+                old = self._manifest(spec.name)
+                shards = [*old.shards, write_shard(folder, spec, table)]
                 small = [shard for shard in shards if shard.rows < SMALL_SHARD_ROWS]
                 if len(small) > SHARDS_BEFORE_COMPACTION:
                     large = [shard for shard in shards if shard.rows >= SMALL_SHARD_ROWS]
-                    together = pa.concat_tables(self._read_shard(spec, shard) for shard in small)
-                    shards = [*large, self._write_shard(spec, together)]
-                self._commit(spec, shards)
+                    together = pa.concat_tables(read_shard(folder, spec, shard, list(spec.columns)) for shard in small)
+                    shards = [*large, write_shard(folder, spec, together)]
+                self._commit(spec, old, shards)
         return self.version(spec)
 
     def upsert(self, spec: TableSpec, rows: pa.Table | pd.DataFrame) -> str:
-        """Add rows, replacing those with the same key, and return the table's version."""
+        """Add rows, replacing those with the same key, and return the table's version; raises as `read`."""
         new = conform(spec, rows)
         if new.num_rows:
-            with self._writing(spec):
-                old = self.read(spec)
-                new_keys = set(_keys(spec, new))
-                kept = old.filter(pa.array([key not in new_keys for key in _keys(spec, old)], pa.bool_()))
-                self._commit(spec, [self._write_shard(spec, pa.concat_tables([kept, new]))])
+            with self._writing(spec) as folder:
+                before, old = self._manifest(spec.name), self.read(spec)
+                new_keys = set(keys(spec, new))
+                kept = old.filter(pa.array([key not in new_keys for key in keys(spec, old)], pa.bool_()))
+                self._commit(spec, before, [write_shard(folder, spec, pa.concat_tables([kept, new]))])
         return self.version(spec)
 
     def manifest(self, table: str) -> Path:
@@ -136,111 +163,119 @@ class Lake:
         return self.root / table / MANIFEST
 
     def shard_files(self, table: str) -> list[Path]:
-        """Return the Parquet files that the table consists of now."""
-        path = self.manifest(table)
-        return [path.with_name(shard["file"]) for shard in read_json(path)["shards"]] if path.exists() else []
+        """Return the Parquet files that the table consists of now, for readers other than `read`.
 
-    def _shards(self, spec: TableSpec) -> list[Shard]:
-        path = self.manifest(spec.name)
-        if not path.exists():
-            return []
-        return [Shard(s["file"], s["rows"], int(s["digest"], 16)) for s in read_json(path)["shards"]]
+        Raises:
+            DamagedTableError: one of them is missing, cut or changed.
+        """
+        folder = self.root / table
+        return self._with_shards(table, lambda shards: [check_shard(folder, table, shard) for shard in shards])
 
-    def _read_shard(
-        self, spec: TableSpec, shard: Shard, columns: list[str] | None = None, where: pc.Expression | None = None
-    ) -> pa.Table:
-        """Read a shard; a column that the table did not have when the shard was written is null in it."""
-        path = self.root / spec.name / shard.file
-        names = columns or list(spec.columns)
-        return pq.read_table(path, columns=names, schema=spec.schema, filters=where, partitioning=None)
+    def damage(self, spec: TableSpec) -> list[Damage]:
+        """Return what is wrong with the table's files, every byte of them read anew; nothing if all are sound."""
+        folder = self.root / spec.name
+        found = manifest_damage(folder, spec.name)
+        try:
+            shards = self._manifest(spec.name).shards
+        except DamagedTableError:
+            return found
+        return [*found, *filter(None, (shard_damage(folder, spec.name, shard) for shard in shards))]
+
+    def drop_damage(self, spec: TableSpec) -> int:
+        """Leave damaged shards out of the table, and write its manifest and the copy anew.
+
+        Returns:
+            The number of shards left out; 0 if the table was sound, or only one of its two manifests was not. Where
+            both are lost, the shards that can be read are the table, and at least 1 is returned.
+        """
+        if not self.damage(spec):
+            return 0
+        with self._writing(spec) as folder:
+            try:
+                old = self._manifest(spec.name)
+                sound = [shard for shard in old.shards if shard_damage(folder, spec.name, shard) is None]
+                dropped = [shard.file for shard in old.shards if shard not in sound]
+            except DamagedTableError:
+                old, sound = Manifest(spec.name, spec.key), list(shards_found(folder, spec))
+                kept = {shard.file for shard in sound}
+                dropped = [path.name for path in folder.glob(f"*{SHARD_SUFFIX}") if path.name not in kept] or [MANIFEST]
+            self._commit(spec, old, sound)
+            for path in (folder / name for name in dropped if name != MANIFEST):
+                if path.is_file():  # gone at once: programs that read all files of the folder would stumble on it
+                    path.unlink()
+        return len(dropped)
+
+    def restore_manifest(self, spec: TableSpec) -> bool:
+        """Write the manifest again if only its copy is sound, for readers that know no copy; return whether it was.
+
+        Raises:
+            DamagedTableError: neither is sound.
+        """
+        if not manifest_damage(self.root / spec.name, spec.name):
+            return False
+        with self._writing(spec) as folder:
+            return restore_manifest(folder, spec.name)
+
+    def drop_replaced(self, spec: TableSpec) -> int:
+        """Remove what is no part of the table now, not an hour later; return how many files. For what is erased.
+
+        What no manifest names goes as well, because a killed writer left it.
+        """
+        if not (self.root / spec.name).is_dir():
+            return 0
+        with self._writing(spec) as folder:
+            old = self._manifest(spec.name)
+            kept = {shard.file for shard in old.shards}
+            removed = [path for path in _own_files(folder) if path.name not in kept]
+            for path in removed:
+                path.unlink(missing_ok=True)
+            if old.replaced:
+                write_manifest(folder, Manifest(spec.name, spec.key, old.revision + 1, old.shards))
+        return len(removed)
+
+    def _manifest(self, table: str) -> Manifest:
+        return read_manifest(self.root / table, table) or Manifest(table, ())
+
+    def _with_shards(self, table: str, use: Callable[[Sequence[Shard]], list[_T]]) -> list[_T]:
+        """Do something with the table's shards; once more if one vanished because the table was written meanwhile."""
+        manifest = self._manifest(table)
+        try:
+            return use(manifest.shards)
+        except VanishedShardError:
+            again = self._manifest(table)
+            if again.shards == manifest.shards:
+                raise
+            return use(again.shards)
 
     @contextmanager
-    def _writing(self, spec: TableSpec) -> Iterator[None]:
+    def _writing(self, spec: TableSpec) -> Iterator[Path]:
+        """Hold the table's lock and give its folder, in which a manifest is from before the first shard on."""
         folder = self.root / spec.name
         with storage_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private(folder)
             with FileLock(folder / ".lock"):
-                yield
+                begin_manifest(folder, Manifest(spec.name, spec.key))
+                yield folder
 
-    def _write_shard(self, spec: TableSpec, table: pa.Table) -> Shard:
-        name = f"{uuid.uuid4().hex}.parquet"
-        with replacing(self.root / spec.name / name) as temporary:
-            pq.write_table(table, temporary, compression="zstd")
-        return Shard(name, table.num_rows, _digest(spec, table))
-
-    def _commit(self, spec: TableSpec, shards: list[Shard]) -> None:
-        folder = self.root / spec.name
-        content = [{"file": s.file, "rows": s.rows, "digest": f"{s.digest:032x}"} for s in shards]
-        write_json(folder / MANIFEST, {"table": spec.name, "key": list(spec.key), "shards": content})
+    def _commit(self, spec: TableSpec, old: Manifest, shards: Sequence[Shard]) -> None:
+        """Make shards the table, and remove what was replaced an hour ago or more."""
+        folder, now = self.root / spec.name, time.time()
         kept = {shard.file for shard in shards}
-        oldest = time.time() - UNREFERENCED_SHARD_LIFETIME_S
-        for path in folder.iterdir():
-            is_shard = path.suffix == ".parquet" or path.name.startswith(TEMPORARY_PREFIX)
-            if is_shard and path.name not in kept and path.stat().st_mtime < oldest:
+        replaced = [*old.replaced, *(Replaced(shard.file, now) for shard in old.shards if shard.file not in kept)]
+        readable = [each for each in replaced if now - each.at < REPLACED_SHARD_LIFETIME_S]
+        write_manifest(folder, Manifest(spec.name, spec.key, old.revision + 1, shards, readable))
+        named, wanted = {each.file for each in replaced}, kept | {each.file for each in readable}
+        for path in _own_files(folder):
+            # What no manifest names a killed writer left; it may be new.
+            is_old = path.name in named or now - path.stat().st_mtime > REPLACED_SHARD_LIFETIME_S
+            if path.name not in wanted and is_old:
                 path.unlink(missing_ok=True)
 
 
-def conform(spec: TableSpec, rows: pa.Table | pd.DataFrame) -> pa.Table:
-    """Return `rows` with exactly the columns and types of `spec`.
-
-    Raises:
-        MeterError: a column is missing or extra, a value does not fit its type, or two rows share a key.
-    """
-    names = list(rows.column_names) if isinstance(rows, pa.Table) else list(rows.columns)
-    if set(names) != set(spec.columns):
-        missing, extra = sorted(set(spec.columns) - set(names)), sorted(set(names) - set(spec.columns))
-        raise MeterError(f"Rows do not fit the table: missing {missing}, extra {extra}.", where=spec.name)
-    try:
-        if isinstance(rows, pa.Table):
-            table = rows.select(list(spec.columns)).cast(spec.schema)
-        else:
-            table = pa.Table.from_pandas(rows[list(spec.columns)], schema=spec.schema, preserve_index=False)
-    except pa.ArrowException as error:
-        raise MeterError(f"Rows do not fit the table: {error}", where=spec.name) from error
-    table = table.replace_schema_metadata(None)
-    key = list(spec.key)
-    # Not as Python tuples: of a million rows they are hundreds of megabytes.
-    if table.select(key).group_by(key).aggregate([]).num_rows != table.num_rows:
-        raise MeterError(f"Two rows share the key {spec.key}.", where=spec.name)
-    return table
-
-
-def vectors(table: pa.Table, column: str) -> np.ndarray:
-    """Return a column of vectors as a matrix, rows x dimensions, float32; 0 x 0 if there are no rows.
-
-    Raises:
-        ValueError: a row has no vector; what the others hold would then stand in the wrong rows.
-    """
-    values = table[column].combine_chunks()
-    if isinstance(values, pa.ChunkedArray):
-        values = pa.concat_arrays(values.chunks) if values.num_chunks else pa.array([], table.schema.field(column).type)
-    if values.null_count:
-        raise ValueError(f"{values.null_count} of {len(values)} rows have no {column}")
-    if len(values) == 0:
-        return np.zeros((0, 0), np.float32)
-    return values.flatten().to_numpy(zero_copy_only=False).reshape(len(values), -1)
-
-
-def vector_column(matrix: np.ndarray) -> pa.Array:
-    """Return a matrix (rows x dimensions) as a column of float32 vectors."""
-    rows, dimensions = matrix.shape
-    offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * dimensions)
-    return pa.ListArray.from_arrays(offsets, pa.array(np.ascontiguousarray(matrix, np.float32).ravel()))
-
-
-def _keys(spec: TableSpec, table: pa.Table) -> list[tuple[Any, ...]]:
-    return list(zip(*(table[name].to_pylist() for name in spec.key), strict=True))
-
-
-def _digest(spec: TableSpec, table: pa.Table) -> int:
-    """Return the sum of the rows' 128-bit hashes: the same for the same rows in any order and number of shards."""
-    from pandas.util import hash_pandas_object
-
-    frame = table.select(spec.hashed).to_pandas()
-    header = hashlib.sha256("|".join(spec.hashed).encode()).digest()
-    total = 0
-    for part, key in enumerate(_HASH_KEYS):
-        hashes = hash_pandas_object(frame, index=False, hash_key=key).to_numpy(np.uint64)
-        low, high = int((hashes & np.uint64(0xFFFFFFFF)).sum()), int((hashes >> np.uint64(32)).sum())
-        total += ((high << 32) + low) << (64 * part)
-    return (total + table.num_rows * int.from_bytes(header[:16], "big")) % _VERSION_MODULUS
+def _own_files(folder: Path) -> list[Path]:
+    """Return the files of a table's folder that only we make: shards, and what a killed writer left half."""
+    return [
+        path
+        for path in folder.iterdir()
+        if (path.suffix == SHARD_SUFFIX or path.name.startswith(TEMPORARY_PREFIX)) and path.is_file()
+    ]

@@ -10,9 +10,12 @@ from pathlib import Path
 
 from meter_pipeline.labels import NOISE
 from meter_pipeline.storage.lake import Lake
+from meter_pipeline.storage.private_folders import make_private
 
 CLUSTERS_ROOT = "clusters"
 NOISE_FOLDER = "noise"
+EXPORTS_NOTE, CLUSTERS_NOTE = ".exports.json", ".manifest.json"
+"""What was written last for people, beside it: in `Layout.batch_reports` and in `Layout.clusters`."""
 CLUSTER_FOLDER = "cluster_{:04d}"
 """Of a cluster id; Python's `format` and DuckDB's read it alike."""
 EVALUATION_PAGE, EVALUATION_METRICS = "index.html", "metrics.json"
@@ -114,6 +117,16 @@ class Layout:
         return self.cache / "clustering.json"
 
     @property
+    def erased(self) -> Path:
+        """What was erased by URL or cell, as keyed hashes: it does not come back with the spreadsheet it came with."""
+        return self.root / "erased.json"
+
+    @property
+    def erasing(self) -> Path:
+        """There while an erasure is under way, and after one that was cut off."""
+        return self.locks / "erasing"
+
+    @property
     def locks(self) -> Path:
         """Lock files, one per pool."""
         return self.root / "locks"
@@ -147,6 +160,11 @@ class Layout:
         return self.root / CLUSTERS_ROOT
 
     @property
+    def set_aside(self) -> Path:
+        """Damaged files that were put out of the way, by day."""
+        return self.root / "set_aside"
+
+    @property
     def failure_log(self) -> Path:
         """One line per failed run."""
         return self.root / "logs" / "failures.log"
@@ -157,12 +175,12 @@ class Layout:
         return self.root / "warehouse.duckdb"
 
     def prepare(self) -> None:
-        """Make the folders that people put files into."""
+        """Make the folders that people put files into; new ones are readable by their owner alone."""
         from meter_pipeline.errors import storage_errors
 
         for folder in (self.raw, self.drops):
             with storage_errors(folder):
-                folder.mkdir(parents=True, exist_ok=True)
+                make_private(folder)
 
 
 def cluster_folder_name(cluster_id: int) -> str:

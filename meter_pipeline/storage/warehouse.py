@@ -2,23 +2,26 @@
 
 A view reads from the table's manifest, each time, which shards count: new ones show without a write here, replaced ones
 never. One file without rows per table, beside its shards, gives the view its columns before there is a first row.
+DuckDB checks no checksums: `query` has a look at the shards first; for other programs `meter verify` does.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from meter_pipeline.errors import MeterError, StorageError
 from meter_pipeline.labels import NOISE, FinalLabel
 from meter_pipeline.storage.files import replacing
-from meter_pipeline.storage.lake import MANIFEST
 from meter_pipeline.storage.layout import CLUSTER_FOLDER, CLUSTERS_ROOT, NOISE_FOLDER, Layout
+from meter_pipeline.storage.manifests import MANIFEST
 from meter_pipeline.storage.sql import SQL_TYPES, literal_path, quoted
 from meter_pipeline.storage.tables import ALL_TABLES, TableSpec
 
@@ -72,10 +75,12 @@ def build_warehouse(layout: Layout) -> dict[str, int]:
 
     Raises:
         StorageError: the disk is full or not ours to write.
+        DamagedTableError: a file of a table is missing, cut or changed.
         MeterError: another program holds the file open (Windows).
     """
     for spec in ALL_TABLES:
         _write_empty_shard(layout.lake.root / spec.name / EMPTY_SHARD, spec)
+        layout.lake.restore_manifest(spec)
     statements = _statements(layout.lake.root)
     definition = hashlib.sha256("\n".join(statements).encode()).hexdigest()
     if _definition_of(layout.warehouse) != definition:
@@ -87,9 +92,10 @@ def build_warehouse(layout: Layout) -> dict[str, int]:
 
 
 def query(layout: Layout, sql: str) -> pd.DataFrame:
-    """Run a query on a read-only connection to the warehouse.
+    """Run a query on a read-only connection to the warehouse, after a look at the files of the tables it names.
 
     Raises:
+        DamagedTableError: one of them is missing, cut or changed.
         MeterError: there is no warehouse yet, or the query is not valid.
     """
     if not layout.warehouse.exists():
@@ -97,6 +103,9 @@ def query(layout: Layout, sql: str) -> pd.DataFrame:
             "There is no warehouse yet.", where=layout.warehouse, fix="Materialize `warehouse`, or run `meter update`."
         )
     try:
+        for spec in _tables_behind(sql):
+            layout.lake.restore_manifest(spec)
+            layout.lake.shard_files(spec.name)
         with duckdb.connect(layout.warehouse, read_only=True) as connection:
             return connection.sql(sql).df()
     except duckdb.Error as error:
@@ -105,9 +114,24 @@ def query(layout: Layout, sql: str) -> pd.DataFrame:
         ) from error
 
 
+def _tables_behind(sql: str) -> list[TableSpec]:
+    """Return the lake's tables that a query names, or that one of our views does which it names."""
+    words = _words(sql)
+    for name in words & set(_VIEWS_FOR_PEOPLE):
+        words |= _words(_VIEWS_FOR_PEOPLE[name][1])
+    return [spec for spec in ALL_TABLES if spec.name in words]
+
+
+def _words(sql: str) -> set[str]:
+    return set(re.findall(r"\w+", sql.lower()))
+
+
 def _write_empty_shard(path: Path, spec: TableSpec) -> None:
-    if path.exists() and pq.read_schema(path).equals(spec.schema):
-        return
+    try:
+        if pq.read_schema(path).equals(spec.schema) and pq.read_metadata(path).num_rows == 0:
+            return
+    except (OSError, pa.ArrowException):  # not there yet, or damaged
+        pass
     with replacing(path) as temporary:
         pq.write_table(spec.schema.empty_table(), temporary)
 

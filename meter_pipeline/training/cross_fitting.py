@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import shutil
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -116,7 +119,8 @@ def cross_fit(photos: TrainingPhotos, folds: Sequence[Fold], setup: TrainingSetu
     answers = []
     for number, fold in enumerate(folds):
         done = setup.checkpoints / f"fold-{number}.npz"
-        if not done.exists():
+        arrays = _kept(done)
+        if arrays is None:
             _logger.info(
                 "Fold %d of %d: %d photos to train on, %d held out, %d of hidden classes",
                 number + 1,
@@ -134,9 +138,20 @@ def cross_fit(photos: TrainingPhotos, folds: Sequence[Fold], setup: TrainingSetu
             with replacing(done) as temporary, temporary.open("wb") as handle:
                 np.savez(handle, allow_pickle=False, **arrays)
             shutil.rmtree(of_fold.checkpoints, ignore_errors=True)
-        with np.load(done) as kept:
-            answers.append(_answers(photos, fold, dict(kept)))
+        answers.append(_answers(photos, fold, arrays))
     return answers
+
+
+def _kept(done: Path) -> dict[str, np.ndarray] | None:
+    """Return what a fold that is done came to; None if it is not done, or what was kept is damaged."""
+    try:
+        with np.load(done) as kept:
+            return dict(kept)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+        _logger.warning("%s is damaged. The fold is trained again.", done)
+        return None
 
 
 def _train_photos(photos: TrainingPhotos, fold: Fold) -> TrainingPhotos:

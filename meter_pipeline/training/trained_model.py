@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +19,15 @@ from meter_pipeline.dataset.dataset_split import data_set_problems
 from meter_pipeline.dataset.waiting_classes import left_out_of_split, taught_classes
 from meter_pipeline.labels import Split
 from meter_pipeline.recognition.model_card import (
-    CARD,
     ModelCard,
     content_id,
     list_models,
     load_card,
     next_version,
+    save_card,
     set_challenger,
 )
+from meter_pipeline.recognition.model_files import model_problems
 from meter_pipeline.recognition.model_store import save_model
 from meter_pipeline.recognition.network.backbones import load_backbone
 from meter_pipeline.recognition.network.device import pick_device, training_threads
@@ -36,8 +37,8 @@ from meter_pipeline.recognition.plate_reading import reader_id, require_plate_re
 from meter_pipeline.recognition.scores import Known, Seen
 from meter_pipeline.recognition.temperature import fit_temperature
 from meter_pipeline.settings import TrainingSettings
-from meter_pipeline.storage.files import write_json
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.set_aside import set_aside
 from meter_pipeline.storage.tables import IMAGE_INVENTORY, PROMOTED_IMAGES
 from meter_pipeline.training.augmentation import AUGMENTATION_ID
 from meter_pipeline.training.cross_fitting import FoldAnswers, cross_fit, make_folds
@@ -92,7 +93,7 @@ def train_model(
     content = _content(data_version, taught, config, cache)
     version = next_version(layout, content)
     waiting = _waiting(split, layout)
-    if version in list_models(layout):
+    if _is_there(layout, version):
         _logger.info("Model %s was trained on these photos with these settings; nothing to do.", version)
         set_challenger(layout, version)
         return _with_waiting(layout, load_card(layout, version), waiting)
@@ -106,6 +107,18 @@ def train_model(
     shutil.rmtree(checkpoints, ignore_errors=True)
     _logger.info("Model %s: %s", version, {name: round(value, 4) for name, value in card.metrics.items()})
     return card
+
+
+def _is_there(layout: Layout, version: str) -> bool:
+    """Return whether a model can be used instead of trained again; a damaged one is put aside first."""
+    if version not in list_models(layout):
+        return False
+    problems = model_problems(layout.models / version)
+    for problem in problems:
+        _logger.warning("%s", problem)
+    if problems:
+        _logger.warning("%s is in %s now and is trained again.", version, set_aside(layout, layout.models / version))
+    return not problems
 
 
 def _data_version(split: pd.DataFrame) -> str:
@@ -130,7 +143,7 @@ def _with_waiting(layout: Layout, card: ModelCard, waiting: dict[str, dict[str, 
     """Return the card of a model that was there already, with the classes that wait now: no model depends on them."""
     if card.waiting != waiting:
         card = replace(card, waiting=waiting)
-        write_json(layout.models / card.version / CARD, asdict(card))
+        save_card(layout.models / card.version, card)
     return card
 
 

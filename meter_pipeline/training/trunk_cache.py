@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +22,17 @@ from meter_pipeline.recognition.network.backbones import Backbone
 from meter_pipeline.recognition.network.device import one_thread_each
 from meter_pipeline.recognition.network.locating import Place
 from meter_pipeline.recognition.network.preprocess import LOCATED, Preprocess
-from meter_pipeline.storage.files import replacing
+from meter_pipeline.storage.files import write_bytes
+from meter_pipeline.storage.hashes import stamp
 from meter_pipeline.training.augmentation import AUGMENTATION_ID, at_working_size, augmented
 
 _logger = logging.getLogger(__name__)
 
 PHOTOS_AHEAD = 16
 """Photos read before they are asked for."""
+CHECKSUM_BYTES = 4
+KEPT_IN_MIND = 100_000
+"""Files whose checksum a process computes once."""
 SAMPLES_PER_PASS = {"cpu": 4, "cuda": 64}
 """Samples per forward pass, by device: 12 at once take a third longer each on a processor: its cache is too small."""
 
@@ -114,7 +121,7 @@ class TrunkCache:
         file: Callable[[str, int], Path],
         images: Callable[[str, Image.Image, int], list[Image.Image]],
     ) -> None:
-        missing = [(image_id, path) for image_id, path in photos if not file(image_id, samples).exists()]
+        missing = [(image_id, path) for image_id, path in photos if not _is_whole(file(image_id, samples))]
         if not missing:
             return
         _logger.info("Frozen trunk%s: %d of %d photos to compute", of_what, len(missing), len(photos))
@@ -125,8 +132,7 @@ class TrunkCache:
 
         def compute(photo: tuple[str, Path]) -> None:
             maps = self._through_trunk(images(photo[0], self.preprocess.open(photo[1]), samples))
-            with replacing(file(photo[0], samples)) as temporary, temporary.open("wb") as handle:
-                np.save(handle, maps)
+            _keep(maps, file(photo[0], samples))
 
         with one_thread_each():
             for _ in in_parallel(compute, missing, ahead=PHOTOS_AHEAD):
@@ -200,3 +206,31 @@ def block_outputs(
             maps = torch.from_numpy(cache.maps(image_id, samples, use=use))
             rows.append(block(maps.float().to(cache.device)).cpu())
     return torch.stack(rows)
+
+
+def _is_whole(path: Path) -> bool:
+    """Return whether a kept output is there and holds what was written; a damaged one is computed again."""
+    try:
+        is_sound = _is_sound(path, *stamp(path.stat()))
+    except FileNotFoundError:
+        return False
+    except OSError:
+        is_sound = False
+    if not is_sound:
+        _logger.warning("%s is damaged. It is computed again.", path)
+    return is_sound
+
+
+def _keep(maps: np.ndarray, path: Path) -> None:
+    """Write an output, and its checksum behind it, which readers of arrays pass over."""
+    buffer = io.BytesIO()
+    np.save(buffer, maps)
+    content = buffer.getvalue()
+    write_bytes(path, content + zlib.crc32(content).to_bytes(CHECKSUM_BYTES))
+
+
+@lru_cache(maxsize=KEPT_IN_MIND)
+def _is_sound(path: Path, *_stamp: int) -> bool:
+    content = path.read_bytes()
+    kept, checksum = content[:-CHECKSUM_BYTES], content[-CHECKSUM_BYTES:]
+    return bool(kept) and zlib.crc32(kept).to_bytes(CHECKSUM_BYTES) == checksum

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import logging
 import math
+import pickle
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -277,7 +278,11 @@ class _TwoPhaseTraining:
         path = self._checkpoints / f"{phase.name}.pt"
         if not path.exists():
             return _Standing()
-        state: dict[str, Any] = torch.load(path, map_location=self._device, weights_only=True)
+        try:
+            state: dict[str, Any] = torch.load(path, map_location=self._device, weights_only=True)
+        except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError):
+            _logger.warning("%s is damaged. Phase %s begins anew.", path, phase.name)
+            return _Standing()
         self._load_weights(state)
         phase.optimiser.load_state_dict(state["optimiser"])
         self.history = [EpochRecord(**record) for record in state["history"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,8 +15,14 @@ from meter_pipeline.evaluation.champion_model import accept_model, challenge, ro
 from meter_pipeline.evaluation.gate_report import read_gate_report
 from meter_pipeline.labels import Outcome
 from meter_pipeline.recognition.image_features import compute_features
-from meter_pipeline.recognition.model_card import CARD, ModelCard, champion_version, load_champion, load_history
-from meter_pipeline.recognition.model_store import WEIGHTS
+from meter_pipeline.recognition.model_card import (
+    WEIGHTS,
+    ModelCard,
+    champion_version,
+    load_champion,
+    load_history,
+    save_card,
+)
 from meter_pipeline.settings import DecisionSettings, GateSettings
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import DATASET_SPLIT, DROP_ROWS, IMAGE_FEATURES, REVIEWED_IMAGES, URL_IMAGES
@@ -184,10 +191,9 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(drawn_model: Trained, f
         accept_model(first, "0009-x", why="why not", by="anna")
     for other in ("0002-damaged", "0003-fine"):
         shutil.copytree(first.models / version, first.models / other)
-        card = first.models / other / CARD
-        card.write_text(card.read_text(encoding="utf-8").replace(version, other), encoding="utf-8")
+        save_card(first.models / other, replace(drawn_model.card, version=other))
     (first.models / "0002-damaged" / WEIGHTS).write_bytes(b"half of it")
-    with pytest.raises(MeterError, match="not the one on the model's card"):
+    with pytest.raises(MeterError, match="does not hold what was written"):
         accept_model(first, "0002-damaged", why="why not", by="anna")
     with pytest.raises(MeterError, match="No reason was given"):
         accept_model(first, "0003-fine", why="  ", by="anna")

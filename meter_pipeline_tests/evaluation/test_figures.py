@@ -16,7 +16,7 @@ from sklearn.metrics import (
 from meter_pipeline.errors import MeterError
 from meter_pipeline.evaluation.figures import audit_frame, evaluate, split_counts, wilson_interval
 from meter_pipeline.labels import Rule
-from meter_pipeline.storage.lake import conform
+from meter_pipeline.storage.table_rows import conform
 from meter_pipeline.storage.tables import EVALUATION_AUDIT
 from meter_pipeline_tests.support.decisions import decided
 

@@ -49,7 +49,6 @@ def model() -> MeterModel:
         guard=Guard((Term("pretrained similarity", 0.0, 1.0),), threshold=-9.0).as_card(),
         temperature=1.0,
         libraries={},
-        weights_sha256="none",
     )
     return MeterModel(
         card=card,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from meter_pipeline.photos.photo_files import DAMAGED, image_id_of
 from meter_pipeline.recognition.image_features import features_of, update_features
 from meter_pipeline.recognition.model_store import MeterModel
 from meter_pipeline.storage.layout import Layout
@@ -27,3 +28,23 @@ def test_a_photo_that_cannot_be_read_is_a_row_with_its_reason_and_harms_no_other
     found = features_of(lake, IMAGE_FEATURES, model.version, ["gone", "bad", "good", "never seen"])
     assert found.image_ids == ["good"]
     assert set(found.failures) == {"bad", "gone"}
+
+
+def test_a_photo_damaged_in_the_store_is_not_used_and_tried_again_when_it_is_sound(
+    model: MeterModel, tmp_path: Path
+) -> None:
+    layout = Layout(tmp_path)
+    draw("BLUE_A", 1).save(tmp_path / "good.jpg")
+    content = (tmp_path / "good.jpg").read_bytes()
+    image_id = image_id_of(content)
+    path = layout.image(image_id)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content[:-40] + bytes(40))
+    for _ in range(2):
+        assert update_features(layout.lake, IMAGE_FEATURES, model, [(image_id, path)]) == 1
+        found = features_of(layout.lake, IMAGE_FEATURES, model.version, [image_id])
+        assert found.failures == {image_id: DAMAGED}
+    path.write_bytes(content)
+    update_features(layout.lake, IMAGE_FEATURES, model, [(image_id, path)])
+    assert features_of(layout.lake, IMAGE_FEATURES, model.version, [image_id]).image_ids == [image_id]
+    assert update_features(layout.lake, IMAGE_FEATURES, model, [(image_id, path)]) == 0

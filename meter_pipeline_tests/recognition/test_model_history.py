@@ -84,7 +84,7 @@ def test_a_change_that_was_killed_before_it_took_effect_is_passed_over_and_then_
         def killed(*_: object) -> None:
             raise KeyboardInterrupt
 
-        patch.setattr(model_card, "write_json", killed)
+        patch.setattr(model_card, "write_sealed", killed)
         with pytest.raises(KeyboardInterrupt):
             use(layout, "a", rolls_back=True)
     assert "rolled_back" in layout.model_history.read_text(encoding="utf-8")
@@ -98,7 +98,7 @@ def test_a_change_that_was_killed_before_it_took_effect_is_passed_over_and_then_
 def test_a_first_change_that_was_killed_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     layout = Layout(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(model_card, "write_json", lambda *_: 1 / 0)
+        patch.setattr(model_card, "write_sealed", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             use(layout, "a")
     assert load_history(layout) == []

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from meter_pipeline.errors import WeightsError
-from meter_pipeline.recognition.model_card import list_models, load_card
-from meter_pipeline.recognition.model_store import load_model
-from meter_pipeline.storage.files import read_json, write_json
+from meter_pipeline.recognition.model_card import WEIGHTS, list_models, save_card
+from meter_pipeline.recognition.model_store import HELD_OUT, REFERENCE, load_held_out, load_model
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline_tests.support.small_models import Trained
 
@@ -25,24 +25,29 @@ def copy_of_model(layout: Layout, to: Path) -> Path:
 
 def test_a_card_that_does_not_fit_its_weights_is_refused(drawn_model: Trained, tmp_path: Path) -> None:
     folder = copy_of_model(drawn_model.layout, tmp_path)
-    card = read_json(folder / "model.json")
-    write_json(folder / "model.json", {**card, "classes": [*card["classes"], "EXTRA"]})
+    save_card(folder, replace(drawn_model.card, classes=[*drawn_model.card.classes, "EXTRA"]))
     with pytest.raises(WeightsError, match="card names 4 classes"):
         load_model(Layout(tmp_path))
-    write_json(folder / "model.json", {**card, "weights_sha256": "0" * 64})
-    with pytest.raises(WeightsError, match="not the one on the model's card"):
+    save_card(folder, replace(drawn_model.card, preprocess_id="0"))
+    with pytest.raises(WeightsError, match="preprocess id"):
         load_model(Layout(tmp_path))
-    (folder / "model.json").write_text("{", encoding="utf-8")
-    with pytest.raises(WeightsError, match="card cannot be read"):
-        load_card(Layout(tmp_path))
+    save_card(folder, replace(drawn_model.card, files={WEIGHTS: drawn_model.card.weights_sha256}))
+    with pytest.raises(WeightsError, match="not on the model's card"):
+        load_model(Layout(tmp_path))
 
 
-def test_a_damaged_or_missing_weights_file_is_refused(drawn_model: Trained, tmp_path: Path) -> None:
+def test_a_file_that_is_damaged_after_the_model_was_loaded_is_refused(drawn_model: Trained, tmp_path: Path) -> None:
     folder = copy_of_model(drawn_model.layout, tmp_path)
-    weights = folder / "weights.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-100])
-    with pytest.raises(WeightsError, match="its hash differs"):
+    assert load_model(Layout(tmp_path)) is load_model(Layout(tmp_path))
+    weights, reference = folder / WEIGHTS, folder / REFERENCE
+    content = reference.read_bytes()
+    reference.write_bytes(bytes(len(content)))
+    with pytest.raises(WeightsError, match=f"{REFERENCE} does not hold what was written"):
         load_model(Layout(tmp_path))
+    reference.write_bytes(content)
     weights.unlink()
-    with pytest.raises(WeightsError, match="weights file is missing"):
+    with pytest.raises(WeightsError, match=f"{WEIGHTS} is missing"):
         load_model(Layout(tmp_path))
+    (folder / HELD_OUT).write_bytes(b"PAR1")
+    with pytest.raises(WeightsError, match=HELD_OUT):
+        load_held_out(Layout(tmp_path), drawn_model.card.version)

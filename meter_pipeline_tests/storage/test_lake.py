@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meter_pipeline.errors import MeterError
-from meter_pipeline.storage.lake import SHARDS_BEFORE_COMPACTION, SMALL_SHARD_ROWS, Lake, vector_column, vectors
+from meter_pipeline.storage.lake import SHARDS_BEFORE_COMPACTION, SMALL_SHARD_ROWS, Lake
+from meter_pipeline.storage.table_rows import vector_column, vectors
 from meter_pipeline.storage.tables import ALL_TABLES, INT, STRING, UNKNOWN_EMBEDDINGS, URL_IMAGES, Column, TableSpec
 from meter_pipeline_tests.support.lake_writer import CLUSTERS, WRITTEN_ROWS, start_writer
 

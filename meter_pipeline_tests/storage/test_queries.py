@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from meter_pipeline.storage.lake import MANIFEST, Lake
+from meter_pipeline.errors import MeterError
+from meter_pipeline.storage.lake import Lake
+from meter_pipeline.storage.manifests import MANIFEST
 from meter_pipeline.storage.queries import fingerprint, querying, written_at
-from meter_pipeline.storage.tables import CLUSTER_SUMMARY, UNKNOWN_CLUSTERS
+from meter_pipeline.storage.tables import CLUSTER_SUMMARY, STRING, UNKNOWN_CLUSTERS, Column
 
 
 def clusters(**members: int) -> pd.DataFrame:
@@ -41,12 +42,22 @@ def test_a_table_never_written_is_empty_and_has_its_columns(tmp_path: Path) -> N
 
 def test_a_column_that_the_shards_lack_is_null_and_one_that_the_schema_lacks_is_there(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
-    written(lake, clusters(a=1))
-    (shard,) = lake.shard_files("unknown_clusters")
-    table = pq.read_table(shard).drop_columns(["membership"]).append_column("later", pa.array(["x"]))
-    pq.write_table(table, shard)
+    columns = {name: column for name, column in UNKNOWN_CLUSTERS.columns.items() if name != "membership"}
+    other = replace(UNKNOWN_CLUSTERS, columns={**columns, "later": Column(STRING, "Of another version.")})
+    lake.replace(other, clusters(a=1).drop(columns="membership").assign(later="x").reindex(columns=list(other.columns)))
     with querying(lake, "unknown_clusters") as queries:
         assert queries.rows("SELECT membership, later FROM unknown_clusters") == [{"membership": None, "later": "x"}]
+
+
+def test_a_query_that_fails_is_a_sentence_and_hinders_no_other(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    written(lake, clusters(a=1))
+    with querying(lake, "unknown_clusters") as queries:
+        with pytest.raises(MeterError, match="query of unknown_clusters failed"):
+            queries.rows("SELECT no_such_column FROM unknown_clusters")
+        with pytest.raises(MeterError, match="failed"):
+            queries.value("SELECT CAST(image_id AS INTEGER) FROM unknown_clusters")
+        assert queries.value("SELECT cluster_id FROM unknown_clusters") == 1
 
 
 def test_two_queries_at_once_each_see_their_own_moment(tmp_path: Path) -> None:

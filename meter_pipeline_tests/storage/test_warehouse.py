@@ -4,10 +4,11 @@ import pandas as pd
 import pytest
 
 from meter_pipeline.errors import MeterError
+from meter_pipeline.storage.damage import DamagedTableError
 from meter_pipeline.storage.lake import Lake
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import ALL_TABLES, BATCH_PREDICTIONS, CLUSTER_EVENTS, CLUSTER_SUMMARY, DROPS
-from meter_pipeline.storage.warehouse import build_warehouse, query
+from meter_pipeline.storage.warehouse import EMPTY_SHARD, build_warehouse, query
 
 
 def event(cluster_id: int, count: int = 3) -> dict[str, object]:
@@ -47,6 +48,23 @@ def test_new_shards_show_without_a_write_and_replaced_ones_never(layout: Layout)
     layout.lake.replace(CLUSTER_EVENTS, pd.DataFrame([], columns=list(CLUSTER_EVENTS.columns)))
     assert query(layout, "SELECT * FROM cluster_events").empty
     assert layout.warehouse.read_bytes() == content
+
+
+def test_what_rots_is_mended_or_refused_not_shown(layout: Layout) -> None:
+    layout.lake.append(CLUSTER_EVENTS, pd.DataFrame([event(0)]))
+    layout.lake.append(CLUSTER_EVENTS, pd.DataFrame([event(1)]))
+    build_warehouse(layout)
+    manifest = layout.lake.manifest("cluster_events")
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace('"file"', '"fire"'), encoding="utf-8")
+    (manifest.with_name(EMPTY_SHARD)).write_bytes(b"PAR1")
+    build_warehouse(layout)
+    asked = 'SELECT count(*) AS n FROM "cluster_events"'
+    assert query(layout, asked)["n"].tolist() == [2]
+    shard = layout.lake.shard_files("cluster_events")[0]
+    shard.write_bytes(shard.read_bytes()[:-1] + b"\0")
+    with pytest.raises(DamagedTableError):
+        query(layout, asked)
+    assert query(layout, "SELECT count(*) AS n FROM drops")["n"].tolist() == [0]
 
 
 def test_views_that_are_right_are_not_written_again_and_old_ones_are(layout: Layout) -> None:

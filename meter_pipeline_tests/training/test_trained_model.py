@@ -15,7 +15,8 @@ import pytest
 
 from meter_pipeline.errors import DataSetError
 from meter_pipeline.recognition.features import extract_features
-from meter_pipeline.recognition.model_card import ModelCard, list_models, load_card
+from meter_pipeline.recognition.model_card import WEIGHTS, ModelCard, list_models, load_card
+from meter_pipeline.recognition.model_files import model_problems
 from meter_pipeline.recognition.model_store import load_model
 from meter_pipeline.recognition.single_photo import predict_photos
 from meter_pipeline.settings import TrainingSettings, load_settings
@@ -116,6 +117,10 @@ def test_classes_that_wait_are_on_the_card_and_change_no_model(tmp_path: Path) -
     two = train(meters=2)
     assert (two.version, two.weights_sha256) == (one.version, one.weights_sha256)
     assert load_card(layout, one.version).waiting == {"NEW": {"meters": 2, "needed": 3, "photos": 2}}
+    (layout.models / one.version / WEIGHTS).write_bytes(b"rotten")
+    again = train(meters=2)
+    assert (again.version, again.files) == (one.version, one.files)
+    assert model_problems(layout.models / one.version) == [], "it was put aside and trained again"
 
 
 def test_a_backbone_without_feature_maps_looks_at_the_middle_and_says_so(

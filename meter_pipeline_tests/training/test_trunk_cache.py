@@ -37,6 +37,11 @@ def test_another_direction_computes_only_what_it_moves(
     turned = filled(tuple(-value for value in preprocess.direction))
     assert first.items() < turned.items()
     assert len(turned) == 9
+    rotten = next(iter(first))
+    content = rotten.read_bytes()
+    rotten.write_bytes(content[:-40] + bytes([content[-40] ^ 1]) + content[-39:])
+    assert filled(preprocess.direction).keys() == turned.keys()
+    assert rotten.read_bytes() == content
 
 
 def test_a_thousand_kept_photos_do_not_hold_their_files_open(

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 
 from meter_pipeline.errors import MeterError, SpreadsheetError
 from meter_pipeline.ingest.drop_folder import DropFile, listing
+from meter_pipeline.ingest.erased_rows import ErasedRows
 from meter_pipeline.ingest.sheets.accepted_files import MAX_FILE_BYTES, READER_VERSION
 from meter_pipeline.ingest.sheets.reading.process import (
     CostlySpreadsheetError,
@@ -58,9 +59,11 @@ def take_in_drops(
 
     Raises:
         StorageError: the folder or the tables cannot be used.
+        MeterError: the list of what was erased is damaged.
     """
     before = layout.lake.read(DROP_ROWS)
-    drops, rows = _register_drops(layout.drops, layout.lake.frame(DROPS), before, choice or SheetSettings(), downloads)
+    known, erased = layout.lake.frame(DROPS), ErasedRows.read(layout)
+    drops, rows = _register_drops(layout.drops, known, before, choice or SheetSettings(), downloads, erased)
     # Rows first: a run killed between the two reads the files again and produces the same rows.
     if not layout.lake.exists(DROP_ROWS) or not rows.equals(before):
         layout.lake.replace(DROP_ROWS, rows)
@@ -93,6 +96,7 @@ def _register_drops(
     rows: pa.Table,
     choice: SheetSettings,
     downloads: DownloadSettings | None,
+    erased: ErasedRows,
 ) -> tuple[pd.DataFrame, pa.Table]:
     """Bring the tables up to date with the folder.
 
@@ -105,19 +109,21 @@ def _register_drops(
         rows: table `drop_rows` as it was.
         choice: see `take_in_drops`.
         downloads: see `take_in_drops`.
+        erased: what does not come back.
 
     Returns:
         Both tables as they are now, by drop and position.
     """
     files = listing(folder)
     known = {str(row["file_name"]): row for row in _records(drops)}
+    _forget_lost(known, rows, {file.shown for file in files})
     taken = {_alike(str(row["drop"])) for row in known.values()}
     new_rows: dict[str, pa.Table] = {}
     with ReadingProcess(choice) as process:
         for file in files:
             before = known.get(file.shown)
             drop = str(before["drop"]) if before else unique_drop_name(file.shown, taken)
-            reading = _reading(drop, folder / file.name, file, before, process, choice, downloads)
+            reading = _reading(drop, folder / file.name, file, before, process, choice, downloads, erased)
             if reading is None:
                 continue
             if reading.sheets is None or reading.rows is None:
@@ -125,7 +131,7 @@ def _register_drops(
                 if before is None or before["reason"] != known[file.shown]["reason"]:
                     _logger.warning("Refused %s: %s", file.shown, reading.refused)
             else:
-                known[file.shown] = _read_row(drop, file, reading, reading.sheets)
+                known[file.shown] = _read_row(drop, file, reading, reading.sheets) | row_counts(reading.rows)
                 new_rows[drop] = reading.rows
     _forget_refused(known, {file.shown for file in files})
     frame = pd.DataFrame(list(known.values()), columns=list(DROPS.columns)).sort_values("drop", ignore_index=True)
@@ -153,6 +159,7 @@ def _reading(
     process: ReadingProcess,
     choice: SheetSettings,
     downloads: DownloadSettings | None,
+    erased: ErasedRows,
 ) -> _Reading | None:
     """Read a file that is new, or was changed, or was read by other settings; None for any other, and if it is gone.
 
@@ -167,7 +174,7 @@ def _reading(
         if before and before["sha256"] == sha256 is not None and _still_holds(before["read_as"], choice):
             return None
         sheets = _sheets(path, file, process, downloads)
-        rows = _table(drop, sheets)
+        rows = erased.without(_table(drop, sheets))
     except FileNotFoundError:
         return None
     except OSError as error:  # opened by another program; tried again in the next run
@@ -185,6 +192,8 @@ def _reading(
         what = f"Reading it failed in a way that was not foreseen ({type(error).__name__})."
         return _Reading(refused=f"{what} Save it as a new .xlsx, and report it with the file.")
     _logger.info("Read %s: %d rows, %d of them refused", file.shown, sheets.rows, sheets.refused_rows)
+    if rows.num_rows < sheets.rows:
+        _logger.info("%d rows of %s were erased and are left out", sheets.rows - rows.num_rows, file.shown)
     return _Reading(sheets.sha256, read_as, sheets, rows)
 
 
@@ -217,6 +226,17 @@ def _sheets(path: Path, file: DropFile, process: ReadingProcess, downloads: Down
 
 def _sentence(error: SpreadsheetError) -> str:
     return whole_characters(str(error))
+
+
+def _forget_lost(known: Mapping[str, dict[str, Any]], rows: pa.Table, there: set[str]) -> None:
+    """Have files read again whose rows are not all there: the table was damaged, and what cannot be read left out."""
+    counts = {count["values"]: count["counts"] for count in pc.value_counts(rows["drop"]).to_pylist()}
+    for name, row in known.items():
+        if row["rows"] == counts.get(row["drop"], 0):
+            continue
+        row["sha256"] = None
+        if name not in there:
+            _logger.warning("Rows of %s are lost, and the file is not in data/drops: put it there again.", name)
 
 
 def _forget_refused(known: dict[str, dict[str, Any]], there: set[str]) -> None:
@@ -300,8 +320,6 @@ def _read_row(drop: str, file: DropFile, reading: _Reading, sheets: ReadSheets) 
         "sheets": _listed([*sheets.sheets, *sheets.skipped]),
         "url_columns": _listed(sheets.url_columns),
         "passed_over": _listed(sheets.passed_over) or None,
-        "rows": sheets.rows,
-        "refused_rows": sheets.refused_rows,
         "read_as": reading.read_as,
         "status": DropStatus.READ,
         "reason": None,
@@ -321,6 +339,11 @@ def _refused_row(drop: str, file: DropFile, reading: _Reading, before: dict[str,
         "status": DropStatus.REFUSED,
         "reason": reading.refused + still_there,
     }
+
+
+def row_counts(rows: pa.Table) -> dict[str, int]:
+    """Return what the table `drops` says of the number of a drop's rows."""
+    return {"rows": rows.num_rows, "refused_rows": rows.num_rows - rows["reason"].null_count}
 
 
 def _listed(names: list[str]) -> str:

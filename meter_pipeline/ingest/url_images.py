@@ -25,7 +25,7 @@ from meter_pipeline.ingest.web.outcomes import Outcome
 from meter_pipeline.ingest.web.urls import UrlRefusedError, clean_url, host_of
 from meter_pipeline.photos.decoding import PhotoError
 from meter_pipeline.photos.progress import Progress
-from meter_pipeline.photos.store import store, stored_ids
+from meter_pipeline.photos.store import store, stored_sizes
 from meter_pipeline.settings import DownloadSettings
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import DROP_ROWS, URL_IMAGES
@@ -107,13 +107,16 @@ def download_urls(
     refresh: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> DownloadSummary:
-    """Fetch the URLs that are not in `url_images` yet, or whose photo is no longer in the store.
+    """Fetch the URLs that are not in `url_images` yet, or whose photo is lost from the store or cut there.
+
+    Where the photo of such a URL is not to be had any more, its row stays, and `reason` says so: what was found out
+    about the photo is still known.
 
     Args:
         urls: cleaned URLs; each is fetched once, however often it is named.
         layout: where the store and the tables are.
         limits: how many at a time, how long, how large.
-        retry_failed: also fetch again those among `urls` that gave no photo before.
+        retry_failed: also fetch again those among `urls` that gave no photo before, or did not give a lost one back.
         refresh: also ask again for those whose photo is here, and take it if the server has another one now; a photo
             that the server does not give any more stays.
         on_progress: called with (done, to do) after each flush.
@@ -123,8 +126,9 @@ def download_urls(
         KeyboardInterrupt: the run was cancelled, or any other error that ends it; what came until then is kept.
     """
     wanted = list(dict.fromkeys(urls))
-    to_do = _to_do(wanted, layout, retry_failed)
-    known = _known_photos(layout, set(wanted) - set(to_do)) if refresh else {}
+    to_do, lost = _to_do(wanted, layout, retry_failed)
+    known = _known_photos(layout, set(wanted) - set(to_do) - lost) if refresh else {}
+    known |= {url: _Known(photo.image_id, Validators()) for url, photo in _known_photos(layout, lost).items()}
     to_do += sorted(known)
     outcomes: Counter[str] = Counter()
     alike = 0
@@ -136,6 +140,7 @@ def download_urls(
             new = [row for row in rows if row["image_url"] not in known]
             changed = [row for row in rows if row["image_url"] in known and _is_another(row, known)]
             layout.lake.append(URL_IMAGES, pd.DataFrame(new, columns=list(URL_IMAGES.columns)))
+            changed += _not_given_back(layout, [row for row in rows if row["image_url"] in lost])
             layout.lake.upsert(URL_IMAGES, pd.DataFrame(changed, columns=list(URL_IMAGES.columns)))
             outcomes.update(str(row["outcome"]) for row in rows)
             progress.advance(len(rows))
@@ -182,24 +187,50 @@ def _with_notes_of_alike(table: pa.Table) -> tuple[pa.Table, int]:
     return table.set_column(place, table.schema.field(place), pa.array(noted, table.schema.field(place).type)), alike
 
 
-def _to_do(wanted: list[str], layout: Layout, retry_failed: bool) -> list[str]:
-    """Return the URLs to fetch; rows that are to be fetched again are taken out of the table.
+def _to_do(wanted: list[str], layout: Layout, retry_failed: bool) -> tuple[list[str], set[str]]:
+    """Return the URLs to fetch, and those whose photo is lost from the store or cut there.
 
-    They are taken out, not overwritten later: after a killed run they are missing, so that the next run fetches them in
-    any case.
+    Rows without a photo that are to be fetched again are taken out of the table, not overwritten later: after a killed
+    run they are missing, so that the next run fetches them in any case.
     """
-    known = layout.lake.read(URL_IMAGES, ["image_url", "outcome", "image_id"])
-    have = stored_ids(layout)
+    known = layout.lake.read(URL_IMAGES, ["image_url", "outcome", "image_id", "bytes", "reason"])
+    sizes = stored_sizes(layout, sweep=True)
     asked = set(wanted)
     done: set[str] = set()
     again: set[str] = set()
-    for url, outcome, image_id in zip(*(known[name].to_pylist() for name in known.column_names), strict=True):
-        stale = image_id not in have if outcome == Outcome.OK else retry_failed
-        (again if stale and url in asked else done).add(url)
+    lost: set[str] = set()
+    for url, outcome, image_id, size, reason in zip(*(known[n].to_pylist() for n in known.column_names), strict=True):
+        if outcome != Outcome.OK:
+            (again if retry_failed and url in asked else done).add(url)
+            continue
+        done.add(url)
+        if url in asked and sizes.get(image_id) != size and (retry_failed or reason is None):
+            lost.add(url)
     if again:
         table = layout.lake.read(URL_IMAGES)
         layout.lake.replace(URL_IMAGES, table.filter(~pc.field("image_url").isin(sorted(again))))
-    return [url for url in wanted if url not in done]
+    return [url for url in wanted if url not in done], lost
+
+
+def _not_given_back(layout: Layout, rows: list[Row]) -> list[Row]:
+    """Return the former rows of lost photos that their URLs do not give any more, with the reason."""
+    failures = {row["image_url"]: row for row in rows if row["outcome"] != Outcome.OK}
+    if not failures:
+        return []
+    _logger.warning(
+        "%d photos are lost from data/images or damaged there, and their URLs do not give them any more. What was said"
+        " of them stays.",
+        len(failures),
+    )
+    former = layout.lake.read(URL_IMAGES, where=pc.field("image_url").isin(sorted(map(str, failures))))
+    return [
+        row
+        | {
+            "reason": "The photo's file is lost or damaged, and its URL does not give it any more"
+            f" ({failures[row['image_url']]['outcome']}: {failures[row['image_url']]['reason']})"
+        }
+        for row in former.to_pylist()
+    ]
 
 
 @dataclass(frozen=True)

@@ -7,71 +7,51 @@ Measuring a photo is in `quality`; making it the network's input is in `recognit
 from __future__ import annotations
 
 import io
+import threading
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError, features
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile, jpeg_factory
 
-from meter_pipeline.errors import MeterError
-from meter_pipeline.photos.jpeg_ends import NO_END_NOTE, has_end, with_an_end
+from meter_pipeline.photos.costs.bounded_reading import BoundedReader, TooMuchWorkError
+from meter_pipeline.photos.costs.decoding_cost import why_index_is_costly, why_too_costly
+from meter_pipeline.photos.formats import (
+    SNIFFED_BYTES,
+    PhotoError,
+    is_a_picture,
+    refusal_of_foreign,
+    relabelled,
+    sniff,
+)
+from meter_pipeline.photos.jpeg_ends import DECODED_TIMES, NO_END_NOTE, has_end, with_an_end
+from meter_pipeline.photos.photo_files import read_photo
+
+__all__ = [
+    "SNIFFED_BYTES",
+    "Photo",
+    "PhotoError",
+    "is_a_picture",
+    "is_upright_jpeg",
+    "jpeg_without_metadata",
+    "open_photo",
+    "refusal_of_foreign",
+    "sniff",
+]
 
 MAX_PIXELS = 80_000_000
 """Pixels; phones make up to 50 million by default, and Pillow itself warns from 89 million."""
+MAX_JPEG_PIXELS = 250_000_000
+"""Pixels; a JPEG of more than `MAX_PIXELS`, as phones with 200 million make them, is decoded at half its size."""
 MIN_SIDE = 32
 """Pixels; tracking pixels and icons are smaller."""
 MAX_ASPECT = 10.0
 """Long side over short side; panoramas end near 6."""
 JPEG_QUALITY = 92
-SNIFFED_BYTES = 256
-"""First bytes that tell a picture from a web page, and what kind it is."""
 
 
-def _heif_can_be_read() -> bool:
-    """Let Pillow read HEIC where the package that teaches it to is installed (`pip install meter-pipeline[heic]`)."""
-    try:
-        import pillow_heif
-    except ImportError:
-        return False
-    pillow_heif.register_heif_opener()
-    return True
-
-
-_HEIF_IS_READ = _heif_can_be_read()
-_AVIF_IS_READ = features.check("avif")
-
-# Only the decoder of the format that the first bytes announce is tried: no PostScript interpreter sees foreign bytes.
-_SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"\xff\xd8\xff", "JPEG"),
-    (0, b"\x89PNG\r\n\x1a\n", "PNG"),
-    (8, b"WEBP", "WEBP"),
-    (0, b"BM", "BMP"),
-    (0, b"GIF8", "GIF"),
-    (0, b"II*\x00", "TIFF"),
-    (0, b"MM\x00*", "TIFF"),
-)
-_FOREIGN: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"%PDF", "PDF"),
-    (0, b"\x00\x00\x01\x00", "icon"),
-    (0, b"8BPS", "Photoshop"),
-    (0, b"PK\x03\x04", "zip or Office"),
-    (0, b"\xff\x0a", "JPEG XL"),
-    (0, b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
-    (0, b"\x00\x00\x00\x0cjP  ", "JPEG 2000"),
-)
-_AVIF_BRANDS = frozenset({b"avif", b"avis", b"avio"})
-_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
-_OTHER_BRANDS = {
-    b"crx ": "Canon raw",
-    b"avci": "HEIF (AVC)",
-    b"avcs": "HEIF (AVC)",
-    b"vvic": "HEIF (VVC)",
-    b"j2ki": "HEIF (JPEG 2000)",
-    b"jpeg": "HEIF (JPEG)",
-}
-_CONTAINER_BRANDS = frozenset({b"mif1", b"mif2", b"mif3", b"msf1", b"miaf", b"MiHE", b"MiHB", b"1pic"})
-"""Say that the file holds pictures (ISO 23008-12), not how they are coded: a brand behind them does."""
-_PICTURES_NOT_READ = frozenset({"HEIC", "AVIF", "Photoshop", "JPEG XL", "JPEG 2000", *_OTHER_BRANDS.values()})
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -85,21 +65,8 @@ _UPRIGHT = {
 _PLAIN_MODES = frozenset({"1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr"})
 _ALPHA_MODES = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 _DEEP_MODES = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
-
-
-class PhotoError(MeterError):
-    """These bytes are not a photo that can be used.
-
-    Args:
-        outcome: one word for tables: `empty`, `not_an_image`, `unsupported_format`, `truncated`, `damaged`,
-            `too_small`, `too_large_pixels`, `absurd_aspect` or `unreadable`.
-        reason: a sentence for people.
-        where: the file or URL, where known.
-    """
-
-    def __init__(self, outcome: str, reason: str, *, where: str | Path = "") -> None:
-        super().__init__(reason, where=where)
-        self.outcome, self.reason = outcome, reason
+_one_huge_photo = threading.Lock()
+"""A progressive JPEG of 250 million pixels takes 2 GB while it is decoded, whatever size it comes out at."""
 
 
 @dataclass(frozen=True)
@@ -125,12 +92,13 @@ class Photo:
 def open_photo(content: bytes | Path, *, max_pixels: int = MAX_PIXELS, smallest_side: int | None = None) -> Photo:
     """Decode a photo whole and return it upright and in RGB.
 
-    The header is judged before any pixel is decoded, so a decompression bomb costs nothing. Transparency lies on white,
-    16-bit grey is scaled to 8, of an animation the first frame is taken.
+    The header is judged before any pixel is decoded: neither the size nor the work that the file asks for may be more
+    than a photo's (`costs`). Transparency lies on white, 16-bit grey is scaled to 8, of an
+    animation the first frame is taken.
 
     Args:
         content: the file's bytes, or its path.
-        max_pixels: a larger photo (width x height) is refused.
+        max_pixels: a larger photo (width x height) is refused; a JPEG only from `MAX_JPEG_PIXELS` on.
         smallest_side: where set, a JPEG is decoded at the smallest of 1/1, 1/2, 1/4, 1/8 whose sides are both at least
             this long; faster, and other pixels than a full decode, so for the network it is part of the preprocess id.
             Other formats come at full size.
@@ -140,7 +108,7 @@ def open_photo(content: bytes | Path, *, max_pixels: int = MAX_PIXELS, smallest_
     """
     where: str | Path = content if isinstance(content, Path) else ""
     try:
-        data = _read(content) if isinstance(content, Path) else content
+        data = read_photo(content) if isinstance(content, Path) else content
         return _decode(data, max_pixels, smallest_side)
     except PhotoError as error:
         if where and not error.where:
@@ -159,68 +127,16 @@ def jpeg_without_metadata(content: bytes | Path, *, quality: int = JPEG_QUALITY)
     return buffer.getvalue()
 
 
-def sniff(head: bytes) -> str | None:
-    """Return the format that a file's first bytes announce; None if it is not a format of photos that is read here.
-
-    16 bytes are enough, but for files of the ISO family (HEIC, AVIF, video): they name their kinds in up to 256.
-    """
-    kind = _kind_of_iso_file(head)
-    if kind == "AVIF" and _AVIF_IS_READ:
-        return "AVIF"
-    if kind == "HEIC" and _HEIF_IS_READ:
-        return "HEIF"
-    return next((name for at, magic, name in _SIGNATURES if head[at : at + len(magic)] == magic), None)
-
-
-def is_a_picture(head: bytes) -> bool:
-    """Return whether a file's first bytes are those of a picture, be it of a format that is not read here."""
-    return sniff(head) is not None or _foreign_kind(head) in _PICTURES_NOT_READ
-
-
-def _foreign_kind(head: bytes) -> str | None:
-    kind = _kind_of_iso_file(head)
-    return kind or next((name for at, magic, name in _FOREIGN if head[at : at + len(magic)] == magic), None)
-
-
-def _kind_of_iso_file(head: bytes) -> str | None:
-    """Return what a file that begins with an ISO `ftyp` box says it is; None for other files.
-
-    The first brand is the one that the file was written for, the others are what it can be read as as well: where the
-    first says no more than "pictures", they tell how these are coded.
-    """
-    if head[4:8] != b"ftyp":
-        return None
-    end = min(int.from_bytes(head[:4], "big"), len(head)) or len(head)
-    first, others = head[8:12], [head[at : at + 4] for at in range(16, end - 3, 4)]
-    brands = [first, *(others if first in _CONTAINER_BRANDS else ())]
-    for brand in brands:
-        if brand in _AVIF_BRANDS or brand in _HEIC_BRANDS:
-            return "AVIF" if brand in _AVIF_BRANDS else "HEIC"
-        if brand in _OTHER_BRANDS:
-            return _OTHER_BRANDS[brand]
-    return "HEIC" if first in _CONTAINER_BRANDS else "video"
-
-
-def refusal_of_foreign(head: bytes) -> PhotoError:
-    """Return the error for a file whose first bytes are not those of a photo; it names what the file seems to be."""
-    if not head:
-        return PhotoError("empty", "The file is empty.")
-    kind = _foreign_kind(head)
-    if kind is not None:
-        return PhotoError("unsupported_format", f"This is a {kind} file; save it as JPEG or PNG.")
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
-        return PhotoError("not_an_image", "This is a web page, not a photo.")
-    if text.startswith((b"<?xml", b"<svg", b"{", b"[")):
-        return PhotoError("not_an_image", "This is text (XML, SVG or JSON), not a photo.")
-    return PhotoError("not_an_image", "This is not an image.")
-
-
-def _read(path: Path) -> bytes:
+def is_upright_jpeg(content: bytes) -> bool:
+    """Return whether these are the bytes of a JPEG, grey or in colours of a screen, whose pixels stand upright."""
+    if sniff(content[:SNIFFED_BYTES]) != "JPEG":
+        return False
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise PhotoError("unreadable", f"The file cannot be read: {error.strerror or error}.", where=path) from error
+        with _opened(content, "JPEG") as image:
+            _judge(content, image, MAX_PIXELS)
+            return image.mode in ("L", "RGB") and _orientation(image, []) == 1
+    except Exception:  # `open_photo` meets the same error, and says what it means
+        return False
 
 
 def _decode(data: bytes, max_pixels: int, smallest_side: int | None) -> Photo:
@@ -235,16 +151,15 @@ def _decode(data: bytes, max_pixels: int, smallest_side: int | None) -> Photo:
         if whole is not None:
             notes.append(NO_END_NOTE)
     try:
-        with Image.open(io.BytesIO(_relabelled(data, promised)), formats=(promised,)) as image:
-            _judge_size(image.width, image.height, max_pixels)
+        with _opened(data, promised) as image:
+            _judge(data, image, max_pixels)
             full_size = image.size
             if image.format == "MPO":
                 notes.append("several pictures: first one")
             elif getattr(image, "is_animated", False):
                 notes.append("animated: first frame")
-            if smallest_side is not None and image.format == "JPEG":
-                image.draft(None, (smallest_side, smallest_side))
-            image.load()
+            with _prepared(image, max_pixels, smallest_side):
+                image.load()
             if cut:
                 raise _ends_early(promised)  # the decoder has painted what is missing, and said nothing
             pixels = _rgb(image, notes)
@@ -253,6 +168,8 @@ def _decode(data: bytes, max_pixels: int, smallest_side: int | None) -> Photo:
             loaded_size, file_format = image.size, image.format or promised
     except PhotoError:
         raise
+    except TooMuchWorkError as error:
+        raise _too_costly(f"Decoding stopped: {error}") from error
     except Image.DecompressionBombError as error:
         raise PhotoError("too_large_pixels", f"The photo has more than {max_pixels:,} pixels.") from error
     except Exception as error:  # hostile bytes make decoders raise nearly anything; what they mean is the same
@@ -260,22 +177,47 @@ def _decode(data: bytes, max_pixels: int, smallest_side: int | None) -> Photo:
     if turn is not None:
         pixels = pixels.transpose(turn)
     # The header's size, unless decoding turned it (TIFF); then as the upright photo has it.
-    width, height = full_size if smallest_side is not None and file_format == "JPEG" else loaded_size
+    width, height = full_size if promised == "JPEG" else loaded_size
     if turn in (_UPRIGHT[5], _UPRIGHT[6], _UPRIGHT[7], _UPRIGHT[8]):
         width, height = height, width
     pixels.info = {}
     return Photo(pixels, file_format, width, height, tuple(notes))
 
 
+def _opened(data: bytes, promised: str) -> ImageFile.ImageFile:
+    """Return the picture with its headers read, and not a pixel decoded."""
+    if promised == "JPEG":  # what `Image.open` calls, which refuses a picture of 200 megapixels
+        return jpeg_factory(BoundedReader(data))
+    if promised in ("AVIF", "HEIF"):
+        cost = why_index_is_costly(data)
+        if cost is not None:
+            raise _too_costly(cost)
+    return Image.open(BoundedReader(relabelled(data, promised)), formats=(promised,))
+
+
+def _prepared(image: Image.Image, max_pixels: int, smallest_side: int | None) -> AbstractContextManager[object]:
+    """Tell libjpeg at what size to decode; return what to hold meanwhile."""
+    if not isinstance(image, JpegImageFile):
+        return nullcontext()
+    is_huge = image.width * image.height > max_pixels
+    if smallest_side is not None and image.format == "JPEG":
+        image.draft(None, (smallest_side, smallest_side))
+    elif is_huge:
+        image.draft(None, (image.width // 2, image.height // 2))
+    return _one_huge_photo if is_huge else nullcontext()
+
+
 def _ended(data: bytes, max_pixels: int) -> bytes | None:
     """Return a JPEG that does not come to its end marker with one; None if part of it is missing, or it is broken.
 
     Raises:
-        PhotoError: its size is not allowed.
+        PhotoError: its size, or what decoding it costs, is not allowed.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
-            _judge_size(image.width, image.height, max_pixels)
+        with _opened(data, "JPEG") as image:
+            _judge(data, image, max_pixels, times=DECODED_TIMES)
+            if image.width * image.height > max_pixels:
+                return None
     except PhotoError:
         raise
     except Exception:  # _decode meets the same error, and says what it means
@@ -283,20 +225,23 @@ def _ended(data: bytes, max_pixels: int) -> bytes | None:
     return with_an_end(data)
 
 
-def _relabelled(data: bytes, promised: str) -> bytes:
-    """Return an ISO file under the first brand that its decoder goes by; which one it is says nothing of the coding."""
-    brand = {"HEIF": b"heic", "AVIF": b"avif"}.get(promised)
-    return data if brand is None or data[8:12] not in _CONTAINER_BRANDS else data[:8] + brand + data[12:]
-
-
-def _judge_size(width: int, height: int, max_pixels: int) -> None:
+def _judge(data: bytes, image: ImageFile.ImageFile, max_pixels: int, *, times: int = 1) -> None:
+    width, height = image.size
     size = f"{width}x{height}"
-    if width * height > max_pixels:
-        raise PhotoError("too_large_pixels", f"The photo has {size} pixels; at most {max_pixels:,} are decoded.")
+    most = max(max_pixels, MAX_JPEG_PIXELS) if isinstance(image, JpegImageFile) else max_pixels
+    if width * height > most:
+        raise PhotoError("too_large_pixels", f"The photo has {size} pixels; at most {most:,} are decoded.")
     if min(width, height) < MIN_SIDE:
         raise PhotoError("too_small", f"The photo has {size} pixels; each side needs at least {MIN_SIDE}.")
     if max(width, height) > MAX_ASPECT * min(width, height):
         raise PhotoError("absurd_aspect", f"The photo has {size} pixels; no meter is that long and thin.")
+    cost = why_too_costly(data, image, times=times)
+    if cost is not None:
+        raise _too_costly(cost)
+
+
+def _too_costly(why: str) -> PhotoError:
+    return PhotoError("too_costly", f"{why}: more than a photo needs. Save it anew, as a plain JPEG.")
 
 
 def _orientation(image: Image.Image, notes: list[str]) -> int:
@@ -337,7 +282,7 @@ def _damage(data: bytes, promised: str, error: Exception) -> PhotoError:
     ends_early = "truncated" in str(error).lower() or (promised == "WEBP" and riff_bytes > len(data))
     if ends_early or isinstance(error, EOFError):
         return _ends_early(promised)
-    if isinstance(error, UnidentifiedImageError):
+    if isinstance(error, (UnidentifiedImageError, SyntaxError)):
         return PhotoError("damaged", f"It begins like a {promised} file, but cannot be read as one.")
     return PhotoError("damaged", f"The {promised} file is damaged ({type(error).__name__}: {error}).")
 

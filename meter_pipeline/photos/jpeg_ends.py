@@ -24,10 +24,14 @@ _START_OF_SCAN, _END_OF_IMAGE, _RESTART_INTERVAL = 0xDA, 0xD9, 0xDD
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
-_NEXT_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _SURPLUS_BYTES = 4096
 """More than the picture's last piece may need, so that each ending is told from every other."""
+MOST_SEGMENTS = 100_000
+"""A JPEG of more is not looked through: those of cameras have less than a hundred."""
+DECODED_TIMES = 3
+"""Times that `with_an_end` decodes a file."""
 
 
 @dataclass
@@ -68,7 +72,7 @@ def with_an_end(data: bytes) -> bytes | None:
     """Return a JPEG without an end marker with one; None if part of its picture is missing.
 
     Args:
-        data: a JPEG whose size was judged already: it is decoded up to three times.
+        data: a JPEG whose size and cost were judged already: it is decoded up to `DECODED_TIMES`.
     """
     body = data
     if data.endswith(b"\x00"):
@@ -135,7 +139,11 @@ def _walk(data: bytes, look: Callable[[int, bytes, bytes], None] | None = None) 
         IndexError, ValueError: the segments are broken.
     """
     at = 2
+    segments = 0
     while at < len(data):
+        segments += 1
+        if segments > MOST_SEGMENTS:
+            raise ValueError("more segments than a photo has")
         if data[at] != 0xFF:
             raise ValueError("no marker where one is due")
         while data[at] == 0xFF:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
+import logging
 import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from meter_pipeline.photos.decoding import open_photo
+from meter_pipeline.photos.photo_files import image_id_of
 from meter_pipeline.photos.quality import Quality, measure
 from meter_pipeline.storage.files import TEMPORARY_PREFIX, write_bytes
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.set_aside import set_aside
+
+__all__ = ["StoredPhoto", "image_id_of", "set_damaged_aside", "store", "stored_ids", "stored_sizes"]
 
 LEFTOVER_LIFETIME_S = 3600.0
 """No photo takes so long to write."""
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,13 +51,8 @@ class StoredPhoto:
         return row | asdict(self.quality)
 
 
-def image_id_of(content: bytes) -> str:
-    """Return the name of a photo: the SHA-256 of its bytes, in hex."""
-    return hashlib.sha256(content).hexdigest()
-
-
 def store(layout: Layout, content: bytes) -> StoredPhoto:
-    """Check a photo's bytes and put them into the store, unless they are there already.
+    """Check a photo's bytes and put them into the store, unless they are there already, sound.
 
     Raises:
         PhotoError: the bytes are not a photo, or one that cannot be used; nothing was written.
@@ -68,21 +69,50 @@ def store(layout: Layout, content: bytes) -> StoredPhoto:
         "; ".join(photo.notes) or None,
     )
     path = layout.image(stored.image_id)
-    if not path.exists():
+    if not _is_there(path, content):
         write_bytes(path, content)
     return stored
 
 
-def stored_ids(layout: Layout) -> set[str]:
-    """Return the image_ids of every photo in the store; remove what a killed run left half-written long ago."""
-    found: set[str] = set()
+def _is_there(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
+
+
+def set_damaged_aside(layout: Layout, image_id: str) -> None:
+    """Move a photo that was found damaged out of the store, so that the next update fetches it again.
+
+    Raises:
+        StorageError: the disk is full or not ours to write.
+    """
+    path = layout.image(image_id)
+    if path.is_file():
+        kept = set_aside(layout, path)
+        _logger.warning("Photo %s is damaged: its file is %s now, and is fetched again.", image_id[:12], kept)
+
+
+def stored_ids(layout: Layout, *, sweep: bool = False) -> set[str]:
+    """Return the image_ids of every photo in the store; the arguments are those of `stored_sizes`."""
+    return set(stored_sizes(layout, sweep=sweep))
+
+
+def stored_sizes(layout: Layout, *, sweep: bool = False) -> dict[str, int]:
+    """Return the bytes of each photo's file in the store, by image_id.
+
+    Args:
+        layout: where the store is.
+        sweep: also remove what a killed run left half-written long ago; for those who write to the store.
+    """
+    found: dict[str, int] = {}
     oldest = time.time() - LEFTOVER_LIFETIME_S
     for folder in layout.images.glob("??") if layout.images.is_dir() else ():
         with os.scandir(folder) as files:  # not Path objects: there may be hundreds of thousands of files
             for file in files:
                 if file.name.startswith(TEMPORARY_PREFIX):
-                    if file.stat().st_mtime < oldest:
+                    if sweep and file.stat().st_mtime < oldest:
                         Path(file.path).unlink(missing_ok=True)
                 elif file.name.endswith(".jpg"):
-                    found.add(file.name.removesuffix(".jpg"))
+                    found[file.name.removesuffix(".jpg")] = file.stat().st_size
     return found

@@ -19,6 +19,7 @@ THUMBNAIL_SIDE = 160
 PREVIEW_SIDE = 800
 """Pixels of the longer side, for one photo that was opened."""
 JPEG_QUALITY = 82
+END_OF_JPEG = bytes((0xFF, 0xD9))
 
 _logger = logging.getLogger(__name__)
 
@@ -41,9 +42,12 @@ def thumbnail(layout: Layout, image_id: str, path: Path, *, side: int = THUMBNAI
             kept.unlink()
         raise PhotoError("unreadable", "The photo is not on the disk any more.", where=path)
     try:
-        return kept.read_bytes()
+        content = kept.read_bytes()
     except OSError:
-        content = small_jpeg(path, side=side)
+        content = b""
+    if content.endswith(END_OF_JPEG):  # otherwise not there yet, or cut
+        return content
+    content = small_jpeg(path, side=side)
     try:
         write_bytes(kept, content)
     except (StorageError, OSError) as error:  # a full disk must not hide the photos

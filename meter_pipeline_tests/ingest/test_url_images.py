@@ -91,6 +91,32 @@ def test_a_photo_that_is_gone_from_the_store_is_fetched_again(layout: Layout, se
     assert len(list(layout.images.rglob("*.jpg"))) == 1
 
 
+def test_a_photo_that_was_cut_in_the_store_is_fetched_again_and_replaced(layout: Layout, server: FaultServer) -> None:
+    url = server.url("/photo/1.jpg")
+    download_urls([url], layout, LIMITS)
+    path = next(layout.images.rglob("*.jpg"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9])
+    assert download_urls([url], layout, LIMITS).fetched == 1
+    assert path.read_bytes() == whole
+    assert download_urls([url], layout, LIMITS).fetched == 0
+
+
+def test_what_is_known_of_a_lost_photo_stays_when_its_server_is_gone(layout: Layout) -> None:
+    with FaultServer() as server:
+        url = server.url("/photo/1.jpg")
+        download_urls([url], layout, LIMITS)
+    before = layout.lake.frame(URL_IMAGES).iloc[0]
+    path = next(layout.images.rglob("*.jpg"))
+    path.unlink()
+    assert download_urls([url], layout, LIMITS).failed == 1
+    after = layout.lake.frame(URL_IMAGES).iloc[0]
+    assert after["reason"].startswith("The photo's file is lost or damaged, and its URL does not give it any more (")
+    assert after.drop("reason").equals(before.drop("reason"))
+    assert download_urls([url], layout, LIMITS).fetched == 0
+    assert download_urls([url], layout, LIMITS, retry_failed=True).fetched == 1
+
+
 def test_two_orders_of_arrival_give_the_same_table(tmp_path: Path, server: FaultServer) -> None:
     urls = [server.url(f"/photo/{number}.jpg") for number in range(30)]
     tables = []

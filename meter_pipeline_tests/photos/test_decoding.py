@@ -310,8 +310,8 @@ def test_an_avif_sequence_gives_its_first_picture() -> None:
 def test_where_it_cannot_be_read_it_is_called_what_it_is(
     monkeypatch: pytest.MonkeyPatch, first: bytes, others: tuple[bytes, ...], word: str
 ) -> None:
-    monkeypatch.setattr("meter_pipeline.photos.decoding._HEIF_IS_READ", False)
-    monkeypatch.setattr("meter_pipeline.photos.decoding._AVIF_IS_READ", False)
+    monkeypatch.setattr("meter_pipeline.photos.formats._HEIF_IS_READ", False)
+    monkeypatch.setattr("meter_pipeline.photos.formats._AVIF_IS_READ", False)
     box = b"ftyp" + first + bytes(4) + b"".join(others)
     with pytest.raises(PhotoError) as refused:
         open_photo((len(box) + 4).to_bytes(4, "big") + box + bytes(500))

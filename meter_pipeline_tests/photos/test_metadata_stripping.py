@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from meter_pipeline.photos.decoding import PhotoError
 from meter_pipeline.photos.metadata_stripping import strip_jpeg, without_metadata
@@ -21,7 +21,7 @@ def jpeg(*, orientation: int = 1, **options: object) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"progressive": True}, {"restart_marker_blocks": 2}, {"icc_profile": b"x" * 99}]
+    "options", [{}, {"progressive": True}, {"restart_marker_blocks": 2}, {"icc_profile": b"SECRET" * 99}]
 )
 def test_an_upright_jpeg_keeps_every_pixel(tmp_path: Path, options: dict[str, object]) -> None:
     content = jpeg(**options)
@@ -30,7 +30,50 @@ def test_an_upright_jpeg_keeps_every_pixel(tmp_path: Path, options: dict[str, ob
     assert b"SECRET" not in stripped
     with Image.open(io.BytesIO(stripped)) as after, Image.open(io.BytesIO(content)) as before:
         assert (np.asarray(after) == np.asarray(before)).all()
-        assert after.info.get("icc_profile") == options.get("icc_profile")
+        assert "icc_profile" not in after.info
+
+
+def test_a_genuine_profile_keeps_its_colours_and_loses_its_words(tmp_path: Path) -> None:
+    genuine = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    words = "sRGB built-in".encode("utf-16-be")
+    assert words in genuine
+    (tmp_path / "a.jpg").write_bytes(jpeg(icc_profile=genuine.replace(words, "SECRET, Anna'".encode("utf-16-be"))))
+    with Image.open(io.BytesIO(without_metadata(tmp_path / "a.jpg"))) as after:
+        kept = after.info["icc_profile"]
+    assert b"S\0E\0C\0R" not in kept
+    lab = [
+        ImageCms.profileToProfile(
+            Image.fromarray(PIXELS), io.BytesIO(profile), ImageCms.createProfile("LAB"), outputMode="LAB"
+        )
+        for profile in (genuine, kept)
+    ]
+    assert (np.asarray(lab[0]) == np.asarray(lab[1])).all()
+
+
+SEGMENTS = {
+    "JFXX preview": b"\xff\xe0\x00\x0eJFXX\0\x10SECRET",
+    "preview in JFIF": b"\xff\xe0\x00\x19JFIF\0\1\2\0\0\1\0\1\1\3SECRETxxx",
+    "Adobe's, with more behind it": b"\xff\xee\x00\x14Adobe\0\x64\0\0\0\0\1SECRET",
+    "FlashPix": b"\xff\xe2\x00\x0dFPXR\0SECRET",
+    "Photoshop": b"\xff\xed\x00\x16Photoshop 3.0\0SECRET",
+    "an unknown one": b"\xff\xeb\x00\x08SECRET",
+}
+
+
+@pytest.mark.parametrize("kind", SEGMENTS)
+@pytest.mark.parametrize("progressive", [False, True])
+def test_no_segment_carries_anything_on(tmp_path: Path, kind: str, progressive: bool) -> None:
+    content = jpeg(progressive=progressive)
+    (tmp_path / "a.jpg").write_bytes(content[:2] + SEGMENTS[kind] + content[2:])
+    stripped = without_metadata(tmp_path / "a.jpg")
+    assert b"SECRET" not in stripped
+    assert (np.asarray(Image.open(io.BytesIO(stripped))) == np.asarray(Image.open(io.BytesIO(content)))).all()
+
+
+def test_words_within_the_coded_picture_do_not_go_on(tmp_path: Path) -> None:
+    content = jpeg()
+    (tmp_path / "a.jpg").write_bytes(content[:-2] + b"SECRET: taken in Anna's kitchen" + content[-2:])
+    assert b"SECRET" not in without_metadata(tmp_path / "a.jpg")
 
 
 def test_a_turned_jpeg_is_written_upright(tmp_path: Path) -> None:

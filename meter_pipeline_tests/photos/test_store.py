@@ -40,4 +40,6 @@ def test_what_a_killed_run_left_half_written_is_removed_in_time(tmp_path: Path) 
         if age is not None:
             os.utime(folder / name, (age, age))
     assert stored_ids(layout) == {photo.image_id}
+    assert len(list(folder.glob(".tmp-*"))) == 2, "who only reads removes nothing"
+    assert stored_ids(layout, sweep=True) == {photo.image_id}
     assert sorted(path.name for path in folder.glob(".tmp-*")) == [".tmp-new.jpg"]

@@ -33,6 +33,7 @@ from meter_pipeline.ingest.web.redirects import MAX_REDIRECTS, REDIRECTS, ChainC
 from meter_pipeline.ingest.web.urls import UrlRefusedError, host_of
 from meter_pipeline.photos.decoding import SNIFFED_BYTES, is_a_picture, refusal_of_foreign, sniff
 from meter_pipeline.settings import DownloadSettings
+from meter_pipeline.storage.masking import mask_url, mask_urls
 
 USER_AGENT = "meter-pipeline"
 CONNECT_S = 5.0
@@ -153,7 +154,7 @@ class _AttemptError(Exception):
         wait_s: float | None = None,
         of_proxy: bool = False,
     ) -> None:
-        super().__init__(reason)
+        super().__init__(reason := mask_urls(reason))  # libraries repeat URLs, and redirects have keys of their own
         self.outcome, self.reason = outcome, reason
         self.again, self.host_silent, self.wait_s, self.of_proxy = again, host_silent, wait_s, of_proxy
         self.is_the_hosts = False  # a suspected host could not be connected to: it says nothing about the URL
@@ -488,8 +489,8 @@ def _redirected(url: str, target: str) -> str:
 
 
 def _shown(url: str) -> str:
-    """Return a URL for a message: without its query, which may be somebody's key, and not too long."""
-    return url.partition("?")[0].partition("#")[0][:200]
+    """Return a URL for a message: without its query and without what else may be somebody's key, and not too long."""
+    return mask_url(url).partition("?")[0].partition("#")[0][:200]
 
 
 def _proxy_says(name: str, status: int) -> str:

@@ -43,7 +43,7 @@ def redirected(url: str, location: str) -> str:
     try:
         parts = urlsplit(urljoin(url, path.replace("\\", "/") + mark + rest))
     except ValueError as error:
-        raise UrlRefusedError(f"not a URL ({error})") from error
+        raise UrlRefusedError("not a URL (its host cannot be read)") from error
     if parts.scheme not in ("http", "https"):
         raise UrlRefusedError(f"{parts.scheme or 'this'}: is never fetched, only http and https")
     host = urlsplit(clean_url(f"{parts.scheme}://{parts.netloc}/"))  # the same rules as for a sheet's URL

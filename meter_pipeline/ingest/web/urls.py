@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
+from meter_pipeline.storage.masking import mask_urls
+
 MAX_URL_LENGTH = 8_000
 """Characters; servers refuse requests from about 8 KB on."""
 
@@ -154,7 +156,7 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise UrlRefusedError(f"not a URL ({error})") from error
+        raise UrlRefusedError("not a URL (its host or port cannot be read)") from error  # not its words: they quote it
     if port == 0:
         raise UrlRefusedError("not a URL (port 0)")
     if "@" in parts.netloc:
@@ -170,7 +172,7 @@ def _authority(parts: SplitResult) -> str:
         try:
             host = host.encode("idna").decode("ascii").lower().rstrip(".")
         except UnicodeError as error:
-            raise UrlRefusedError(f"not a URL (host {host!r})") from error
+            raise UrlRefusedError(f"not a URL (host {mask_urls(host)!r})") from error
     if not _HOST_CHARACTERS.fullmatch(host) or len(host) > 253 or not host.strip("."):
         raise UrlRefusedError(f"not a URL (host {host!r})")
     host = f"[{host}]" if ":" in host else host

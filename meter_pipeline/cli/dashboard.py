@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 
-from meter_pipeline.cli.server_process import check_port, run_until_told
+from meter_pipeline.cli.server_process import Server, check_port, run_until_told
 from meter_pipeline.settings import Settings
 from meter_pipeline.storage.layout import Layout
 
@@ -27,6 +26,6 @@ def serve_dashboard(settings: Settings, *, host: str, port: int) -> int:
     Layout(settings.data_dir).prepare()
     check_port(host, port, command="meter dashboard")
     return run_until_told(
-        [sys.executable, "-m", "meter_pipeline.dashboard", "--host", host, "--port", str(port)],
+        [Server("The dashboard", "meter_pipeline.dashboard", ("--host", host, "--port", str(port)))],
         {**os.environ, **SMALL_MEMORY, "METER_DATA_DIR": str(settings.data_dir), "PYTHONUNBUFFERED": "1"},
     )

@@ -1,31 +1,39 @@
-"""Starts the Dagster UI and its daemon for a data directory; nothing is left running when it stops."""
+"""Starts the Dagster UI, its daemon and the code server for a data directory; nothing is left running when it stops."""
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import dagster as dg
 from filelock import FileLock, Timeout
 
-from meter_pipeline.cli.server_process import check_port, run_until_told
+from meter_pipeline.cli.dagster_server.code_server import CodeAddress
+from meter_pipeline.cli.server_process import Server, check_port, free_port, run_until_told
+from meter_pipeline.defs.folder_and_history import note_what_is_there, what_waits
 from meter_pipeline.defs.instance import fail_abandoned_runs, prepare_home, set_pool_limits
 from meter_pipeline.errors import MeterError
-from meter_pipeline.settings import PROJECT_DIR, Settings
+from meter_pipeline.settings import Settings
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.leftovers import sweep
 
-EXPECTED_WARNING = "ignore:Function `dev_command` is superseded"
-"""In the form of `PYTHONWARNINGS`: Dagster prefers the command `dg`, which needs a package and a layout of its own."""
+_logger = logging.getLogger(__name__)
 
 
 def serve(settings: Settings, *, host: str, port: int) -> int:
-    """Run `dagster dev` until it ends or this process is told to stop, and return its exit code.
+    """Run the servers until one of them ends or this process is told to stop, and return the exit code.
 
     Raises:
         MeterError: the port is taken, or another `meter dev` is up on this data directory.
     """
     home = prepare_home(settings.data_dir)
-    Layout(settings.data_dir).prepare()
+    layout = Layout(settings.data_dir)
+    layout.prepare()
     lock = FileLock(home / "dev.lock")
     try:
         lock.acquire(timeout=0)
@@ -35,24 +43,43 @@ def serve(settings: Settings, *, host: str, port: int) -> int:
         ) from error
     with lock:
         check_port(host, port, command="meter dev")
+        sweep(layout)
         with dg.DagsterInstance.get() as instance:
             set_pool_limits(instance)
             fail_abandoned_runs(instance, launched_too=True)
-        return run_until_told(
-            [
-                sys.executable,
-                "-m",
-                "dagster",
-                "dev",
-                f"--workspace={PROJECT_DIR / 'workspace.yaml'}",
-                f"--host={host}",
-                f"--port={port}",
-                "--log-level=warning",
-            ],
-            {
-                **os.environ,
-                "METER_DATA_DIR": str(settings.data_dir),
-                "PYTHONUNBUFFERED": "1",
-                "PYTHONWARNINGS": ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), EXPECTED_WARNING])),
-            },
-        )
+            note_what_is_there(instance, layout)
+        if waits := what_waits(layout):
+            _logger.warning("%s", waits)
+        with _code_address() as code:
+            return run_until_told(
+                _servers(code, host, port),
+                {
+                    **os.environ,
+                    "METER_DATA_DIR": str(settings.data_dir),
+                    "PYTHONUNBUFFERED": "1",
+                    "DAGSTER_IS_DEV_CLI": "1",  # as `dagster dev` says it: errors of the code are said in short
+                },
+            )
+
+
+def _servers(code: CodeAddress, host: str, port: int) -> list[Server]:
+    """Return the three servers; the daemon and the web server load while they wait for the code."""
+    package = "meter_pipeline.cli.dagster_server"
+    web = ("--host", host, "--port", str(port), "--code", str(code))
+    return [
+        Server(
+            "The code server", f"{package}.code_server", code.arguments(), is_restarted=True, before_start=code.clear
+        ),
+        Server("The web server", f"{package}.web", web),
+        Server("Dagster's daemon", f"{package}.daemon", (str(code),)),
+    ]
+
+
+@contextmanager
+def _code_address() -> Iterator[CodeAddress]:
+    """Give an address for the code server that this user alone can reach, where the system knows such addresses."""
+    if sys.platform == "win32":
+        yield CodeAddress(port=free_port())
+        return
+    with tempfile.TemporaryDirectory(prefix="meter-") as folder:  # the path of a socket has 100 characters at most
+        yield CodeAddress(socket=str(Path(folder) / "code"))

@@ -10,6 +10,7 @@ from meter_pipeline.dashboard.browsing.rows import OpenedRow, open_row
 from meter_pipeline.dashboard.context import Now
 from meter_pipeline.dashboard.correcting import show_correction
 from meter_pipeline.dashboard.pictures import show_preview, show_thumbnail
+from meter_pipeline.dashboard.saying import saying_problems
 from meter_pipeline.dashboard.text import DECIDED_BY, MEASURES, percent, plain
 from meter_pipeline.labels import NOISE
 from meter_pipeline.storage.queries import Row
@@ -26,7 +27,7 @@ def open_dialog(now: Now, drop: str, position: int) -> None:
         st.warning("This row does not exist any more: the drop was replaced meanwhile.")
         return
     title = f"{drop}, row {row.prediction['row_number']}"
-    st.dialog(plain(title), width="large")(_details)(now, row)
+    st.dialog(plain(title), width="large")(saying_problems(_details))(now, row)
 
 
 def _details(now: Now, row: OpenedRow) -> None:

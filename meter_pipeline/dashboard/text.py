@@ -6,6 +6,7 @@ import re
 from datetime import datetime
 
 from meter_pipeline.labels import FinalLabel, Rule
+from meter_pipeline.storage.bare_links import no_link
 
 RULES: dict[str, str] = {
     Rule.ACCEPTED: "named",
@@ -55,7 +56,7 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&^=/@])")
 
 def plain(text: object) -> str:
     """Return text so that Markdown shows it as it stands, on one line: nothing in it is formatted, linked or run."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(str(text).split()))
+    return _MARKDOWN.sub(r"\\\1", no_link(" ".join(str(text).split())))
 
 
 def percent(share: float | None, decimals: int = 1) -> str:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from meter_pipeline.dashboard.text import ago, moment, percent, plain
+from meter_pipeline.storage.bare_links import PARTING
 
 MARKDOWN_SIGNS = "*_`~[]()<>#+-.!|$:&\\/=^{}@ \nab1"
 
@@ -18,7 +19,7 @@ MARKDOWN_SIGNS = "*_`~[]()<>#+-.!|$:&\\/=^{}@ \nab1"
 @given(st.text(st.sampled_from(MARKDOWN_SIGNS), max_size=40))
 def test_markdown_shows_plain_text_as_it_stands_on_one_line(text: str) -> None:
     one_line = " ".join(text.split())
-    rendered = MarkdownIt("commonmark").render(plain(text)).strip()
+    rendered = MarkdownIt("commonmark").render(plain(text)).strip().replace(PARTING, "")
     assert rendered == (f"<p>{escape(one_line)}</p>" if one_line else "")
 
 
@@ -35,7 +36,8 @@ def test_markdown_shows_plain_text_as_it_stands_on_one_line(text: str) -> None:
 )
 def test_nothing_is_run_linked_or_fetched(text: str) -> None:
     rendered = MarkdownIt("gfm-like", {"linkify": False}).render(plain(text))
-    assert rendered.strip() == f"<p>{escape(text)}</p>"
+    assert rendered.strip().replace(PARTING, "") == f"<p>{escape(text)}</p>"
+    assert "://" not in rendered  # Streamlit makes links of it after escapes are undone
     assert not {":red[", ":material/", "$x"} & {plain(text)[i : i + n] for i in range(len(text)) for n in (2, 5, 10)}
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from meter_pipeline.labels import Rule, Split
-from meter_pipeline.storage.lake import vectors
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.queries import querying
+from meter_pipeline.storage.table_rows import vectors
 from meter_pipeline.storage.tables import KNOWN_EMBEDDINGS
 
 TABLES = ("image_inventory", "dataset_split", "batch_predictions", "known_embeddings")

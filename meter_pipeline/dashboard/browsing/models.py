@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from meter_pipeline.dashboard.text import percent
 from meter_pipeline.errors import MeterError
@@ -21,12 +22,13 @@ from meter_pipeline.recognition.model_card import (
 )
 from meter_pipeline.recognition.model_history import HistoryEntry, before
 from meter_pipeline.storage.csv_cells import unsafe_cell
-from meter_pipeline.storage.files import read_json
 from meter_pipeline.storage.layout import EVALUATION_PAGE, Layout
+from meter_pipeline.storage.sealed_json import problem_of, read_sealed
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_T = TypeVar("_T")
 EVALUATION_TABLES = ("confusion_matrix", "reliability", "coverage", "classification_report", "confused_pairs")
 
 
@@ -37,14 +39,16 @@ class Models:
     Attributes:
         champion: the one in use; None if there is none yet.
         cards: by version, the newest first.
-        problems: what is wrong with the cards that cannot be read, one message for each.
+        problems: what is wrong with files of the models that cannot be read, one message for each.
         history: which came into use and were rolled back, the newest first.
+        metrics: what `metrics.json` says, by version; empty if not evaluated, or if the file is damaged.
     """
 
     champion: Champion | None
     cards: dict[str, ModelCard]
     problems: list[str]
     history: list[HistoryEntry] = field(default_factory=list)
+    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def before(self) -> str | None:
@@ -125,11 +129,22 @@ def list_models(layout: Layout) -> Models:
     """Return the models there are."""
     cards, damaged = load_cards(layout)
     problems = [str(problem) for problem in damaged]
-    try:
-        history = load_history(layout)
-    except MeterError as error:
-        history, problems = [], [*problems, str(error)]
-    return Models(load_champion(layout), {card.version: card for card in reversed(cards)}, problems, history[::-1])
+
+    def read(what: Callable[[], _T]) -> _T | None:
+        try:
+            return what()
+        except MeterError as error:
+            problems.append(str(error))
+            return None
+
+    champion = read(lambda: load_champion(layout))
+    # Without the champion's file the history cannot be read either; that is one problem, said once.
+    history = (read(lambda: load_history(layout)) or []) if not problems[len(damaged) :] else []
+    metrics = {}
+    for card in cards:
+        metrics[card.version] = read(partial(_metrics, layout, card.version)) or {}
+        read(partial(read_gate_report, layout, card.version))
+    return Models(champion, {card.version: card for card in reversed(cards)}, problems, history[::-1], metrics)
 
 
 def read_gate(layout: Layout, version: str) -> GateReport | None:
@@ -157,7 +172,7 @@ def version_rows(layout: Layout, models: Models) -> list[VersionRow]:
     """Return one row per model, in their order."""
     rows = []
     for version, card in models.cards.items():
-        metrics, gate = _metrics(layout, version), read_gate(layout, version)
+        metrics, gate = models.metrics.get(version, {}), read_gate(layout, version)
         rows.append(
             VersionRow(
                 version=version,
@@ -175,7 +190,11 @@ def version_rows(layout: Layout, models: Models) -> list[VersionRow]:
 
 
 def read_evaluation(layout: Layout, version: str) -> EvaluationFiles:
-    """Return a model's evaluation; without metrics and tables where it was not evaluated."""
+    """Return a model's evaluation; without metrics and tables where it was not evaluated.
+
+    Raises:
+        MeterError: a file of it cannot be read.
+    """
     import pandas as pd
 
     folder = layout.evaluation(version)
@@ -183,7 +202,10 @@ def read_evaluation(layout: Layout, version: str) -> EvaluationFiles:
     for name in EVALUATION_TABLES:
         path = folder / f"{name}.csv"
         if path.is_file():
-            table = pd.read_csv(path, encoding="utf-8-sig", keep_default_na=False, na_values=[""])
+            try:
+                table = pd.read_csv(path, encoding="utf-8-sig", keep_default_na=False, na_values=[""])
+            except (OSError, ValueError) as error:
+                raise _unreadable(path, f"cannot be read: {error}") from error
             tables[name] = table.map(lambda cell: unsafe_cell(cell) if isinstance(cell, str) else cell)
     return EvaluationFiles(folder, _metrics(layout, version), tables)
 
@@ -234,4 +256,22 @@ def _classes_below(guard: dict[str, Any]) -> str:
 
 def _metrics(layout: Layout, version: str) -> dict[str, Any]:
     path = layout.evaluation_metrics(version)
-    return dict(read_json(path)) if path.is_file() else {}
+    try:
+        metrics = read_sealed(path, by_hand=True)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, problem_of(error)) from error
+    if "accuracy" not in metrics:
+        raise _unreadable(path, "does not hold the fields that it should")
+    if metrics.get("version", version) != version:
+        raise _unreadable(path, f"is that of another model, {metrics['version']}")
+    return metrics
+
+
+def _unreadable(path: Path, problem: str) -> MeterError:
+    return MeterError(
+        f"A file of the evaluation {problem}.",
+        where=path,
+        fix="Materialize evaluation_report, or run meter train: it writes the evaluation again.",
+    )

@@ -12,6 +12,7 @@ from meter_pipeline.dashboard.context import Fingerprint, Now
 from meter_pipeline.dashboard.correcting import show_correction
 from meter_pipeline.dashboard.paging import choose_page
 from meter_pipeline.dashboard.pictures import card, show_preview, show_thumbnail
+from meter_pipeline.dashboard.saying import saying_problems
 from meter_pipeline.dashboard.text import percent, plain
 from meter_pipeline.labels import Split, counted
 
@@ -154,7 +155,7 @@ def _open_dialog(now: Now, image_id: str, path: Path, title: str) -> None:
         show_preview(now.layout, image_id, path, title)
         show_correction(now, image_id, source=SOURCE)
 
-    st.dialog(plain(title))(details)()
+    st.dialog(plain(title))(saying_problems(details))()
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

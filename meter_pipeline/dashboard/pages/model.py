@@ -14,6 +14,7 @@ from meter_pipeline.dashboard.correcting import ask_name, keep_name
 from meter_pipeline.dashboard.gate_details import show_answer, show_gate, show_history, show_not_in_use
 from meter_pipeline.dashboard.processes import training_runs
 from meter_pipeline.dashboard.processes.training_runs import Progress, TrainingRun
+from meter_pipeline.dashboard.saying import saying_problems
 from meter_pipeline.dashboard.text import GUARD, moment, percent, plain
 from meter_pipeline.errors import MeterError
 from meter_pipeline.labels import Split, counted
@@ -79,7 +80,7 @@ def show(now: Now) -> None:
         _train_button(now)
     models = browsing.list_models(now.layout)
     in_use = models.champion.version if models.champion else None
-    if in_use is None:
+    if in_use is None and not now.layout.champion.exists():
         now.show_no_model()
     for problem in models.problems:
         st.warning(plain(problem))
@@ -104,7 +105,7 @@ def show(now: Now) -> None:
     if gate is not None:
         show_gate(now, gate, is_in_use=chosen == in_use)
     _show_card(models.cards[chosen])
-    _show_evaluation(browsing.read_evaluation(now.layout, chosen))
+    saying_problems(lambda: _show_evaluation(browsing.read_evaluation(now.layout, chosen)))()
     _show_versions(browsing.version_rows(now.layout, models))
     show_history(now, models.history, before=models.before)
 
@@ -132,7 +133,7 @@ def _show_training(now: Now) -> None:
     if run is None:
         return
     if run.progress == Progress.RUNNING:
-        st.fragment(run_every=LOOK_AGAIN_S)(_show_running)(now)
+        st.fragment(run_every=LOOK_AGAIN_S)(saying_problems(_show_running))(now)
     else:
         _show_ended(run)
 

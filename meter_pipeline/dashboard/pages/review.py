@@ -7,6 +7,7 @@ import streamlit as st
 from meter_pipeline.dashboard.context import Now
 from meter_pipeline.dashboard.correcting import YOUR_NAME, keep_name
 from meter_pipeline.dashboard.review_page import part
+from meter_pipeline.dashboard.server.sub_path import BASE_HEADER
 from meter_pipeline.dashboard.server.token import session_token
 
 _review = st.components.v2.component("meter_review", html=part("html"), css=part("css"), js=part("js"))
@@ -35,7 +36,7 @@ def show(now: Now) -> None:  # noqa: ARG001
         key="review",
         data={
             "token": session_token(),
-            "base": "",
+            "base": st.context.headers.get(BASE_HEADER, ""),
             "by": by.strip(),
             "cluster": int(cluster) if cluster.lstrip("-").isdigit() else None,
         },

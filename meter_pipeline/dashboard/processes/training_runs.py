@@ -21,6 +21,7 @@ from meter_pipeline.errors import MeterError, storage_errors
 from meter_pipeline.settings import PROJECT_DIR
 from meter_pipeline.storage.files import read_json, write_json
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.private_folders import make_private
 
 LAST_LINES = 15
 LAST_BYTES = 20_000
@@ -90,7 +91,7 @@ def start_command(layout: Layout, command: list[str], *, by: str) -> TrainingRun
     note, log, ended = _note(layout), _log(layout), _ended(layout)
     for path in (note, log):
         with storage_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(path.parent)
     try:
         with FileLock(note.with_suffix(".lock"), timeout=0):
             running = look_at_training(layout)

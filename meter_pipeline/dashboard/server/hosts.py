@@ -1,116 +1,119 @@
-"""Which addresses the dashboard answers under, and from which pages it takes orders.
+"""Which addresses a server of ours answers under, and from which pages it takes orders.
 
-A page of another site can make a visitor's browser send requests to this machine. It cannot choose the header `Origin`,
-so what changes something has to come from a page of the dashboard. It could choose the header `Host`, by a name of its
-own that it lets point to this machine (DNS rebinding): so a name has to be one that is known to be ours.
+A page of another site can make a visitor's browser send requests to this machine. It cannot choose what the browser
+says of where they come from (`Origin`, `Sec-Fetch-Site`, `Referer`), so what changes something has to come from a page
+of ours or from a program. It could choose the header `Host`, by a name of its own that it lets point to this machine
+(DNS rebinding): so a name has to be one that is known to be ours. The dashboard and the Dagster UI both stand behind
+this.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-import psutil
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from meter_pipeline.dashboard.server.addresses import (
+    Address,
+    is_every_address,
+    is_number_of_this_machine,
+    names_of_this_machine,
+    origin_of,
+)
+
 POLICY_VIOLATION = 1008
 """What a refused websocket is closed with."""
-_CHANGING = ("POST", "PUT", "PATCH", "DELETE")
-_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_READING = ("GET", "HEAD", "OPTIONS")
+_OURS = ("same-origin", "none")
+"""Of `Sec-Fetch-Site`: from a page of this address, or typed in by a person."""
+_PAGES = ("document", "")
+"""Of `Sec-Fetch-Dest`: a page in a window of its own, not in a frame."""
+_BROWSER = "mozilla/"
+"""Every browser's `User-Agent` begins so."""
 _SHOWN_LENGTH = 100
 
 
-def is_every_address(listens_on: str) -> bool:
-    """Return whether this stands for all addresses of the machine, such as 0.0.0.0."""
-    try:
-        return ipaddress.ip_address(listens_on).is_unspecified
-    except ValueError:
-        return False
-
-
 @dataclass(frozen=True)
-class Address:
-    """A host as browsers write it: lower case, no brackets, no trailing dot; and its port, None if it is not given."""
+class Service:
+    """What is behind the door, for the sentences of a refusal.
 
-    host: str
-    port: int | None
+    Attributes:
+        name: in the middle of a sentence, such as `the dashboard`.
+        setting: the setting with its public addresses.
+        command: what a person types to start it.
+    """
 
-    @classmethod
-    def read(cls, text: str) -> Address | None:
-        """Read `host[:port]`; None if it is not that and nothing else."""
-        try:
-            parts = urlsplit(f"//{text}")
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            return None
-        if not host or parts.netloc != text or "@" in text or not text.isascii() or not text.isprintable():
-            return None
-        return cls(host.rstrip("."), port)
-
-    @classmethod
-    def of_url(cls, url: str) -> Address | None:
-        """Read `scheme://host[:port]`, an origin, with the usual port if it is left out; None if it is not one."""
-        scheme, _, rest = url.partition("://")
-        address, usual = cls.read(rest), _PORTS.get(scheme.lower())
-        if address is None or usual is None:
-            return None
-        return cls(address.host, usual if address.port is None else address.port)
+    name: str
+    setting: str
+    command: str
 
 
 class Hosts:
-    """ASGI middleware that refuses requests to foreign names and orders from foreign pages.
+    """ASGI middleware that refuses requests to foreign names, and from foreign pages all but opening a page.
 
     Args:
         app: what is protected.
+        service: what that is.
         listens_on: the address that the server was told to listen on.
         public_urls: the addresses under which a proxy in front serves it.
     """
 
-    def __init__(self, app: ASGIApp, *, listens_on: str, public_urls: Iterable[str] = ()) -> None:
-        self._app = app
-        self._public = {origin for url in public_urls if (origin := Address.of_url(url.rstrip("/"))) is not None}
+    def __init__(self, app: ASGIApp, *, service: Service, listens_on: str, public_urls: Iterable[str] = ()) -> None:
+        self._app, self._service = app, service
+        public = [Address.of_origin(origin_of(url)) for url in public_urls]
+        self._public = {origin for origin in public if origin is not None}
         self._names = {"localhost", listens_on.lower().rstrip("."), *(origin.host for origin in self._public)}
         if is_every_address(listens_on):
-            self._names |= _names_of_this_machine()
+            self._names |= names_of_this_machine()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what is meant for this server, and refuse the rest."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        headers = [(name.lower(), value.decode("latin-1")) for name, value in scope["headers"]]
-        hosts = [value for name, value in headers if name == b"host"]
-        origins = [value for name, value in headers if name == b"origin"]
+        headers = Headers(scope=scope)
+        hosts, origins = headers.getlist("host"), headers.getlist("origin")
         address = Address.read(hosts[0]) if len(hosts) == 1 else None
         if address is None or not self._is_ours(address.host):
-            await _refuse(scope, receive, send, self._foreign_host(", ".join(hosts), scope))
+            await refuse(scope, receive, send, self._foreign_host(", ".join(hosts), scope))
             return
-        if origins and (scope["type"] == "websocket" or scope["method"] in _CHANGING):
-            scheme, _, asked_from = origins[0].partition("://")
-            origin = Address.of_url(origins[0]) if len(origins) == 1 else None
-            is_same = origin == Address.of_url(f"{scheme}://{hosts[0]}")
-            if origin is None or not (is_same or origin in self._public):
-                await _refuse(scope, receive, send, _FOREIGN_PAGE)
-                return
-            if not is_same:
-                # A proxy put its own host in. Streamlit would not know its own page, and would ask a server on the
-                # internet for this machine's public address to find out.
-                kept = [(name, value) for name, value in scope["headers"] if name.lower() != b"host"]
-                scope = {**scope, "headers": [*kept, (b"host", asked_from.encode("latin-1"))]}
+        is_order = scope["type"] == "websocket" or scope["method"] not in _READING
+        if not self._is_from_here(hosts[0], headers) if is_order else _is_part_of_another_page(headers):
+            await refuse(scope, receive, send, self._foreign_page())
+            return
+        if is_order and origins and Address.of_origin(origins[0]) != _as_origin(hosts[0], like=origins[0]):
+            # A proxy put its own host in. Streamlit would not know its own page, and would ask a server on the
+            # internet for this machine's public address to find out.
+            kept = [(name, value) for name, value in scope["headers"] if name.lower() != b"host"]
+            asked_from = origins[0].partition("://")[2].encode("latin-1")
+            scope = {**scope, "headers": [*kept, (b"host", asked_from)]}
         await self._app(scope, receive, send)
+
+    def _is_from_here(self, host: str, headers: Headers) -> bool:
+        """Return whether an order comes from a page of ours or from a program, by all that is said of where it is from.
+
+        A browser names the page that an order comes from. A program need not say anything.
+        """
+        sites, origins = headers.getlist("sec-fetch-site"), headers.getlist("origin")
+        if any(site.strip().lower() not in _OURS for site in sites):
+            return False
+        if origins:
+            return len(origins) == 1 and self._is_origin_of_ours(origins[0], host)
+        if referer := headers.get("referer"):
+            return self._is_origin_of_ours(origin_of(referer), host)
+        return bool(sites) or not headers.get("user-agent", "").lower().startswith(_BROWSER)
+
+    def _is_origin_of_ours(self, origin: str, host: str) -> bool:
+        address = Address.of_origin(origin)
+        return address is not None and (address == _as_origin(host, like=origin) or address in self._public)
 
     def _is_ours(self, host: str) -> bool:
         if host in self._names:
             return True
-        try:
-            address = ipaddress.ip_address(host.partition("%")[0])
-        except ValueError:
-            return False
-        if not address.is_loopback and address not in _addresses_of_this_machine():
+        if not is_number_of_this_machine(host):
             return False
         self._names.add(host)  # a number is no name that somebody could point elsewhere, so it may stay
         return True
@@ -119,41 +122,59 @@ class Hosts:
         port = (scope.get("server") or ("", None))[1]
         here = "http://127.0.0.1" + (f":{port}" if port else "")
         shown = "".join(letter for letter in host if letter.isascii() and letter.isprintable())[:_SHOWN_LENGTH]
+        name = self._service.name
         return (
-            f"The dashboard does not answer under the name '{shown}', as it does not know it to be its own. On the "
-            f"machine it runs on, open {here}. If people reach it by that name, put the address that they open into "
-            "METER_DASHBOARD_URL and start the dashboard again.\n"
+            f"{name[:1].upper()}{name[1:]} does not answer under the name '{shown}', as it does not know it to be its"
+            f" own. On the machine it runs on, open {here}. If people reach it by that name, put the address that they"
+            f" open into {self._service.setting} and start `{self._service.command}` again.\n"
+        )
+
+    def _foreign_page(self) -> str:
+        name, setting = self._service.name, self._service.setting
+        return (
+            f"This came from a page of another address, so {name} did nothing. Open {name} itself; if it is behind a"
+            f" proxy, put the address that people open into {setting} and start `{self._service.command}` again.\n"
         )
 
 
-_FOREIGN_PAGE = (
-    "This came from a page of another address, so the dashboard did nothing. Open the dashboard itself; if it is "
-    "behind a proxy, put the address that people open into METER_DASHBOARD_URL and start the dashboard again.\n"
-)
+def _as_origin(host: str, *, like: str) -> Address | None:
+    """Return the origin of a page under this host; its scheme is another origin's, as a proxy may have ended TLS."""
+    return Address.of_origin(f"{like.partition('://')[0]}://{host}")
 
 
-def _names_of_this_machine() -> set[str]:
-    name = socket.gethostname().lower().rstrip(".")
-    short = name.partition(".")[0]
-    return {name, short, f"{short}.local"} - {"", ".local"}
+def _is_part_of_another_page(headers: Headers) -> bool:
+    """Return whether a page of another origin asks for a part of itself: a picture, a script, a frame, data.
+
+    It may link here: then a window of its own opens. Browsers say so of addresses by https or on this machine alone;
+    elsewhere what stands in `headers` keeps the answer from such a page.
+    """
+    sites = headers.getlist("sec-fetch-site")
+    if all(site.strip().lower() in _OURS for site in sites):
+        return False
+    is_page = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest", "") in _PAGES
+    return not is_page
 
 
-def _addresses_of_this_machine() -> set[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-    """Return the addresses of the network cards at this moment: they change while the server runs."""
-    found = set()
-    for cards in psutil.net_if_addrs().values():
-        for card in cards:
-            if card.family in (socket.AF_INET, socket.AF_INET6):
-                found.add(ipaddress.ip_address(card.address.partition("%")[0]))
-    return found
-
-
-async def _refuse(scope: Scope, receive: Receive, send: Send, sentence: str) -> None:
+async def refuse(
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    sentence: str,
+    *,
+    status: int = 403,
+    headers: dict[str, str] | None = None,
+) -> None:
+    """Answer with a sentence, or close a websocket before it is open; a body under way is not read."""
     if scope["type"] == "websocket":
         await receive()  # the request to open it
         await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": ""})
         return
-    refusal = PlainTextResponse(
-        sentence, status_code=403, headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-    )
-    await refusal(scope, receive, send)
+    said = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {}), **closing(scope)}
+    await PlainTextResponse(sentence, status_code=status, headers=said)(scope, receive, send)
+
+
+def closing(scope: Scope) -> dict[str, str]:
+    """Return the header that ends a connection over which a body is still to come, empty if there is none."""
+    headers = Headers(scope=scope)
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    return {"Connection": "close"} if has_body else {}

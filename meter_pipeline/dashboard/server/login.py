@@ -21,10 +21,13 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from meter_pipeline.dashboard.server.hosts import POLICY_VIOLATION
+from meter_pipeline.dashboard.server.hosts import POLICY_VIOLATION, closing
+from meter_pipeline.dashboard.server.sub_path import base_of
 from meter_pipeline.dashboard.server.token import TOKEN_HEADER
 
 LOGIN_PATH = "/login"
+VISITOR = "meter.visitor"
+"""Of a request that was let in: in its scope, which login it came with."""
 HEALTH_PATH = "/_stcore/health"
 """Says only that the server runs; open to programs on the same machine, which start and watch it."""
 SESSION_S = 12 * 3600.0
@@ -84,7 +87,7 @@ class Login:
         elif scope["path"] == LOGIN_PATH:
             await (await self._login(Request(scope, receive)))(scope, receive, send)
         elif self._left_s(scope) > 0 or _is_health_check_from_here(scope):
-            await self._app(scope, receive, send)
+            await self._app({**scope, VISITOR: _session(scope)}, receive, send)
         else:
             await _ask(scope)(scope, receive, send)
 
@@ -103,8 +106,9 @@ class Login:
             await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": ""})
 
     async def _login(self, request: Request) -> Response:
+        base = base_of(request.scope)
         if request.method != "POST":
-            return _redirect("/") if self._left_s(request.scope) > 0 else _page("/", status=401)
+            return _redirect(f"{base}/") if self._left_s(request.scope) > 0 else _page(base, "/", status=401)
         form = parse_qs((await _body(request)).decode(errors="replace"), keep_blank_values=True)
         given, target = form.get("password", [""])[0], _own_path(form.get("next", ["/"])[0])
         now = self._now()
@@ -113,11 +117,11 @@ class Login:
                 f"There were {GUESSES} wrong passwords within a minute, from all visitors together. "
                 f"Try again in {wait} {'second' if wait == 1 else 'seconds'}."
             )
-            return _page(target, status=429, problem=problem, headers={"Retry-After": str(wait)})
+            return _page(base, target, status=429, problem=problem, headers={"Retry-After": str(wait)})
         if not hmac.compare_digest(given.encode(errors="replace"), self._password):
             self._wrong.count(now)
-            return _page(target, status=401, problem="This is not the password.")
-        response = _redirect(target)
+            return _page(base, target, status=401, problem="This is not the password.")
+        response = _redirect(f"{base}{target}")
         response.set_cookie(
             _cookie_name(request.scope),
             self._new_session(now),
@@ -136,8 +140,11 @@ class Login:
 
     def _left_s(self, scope: Scope) -> float:
         """Return for how many seconds a visitor is logged in; 0 or less if not at all."""
-        session = HTTPConnection(scope).cookies.get(_cookie_name(scope), "")
-        return self._ends.get(session, -math.inf) - self._now()
+        return self._ends.get(_session(scope), -math.inf) - self._now()
+
+
+def _session(scope: Scope) -> str:
+    return HTTPConnection(scope).cookies.get(_cookie_name(scope), "")
 
 
 def _cookie_name(scope: Scope) -> str:
@@ -164,10 +171,12 @@ def _ask(scope: Scope) -> Response:
     """Return the login page, or a sentence for a page that is open and asks by itself."""
     if TOKEN_HEADER in Headers(scope=scope):
         problem = "You are not logged in any more. Reload the page and enter the password."
-        return JSONResponse({"error": problem}, status_code=401, headers={"Cache-Control": "no-store"})
+        headers = {"Cache-Control": "no-store", **closing(scope)}
+        return JSONResponse({"error": problem}, status_code=401, headers=headers)
     asked = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
     query = scope.get("query_string", b"").decode("latin-1")
-    return _page(_own_path(f"{asked}?{query}" if query else asked), status=401)
+    target = _own_path(f"{asked}?{query}" if query else asked)
+    return _page(base_of(scope), target, status=401, headers=closing(scope))
 
 
 def _own_path(target: str) -> str:
@@ -181,7 +190,10 @@ def _redirect(target: str) -> RedirectResponse:
     return RedirectResponse(target, status_code=303, headers={"Cache-Control": "no-store"})
 
 
-def _page(target: str, *, status: int, problem: str = "", headers: dict[str, str] | None = None) -> HTMLResponse:
+def _page(
+    base: str, target: str, *, status: int, problem: str = "", headers: dict[str, str] | None = None
+) -> HTMLResponse:
     html = files(__package__).joinpath("templates/login.html").read_text(encoding="utf-8")
-    html = html.replace("{{next}}", escape(target)).replace("{{problem}}", escape(problem))
+    for name, value in {"base": base, "next": target, "problem": problem}.items():
+        html = html.replace(f"{{{{{name}}}}}", escape(value))
     return HTMLResponse(html, status_code=status, headers={**_HEADERS, **(headers or {})})

@@ -19,8 +19,8 @@ from meter_pipeline.dashboard.browsing.classes import (
     suspicious_first,
     suspicious_labels,
 )
-from meter_pipeline.storage.lake import vector_column
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.table_rows import vector_column
 from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DATASET_SPLIT, IMAGE_INVENTORY, KNOWN_EMBEDDINGS
 
 

@@ -15,6 +15,7 @@ from meter_pipeline.dashboard.browsing.models import (
     read_evaluation,
     version_rows,
 )
+from meter_pipeline.errors import MeterError
 from meter_pipeline.evaluation.gate.verdict import judge
 from meter_pipeline.evaluation.gate_report import report_of, write_gate_report
 from meter_pipeline.labels import Outcome
@@ -75,6 +76,37 @@ def test_a_damaged_card_is_said_and_the_others_are_shown(layout: Layout) -> None
     assert list(models.cards) == ["0002-b", "0001-a"]
     (problem,) = models.problems
     assert str(damaged) in problem
+
+
+@pytest.mark.parametrize("damaged", ["", "{", "[]"])
+@pytest.mark.parametrize("name", ["champion", "history", "metrics", "gate"])
+def test_a_damaged_file_beside_the_cards_is_said_and_the_models_are_shown(
+    layout: Layout, name: str, damaged: str
+) -> None:
+    files = {
+        "champion": layout.champion,
+        "history": layout.model_history,
+        "metrics": layout.evaluation_metrics("0001-a"),
+        "gate": layout.gate_report("0001-a"),
+    }
+    files[name].parent.mkdir(parents=True, exist_ok=True)
+    files[name].write_text(damaged, encoding="utf-8")
+    models = list_models(layout)
+    assert list(models.cards) == ["0002-b", "0001-a"]
+    (problem,) = models.problems
+    assert str(files[name]) in problem
+    assert [row.version for row in version_rows(layout, models)] == ["0002-b", "0001-a"]
+    assert not_in_use(layout) is None
+
+
+def test_an_evaluation_that_cannot_be_read_is_said(layout: Layout) -> None:
+    layout.evaluation_metrics("0001-a").write_text("{", encoding="utf-8")
+    with pytest.raises(MeterError, match=r"evaluation is cut.*metrics\.json"):
+        read_evaluation(layout, "0001-a")
+    layout.evaluation_metrics("0001-a").unlink()
+    (layout.evaluation("0001-a") / "coverage.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(MeterError, match=r"coverage\.csv"):
+        read_evaluation(layout, "0001-a")
 
 
 def test_without_models_there_is_nothing_to_show(tmp_path: Path) -> None:

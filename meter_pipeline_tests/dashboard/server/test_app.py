@@ -69,6 +69,62 @@ def test_streamlits_websocket_is_behind_the_password(closed: ASGIApp) -> None:
     assert (answer.is_accepted, answer.closed_with) == (False, 1008)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/_stcore/upload_file/a/b/",
+        "//_stcore/upload_file/a/b",
+        "/_STCORE/upload_file/a/b",
+        "/_stcore//metrics",
+        "/_stcore/metrics/",
+        "/_stcore/health/../metrics",
+        "/_stcore/health/",
+        "/_stcore/health;/metrics",
+        "/login/../_stcore/metrics",
+        "/login/",
+        "//login",
+        "/meters/_stcore/metrics",
+        "/meters/media/x.jpg",
+        "/_stcore/agent/interact",
+        "/~/+/_stcore/metrics",
+    ],
+)
+def test_no_way_of_writing_a_path_leads_around_the_password(tmp_path: Path, path: str) -> None:
+    settings = load_settings(
+        data_dir=tmp_path, dashboard_password="a secret", dashboard_url="http://127.0.0.1:8501/meters"
+    )
+    with started(settings) as app:
+        for method in ("GET", "PUT", "POST", "OPTIONS", "HEAD"):
+            assert ask(app, path, method=method).status == 401, f"{method} {path}"
+        assert not ask(app, path, kind="websocket").is_accepted
+
+
+def test_under_a_path_of_a_proxy_all_links_have_it(tmp_path: Path) -> None:
+    settings = load_settings(
+        data_dir=tmp_path, dashboard_password="a secret", dashboard_url="https://intranet.example/meters"
+    )
+    here = {"host": "intranet.example"}
+    with started(settings) as app:
+        assert ask(app, "/meters", headers=here).headers["location"] == "/meters/"
+        assert '<form method="post" action="/meters/login">' in ask(app, "/meters/unknowns", headers=here).text
+        entered = ask(app, "/meters/login", method="POST", headers=here, body=b"password=a+secret&next=/unknowns")
+        assert entered.headers["location"] == "/meters/unknowns"
+        inside = here | {"cookie": entered.headers["set-cookie"].partition(";")[0]}
+        assert '<div id="root">' in ask(app, "/meters/unknowns", headers=inside).text
+        assert ask(app, "/meters/review/overview", headers=inside).json()["error"], "our route, without its secret"
+        assert '<div id="root">' in ask(app, "/unknowns", headers=inside).text, "and without the proxy"
+
+
+def test_every_answer_says_where_it_may_be_shown(closed: ASGIApp) -> None:
+    for path in ("/", "/login", "/_stcore/health", "/nowhere"):
+        headers = ask(closed, path).headers
+        assert headers["x-frame-options"] == "SAMEORIGIN"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+        assert "frame-ancestors" in headers["content-security-policy"]
+    assert "default-src 'none'" in headers["content-security-policy"], "the login page needs no script"
+    assert "script-src" not in headers["content-security-policy"]
+
+
 def test_a_foreign_name_does_not_even_see_the_login(closed: ASGIApp) -> None:
     answer = ask(closed, "/login", method="POST", headers={"host": "evil.example"}, body=b"password=a+secret")
     assert answer.status == 403

@@ -10,12 +10,13 @@ import psutil
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from meter_pipeline.dashboard.server.app import SERVICE
 from meter_pipeline.dashboard.server.hosts import Hosts
 from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import load_settings
 from meter_pipeline_tests.support.asgi import Answer, ask
 
-PUBLIC = ("https://meters.example", "https://meters.example:8443/", "http://[2001:db8::7]:8080")
+PUBLIC = ("https://meters.example", "https://meters.example:8443/meters", "http://[2001:db8::7]:8080")
 
 
 def served(*, listens_on: str = "127.0.0.1", public: tuple[str, ...] = ()) -> tuple[Hosts, list[str]]:
@@ -30,7 +31,7 @@ def served(*, listens_on: str = "127.0.0.1", public: tuple[str, ...] = ()) -> tu
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b"inside"})
 
-    return Hosts(behind, listens_on=listens_on, public_urls=public), seen
+    return Hosts(behind, service=SERVICE, listens_on=listens_on, public_urls=public), seen
 
 
 def asked(host: str, *, listens_on: str = "127.0.0.1", public: tuple[str, ...] = ()) -> Answer:
@@ -152,8 +153,50 @@ def test_a_websocket_is_opened_by_a_page_of_the_dashboard() -> None:
     assert len(seen) == 1
 
 
-def test_a_page_of_another_site_may_link_to_the_dashboard() -> None:
-    assert ask(served()[0], headers={"origin": "http://evil.example"}).status == 200
+@pytest.mark.parametrize("method", ["POST", "DELETE", "PATCH", "BREW"])
+def test_an_order_of_a_browser_that_names_no_page_of_ours_is_refused(method: str) -> None:
+    app, seen = served()
+    here, browser = "http://127.0.0.1:8501", "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"
+    for headers in (
+        {"origin": here, "sec-fetch-site": "cross-site"},
+        {"origin": here, "sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "Same-Site "},
+        {"sec-fetch-site": "something new"},
+        {"referer": "http://evil.example/page"},
+        {"referer": f"{here}.evil.example/"},
+        {"referer": "about:blank"},
+        {"user-agent": browser},
+    ):
+        assert ask(app, method=method, headers=headers).status == 403, headers
+        assert not ask(app, kind="websocket", headers=headers).is_accepted, headers
+    assert not seen
+    for headers in (
+        {"origin": here, "sec-fetch-site": "same-origin", "user-agent": browser},
+        {"sec-fetch-site": "same-origin", "user-agent": browser},
+        {"referer": f"{here}/unknowns", "user-agent": browser},
+        {"user-agent": "curl/8.5.0"},
+    ):
+        assert ask(app, method=method, headers=headers).status == 200, headers
+
+
+def test_a_page_of_another_site_may_link_to_the_dashboard_and_do_nothing_else() -> None:
+    app, seen = served()
+    link = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    assert ask(app, headers={"origin": "http://evil.example"}).status == 200
+    assert ask(app, headers=link).status == 200
+    seen.clear()
+    for part in (
+        {"sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"},
+        {"sec-fetch-mode": "no-cors", "sec-fetch-dest": "script"},
+        {"sec-fetch-mode": "cors", "sec-fetch-dest": "empty"},
+        {"sec-fetch-dest": "iframe"},
+        {"sec-fetch-dest": "object"},
+        {"sec-fetch-site": "same-site", "sec-fetch-dest": "iframe"},
+    ):
+        assert ask(app, headers=link | part).status == 403, part
+        assert ask(app, method="HEAD", headers=link | part).status == 403, part
+    assert not seen
 
 
 @pytest.mark.parametrize(
@@ -192,7 +235,9 @@ def test_public_addresses_are_comma_separated(tmp_path: Path, monkeypatch: pytes
     [
         "meters.example",
         "https://",
-        "https://meters.example/path",
+        "https://meters.example/..",
+        "https://meters.example//",
+        "https://meters.example/path?x",
         "https://a@meters.example",
         "ftp://a",
         "https://a:x",

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from dagster import AssetKey, AutomationCondition, AutomationContext, AutomationResult, DagsterInstance
 
+from meter_pipeline.defs.made_from import CODE_VERSION, DATA_VERSION, INPUT_VERSION
+
 if TYPE_CHECKING:
     from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
 
@@ -26,10 +28,6 @@ TRAINING_GROUPS = dg.AssetSelection.groups("dataset", "model")
 """A training may take an hour; no batch waits for it."""
 NO_BATCH_WAITS_FOR = TRAINING_GROUPS | dg.AssetSelection.assets("reviewed_images")
 """A decision that comes while a drop is taken in must not part the drop's run in two; what it changes is made again."""
-
-_DATA_VERSION = "dagster/data_version"
-_CODE_VERSION = "dagster/code_version"
-_INPUT_DATA_VERSION = "dagster/input_data_version/"
 
 
 class MadeFromOlderInputs(AutomationCondition):
@@ -98,8 +96,8 @@ def _pending_change(instance: DagsterInstance, graph: BaseAssetGraph, key: Asset
     tags = (event.asset_materialization.tags or {}) if event and event.asset_materialization else None
     if tags is not None:
         made_from = {
-            "code": tags.get(_CODE_VERSION),
-            "inputs": {name: tags.get(_INPUT_DATA_VERSION + name) for name in current},
+            "code": tags.get(CODE_VERSION),
+            "inputs": {name: tags.get(INPUT_VERSION + name) for name in current},
         }
         if made_from == now:
             return None
@@ -111,7 +109,7 @@ def data_version(instance: DagsterInstance, graph: BaseAssetGraph, key: AssetKey
     record = instance.get_latest_data_version_record(key, graph.get(key).is_external)
     if record is None:
         return "INITIAL" if graph.get(key).is_external else None
-    return (record.event_log_entry.tags or {}).get(_DATA_VERSION)
+    return (record.event_log_entry.tags or {}).get(DATA_VERSION)
 
 
 def _last_failed_run(instance: DagsterInstance, key: AssetKey) -> str | None:

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from meter_pipeline.defs.automation import NO_BATCH_WAITS_FOR, with_the_batch
+from meter_pipeline.defs.folder_contents import data_version
 from meter_pipeline.defs.metadata import check_result, column_schema, counts_table, frame_table, table_result
 from meter_pipeline.defs.model import champion_model
 from meter_pipeline.defs.observations import excel_drops
@@ -15,7 +16,6 @@ from meter_pipeline.storage.tables import (
     DROP_ROWS,
     DROPS,
     IMAGE_FEATURES,
-    REVIEWED_IMAGES,
     URL_IMAGES,
 )
 
@@ -119,7 +119,7 @@ def image_features(pipeline: Pipeline) -> dg.MaterializeResult:
 @dg.asset(
     group_name=GROUP,
     deps=[drop_rows, url_images, image_features, champion_model],
-    code_version="3",
+    code_version="4",
     pool="batches",
     kinds={"python", "parquet"},
     metadata=column_schema(BATCH_PREDICTIONS),
@@ -166,7 +166,5 @@ def prediction_exports(pipeline: Pipeline) -> dg.MaterializeResult:
                 "drops": exported.drops,
                 "written now": exported.written,
             },
-            data_version=dg.DataVersion(
-                "".join(layout.lake.version(table)[:16] for table in (BATCH_PREDICTIONS, REVIEWED_IMAGES))
-            ),
+            data_version=dg.DataVersion(data_version("prediction_exports", layout)),
         )

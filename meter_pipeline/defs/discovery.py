@@ -4,6 +4,7 @@ import dagster as dg
 
 from meter_pipeline.defs.automation import TRAINING_GROUPS, when_inputs_change
 from meter_pipeline.defs.batches import IN_THE_BATCH, batch_predictions, image_features
+from meter_pipeline.defs.folder_contents import data_version
 from meter_pipeline.defs.metadata import check_result, column_schema, frame_table, table_result
 from meter_pipeline.defs.resources import Pipeline
 from meter_pipeline.defs.review import reviewed_images
@@ -61,7 +62,6 @@ def unknown_embeddings(config: UnknownPrintConfig, pipeline: Pipeline) -> dg.Mat
     settings = UnknownPrintSettings.from_settings(pipeline.settings(config))
     with pipeline.working("batches") as layout:
         lake, collected = layout.lake, collect_unknown(layout, settings)
-        version = f"{lake.version(UNKNOWN_EMBEDDINGS)[:16]}{lake.version(UNKNOWN_METADATA)[:16]}"
         return table_result(
             lake,
             UNKNOWN_EMBEDDINGS,
@@ -72,7 +72,7 @@ def unknown_embeddings(config: UnknownPrintConfig, pipeline: Pipeline) -> dg.Mat
                 "metadata": frame_table(lake.frame(UNKNOWN_METADATA).head(8)),
             },
             preview=False,
-            data_version=version,
+            data_version=data_version("unknown_embeddings", layout),
         )
 
 
@@ -132,7 +132,7 @@ def every_unknown_is_in_one_cluster_or_noise(pipeline: Pipeline) -> dg.AssetChec
 )
 def cluster_folders(pipeline: Pipeline) -> dg.MaterializeResult:
     """Folders, contact sheets and CSVs under data/clusters and data/reports/clusters, for people."""
-    from meter_pipeline.discovery.cluster_folders import folders_version, write_cluster_folders
+    from meter_pipeline.discovery.cluster_folders import write_cluster_folders
 
     with pipeline.working("batches") as layout:
         changes = write_cluster_folders(layout)
@@ -142,7 +142,7 @@ def cluster_folders(pipeline: Pipeline) -> dg.MaterializeResult:
                 "written now": changes.written,
                 "removed now": changes.removed,
             },
-            data_version=dg.DataVersion(folders_version(layout)),
+            data_version=dg.DataVersion(data_version("cluster_folders", layout)),
         )
 
 

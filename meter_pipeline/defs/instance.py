@@ -1,4 +1,4 @@
-"""Prepares the Dagster instance: its folder, its data directory, its pool limits, and no runs of dead processes."""
+"""Prepares the Dagster instance: its folder, its pool limits, no runs of dead processes, and what the folder holds."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ import dagster as dg
 import psutil
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES, RunsFilter
 
+from meter_pipeline.defs.folder_and_history import note_what_is_there, remember
 from meter_pipeline.errors import MeterError, storage_errors
 from meter_pipeline.settings import PROJECT_DIR
 from meter_pipeline.storage.files import write_text
+from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.private_folders import make_private
 
 _logger = logging.getLogger(__name__)
 
@@ -32,26 +35,33 @@ def _default_home(data_dir: Path) -> Path:
     return PROJECT_DIR / "dagster_home" if data_dir == PROJECT_DIR / "data" else data_dir / "dagster_home"
 
 
+def home_of(data_dir: Path) -> Path:
+    """Return the folder of Dagster's history for a data directory, as it is or will be; nothing is made."""
+    return Path(os.environ.get("DAGSTER_HOME") or _default_home(data_dir)).expanduser().resolve()
+
+
 def prepare_home(data_dir: Path) -> Path:
     """Make DAGSTER_HOME ready for a data directory and set the environment variable.
+
+    A history in the place that it has by default belongs to its data directory, also where both were moved together.
 
     Raises:
         MeterError: the folder's history belongs to another data directory.
     """
-    home = Path(os.environ.get("DAGSTER_HOME") or _default_home(data_dir)).expanduser().resolve()
+    home = home_of(data_dir)
     with storage_errors(home):
-        home.mkdir(parents=True, exist_ok=True)
+        make_private(home)
         if not (home / "dagster.yaml").exists():
             shutil.copyfile(CONFIG_TEMPLATE, home / "dagster.yaml")
     owner_file = home / OWNER_FILE
-    owner = owner_file.read_text(encoding="utf-8").strip() if owner_file.exists() else None
-    if owner is not None and Path(owner) != data_dir:
+    owner = owner_file.read_text(encoding="utf-8", errors="replace").strip() if owner_file.exists() else None
+    if owner is not None and Path(owner) != data_dir and home != _default_home(data_dir).resolve():
         raise MeterError(
             f"The Dagster history in this folder belongs to the data directory {owner}, not to {data_dir}.",
             where=home,
             fix="Unset DAGSTER_HOME (each data directory then has its own history) or point it to another folder.",
         )
-    if owner is None:
+    if owner != str(data_dir):
         write_text(owner_file, f"{data_dir}\n")
     os.environ["DAGSTER_HOME"] = str(home)
     return home
@@ -59,12 +69,18 @@ def prepare_home(data_dir: Path) -> Path:
 
 @contextmanager
 def ready_instance(data_dir: Path) -> Iterator[dg.DagsterInstance]:
-    """Open the data directory's instance, its pool limits set and its abandoned runs marked as failed."""
+    """Open the data directory's instance, its pool limits set and its abandoned runs marked as failed.
+
+    Its history says what the data folder holds, and afterwards the folder from what that was made.
+    """
     prepare_home(data_dir)
+    layout = Layout(data_dir)
     with dg.DagsterInstance.get() as instance:
         set_pool_limits(instance)
         fail_abandoned_runs(instance)
+        note_what_is_there(instance, layout)
         yield instance
+        remember(instance, layout)
 
 
 def set_pool_limits(instance: dg.DagsterInstance) -> None:

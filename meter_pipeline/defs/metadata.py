@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pyarrow as pa
 
+from meter_pipeline.storage.bare_links import no_link
 from meter_pipeline.storage.lake import Lake
+from meter_pipeline.storage.masking import mask_urls
 from meter_pipeline.storage.sql import SQL_TYPES
 from meter_pipeline.storage.tables import VECTOR, TableSpec
 
@@ -20,8 +22,8 @@ PREVIEW_ROWS = 8
 PREVIEW_TEXT = 60
 """Characters of a cell that a preview shows."""
 PROBLEMS_NAMED = 5
-PRIVATE_COLUMNS = frozenset({"other_columns", "by"})
-"""A sheet's other columns carry names and account numbers, and `by` is who decided: no preview keeps them."""
+PRIVATE_COLUMNS = frozenset({"image_url", "other_columns", "by"})
+"""What stands in sheets, and who decided: Dagster keeps metadata for ever, and nothing of it can be erased there."""
 
 
 def column_schema(spec: TableSpec, *beside: TableSpec) -> dict[str, Any]:
@@ -75,7 +77,7 @@ def head(table: pa.Table, rows: int) -> pd.DataFrame:
 
 
 def markdown_table(frame: pd.DataFrame) -> dg.MarkdownMetadataValue:
-    """Return a frame as a Markdown table; cell text is shown, never run."""
+    """Return a frame as a Markdown table; cell text is shown, never run, no link, and secrets in URLs are masked."""
     header = [str(name) for name in frame.columns]
     lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
     lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in frame.itertuples(index=False)]
@@ -83,8 +85,8 @@ def markdown_table(frame: pd.DataFrame) -> dg.MarkdownMetadataValue:
 
 
 def frame_table(frame: pd.DataFrame, rows: int = 30) -> dg.MarkdownMetadataValue:
-    """Return the first rows of a frame as a Markdown table, and how many more there are."""
-    shown = markdown_table(frame.head(rows))
+    """Return the first rows of a frame as a Markdown table, without private columns, and how many more there are."""
+    shown = markdown_table(frame.drop(columns=[name for name in frame if name in PRIVATE_COLUMNS]).head(rows))
     more = len(frame) - rows
     return dg.MetadataValue.md(f"{shown.value}\n\n… and {more} more") if more > 0 else shown
 
@@ -104,7 +106,7 @@ def check_result(
     return dg.AssetCheckResult(
         passed=not problems,
         severity=severity,
-        description="; ".join(problems[:PROBLEMS_NAMED]) or "Nothing wrong.",
+        description=no_link(mask_urls("; ".join(problems[:PROBLEMS_NAMED]))) or "Nothing wrong.",
         metadata={"problems": len(problems)},
     )
 
@@ -117,7 +119,7 @@ def inline_png(content: bytes) -> dg.MarkdownMetadataValue:
 def _cell(value: object) -> str:
     if value is None or str(value) in {"nan", "<NA>", "NaT"}:
         return ""
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    text = f"{value:.4g}" if isinstance(value, float) else no_link(mask_urls(str(value)))
     text = text if len(text) <= PREVIEW_TEXT else text[: PREVIEW_TEXT - 1] + "…"
     for character in "\\`*_[]<>|!#":
         text = text.replace(character, "\\" + character)

@@ -6,6 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from meter_pipeline.defs.dataset import dataset_split
+from meter_pipeline.defs.folder_contents import data_version
 from meter_pipeline.defs.metadata import check_result, column_schema, frame_table, inline_png, table_result
 from meter_pipeline.defs.resources import Pipeline
 from meter_pipeline.defs.run_config import overrides_of
@@ -62,7 +63,7 @@ def trained_model(config: TrainConfig, pipeline: Pipeline) -> dg.MaterializeResu
                 "classes with too few photos for the guard's promise": ", ".join(card.guard.get("below_promise", [])),
                 **{name: round(value, 4) for name, value in card.metrics.items() if isinstance(value, int | float)},
             },
-            data_version=dg.DataVersion(f"{card.version}-{card.weights_sha256[:16]}"),
+            data_version=dg.DataVersion(data_version("trained_model", layout)),
         )
 
 
@@ -131,7 +132,7 @@ def champion_model(config: GateConfig, pipeline: Pipeline) -> dg.MaterializeResu
         card = load_card(layout)
         return dg.MaterializeResult(
             metadata={"model in use": card.version, **said, "card": dg.MetadataValue.json(card.as_dict())},
-            data_version=dg.DataVersion(f"{card.version}-{card.weights_sha256[:16]}"),
+            data_version=dg.DataVersion(data_version("champion_model", layout)),
         )
 
 
@@ -176,13 +177,15 @@ def challenger_passed_the_gate(pipeline: Pipeline) -> dg.AssetCheckResult:
 @dg.asset_check(asset=champion_model, blocking=True)
 def champion_fits_its_weights(pipeline: Pipeline) -> dg.AssetCheckResult:
     """The champion's card names the classes its weights have outputs for, and the weights are those of the card."""
-    from meter_pipeline.recognition.model_store import load_model
+    # By hashes, without loading it: this is asked on the way into `meter dev` too, and torch takes seconds.
+    from meter_pipeline.recognition.model_card import load_card
+    from meter_pipeline.recognition.model_files import model_problems
 
     try:
-        model = load_model(pipeline.layout)
+        card = load_card(pipeline.layout)
     except MeterError as error:
         return check_result([str(error)])
-    return check_result([] if model.classes else ["The champion has no classes."])
+    return check_result(model_problems(pipeline.layout.models / card.version))
 
 
 @dg.asset(

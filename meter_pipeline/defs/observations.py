@@ -61,6 +61,13 @@ def observe_decisions(layout: Layout) -> dg.AssetObservation:
     return _observation(REVIEW_DECISIONS, listing_digest(folder), folder=dg.MetadataValue.path(folder))
 
 
+def last_observed(instance: dg.DagsterInstance, spec: dg.AssetSpec) -> str | None:
+    """Return the data version of a folder when it was last observed; None if it never was."""
+    records = instance.fetch_observations(spec.key, limit=1).records
+    observed = records[0].asset_observation if records else None
+    return observed.tags.get(DATA_VERSION_TAG) if observed else None
+
+
 def _observation(spec: dg.AssetSpec, version: str, **metadata: object) -> dg.AssetObservation:
     return dg.AssetObservation(spec.key, metadata=metadata, tags={DATA_VERSION_TAG: version})  # type: ignore[arg-type]
 

@@ -3,12 +3,13 @@
 import dagster as dg
 
 from meter_pipeline.defs.automation import TRAINING_GROUPS, when_inputs_change
+from meter_pipeline.defs.folder_contents import data_version
 from meter_pipeline.defs.metadata import check_result, column_schema, frame_table, table_result
 from meter_pipeline.defs.observations import observe_labelled, review_decisions
 from meter_pipeline.defs.resources import Pipeline
 from meter_pipeline.defs.run_config import overrides_of
 from meter_pipeline.settings import ClassSizeSettings
-from meter_pipeline.storage.tables import ALL_TABLES, PROMOTED_IMAGES, REVIEW_CONSTRAINTS, REVIEWED_IMAGES
+from meter_pipeline.storage.tables import PROMOTED_IMAGES, REVIEW_CONSTRAINTS, REVIEWED_IMAGES
 
 GROUP = "review"
 BEFORE_ALL_ELSE = {"dagster/priority": "10"}
@@ -38,9 +39,9 @@ def reviewed_images(pipeline: Pipeline) -> dg.MaterializeResult:
     from meter_pipeline.review.reviewed_images import review_photos
 
     with pipeline.working("review") as layout:
-        summary, lake = review_photos(layout), layout.lake
+        summary = review_photos(layout)
         return table_result(
-            lake,
+            layout.lake,
             REVIEWED_IMAGES,
             metadata={
                 "named": summary.named,
@@ -48,7 +49,7 @@ def reviewed_images(pipeline: Pipeline) -> dg.MaterializeResult:
                 "disputed": summary.disputed,
                 "decisions that were not applied": summary.problems,
             },
-            data_version="".join(lake.version(table)[:16] for table in (REVIEWED_IMAGES, REVIEW_CONSTRAINTS)),
+            data_version=data_version("reviewed_images", layout),
         )
 
 
@@ -123,5 +124,5 @@ def warehouse(pipeline: Pipeline) -> dg.MaterializeResult:
                 "views": len(views),
                 "rows": sum(views.values()),
             },
-            data_version=dg.DataVersion(f"{len(ALL_TABLES)} tables"),
+            data_version=dg.DataVersion(data_version("warehouse", layout)),
         )

@@ -1,29 +1,38 @@
-"""Sensors and schedules: new drops, decisions and labelled photos, trainings by a rule, failed runs, the automation."""
+"""Sensors and schedules: new drops, decisions and photos, another data folder, trainings by a rule, failed runs."""
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 
+from meter_pipeline.defs import folder_and_history
 from meter_pipeline.defs.beta import beta_features
 from meter_pipeline.defs.instance import fail_abandoned_runs
 from meter_pipeline.defs.jobs import train
 from meter_pipeline.defs.observations import (
     DATA_VERSION_TAG,
+    EXCEL_DROPS,
+    LABELLED_IMAGES,
+    REVIEW_DECISIONS,
     labelled_images,
+    last_observed,
     observe_decisions,
     observe_drops,
     observe_labelled,
 )
 from meter_pipeline.defs.resources import Pipeline
 from meter_pipeline.ingest.drop_folder import DropFile, listing, settled
+from meter_pipeline.storage.masking import mask_urls
+from meter_pipeline.storage.private_folders import make_private
 
 DROP_INTERVAL_S = 5
 MOST_LOOKS_HELD = 12
 """Number of looks for which a growing file holds up the complete ones; then they are taken in without it."""
 DECISION_INTERVAL_S = 5
 RETRAINING_INTERVAL_S = 60
+FOLDER_INTERVAL_S = 15
 AUTOMATION_INTERVAL_S = 5
 ABANDONED_INTERVAL_S = 60
 RUNNING = dg.DefaultSensorStatus.RUNNING
@@ -51,18 +60,17 @@ with beta_features():
     description="Reports the spreadsheets in data/drops as soon as they are complete; what follows runs by itself.",
 )
 def drop_sensor(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorResult | dg.SkipReason:
-    """Observe `excel_drops` when the set of complete files differs from last time."""
+    """Observe `excel_drops` when the set of complete files differs from the one last observed."""
     layout = pipeline.layout
     found = listing(layout.drops)
-    cursor = json.loads(context.cursor) if context.cursor else {"seen": [], "version": None, "held": 0}
+    cursor: dict[str, Any] = json.loads(context.cursor) if context.cursor else {"seen": [], "held": 0}
     whole, growing = settled(found, [DropFile(*entry) for entry in cursor["seen"]])
     observation = observe_drops(layout, whole)
-    version = observation.tags[DATA_VERSION_TAG]
     if growing and cursor["held"] < MOST_LOOKS_HELD:
         context.update_cursor(json.dumps({**cursor, "seen": found, "held": cursor["held"] + 1}))
         return dg.SkipReason(f"New or still being written: {', '.join(file.shown for file in growing)}.")
-    context.update_cursor(json.dumps({"seen": found, "version": version, "held": 0}))
-    if version == cursor["version"]:
+    context.update_cursor(json.dumps({"seen": found, "held": 0}))
+    if last_observed(context.instance, EXCEL_DROPS) == observation.tags[DATA_VERSION_TAG]:
         return dg.SkipReason(f"Nothing new among {len(whole)} file(s).")
     return dg.SensorResult(asset_events=[observation])
 
@@ -73,12 +81,10 @@ def drop_sensor(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.S
     description="Reports what people decided, in data/review/decisions; what follows from it runs by itself.",
 )
 def decision_sensor(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorResult | dg.SkipReason:
-    """Observe `review_decisions` when the files differ from last time."""
+    """Observe `review_decisions` when the files differ from those last observed."""
     observation = observe_decisions(pipeline.layout)
-    version = observation.tags[DATA_VERSION_TAG]
-    if version == context.cursor:
+    if last_observed(context.instance, REVIEW_DECISIONS) == observation.tags[DATA_VERSION_TAG]:
         return dg.SkipReason("No new decision.")
-    context.update_cursor(version)
     return dg.SensorResult(asset_events=[observation])
 
 
@@ -118,10 +124,7 @@ def labelled_images_schedule(
 ) -> dg.RunRequest | dg.SkipReason:
     """Request an observation when the listing differs from the one last observed."""
     now = observe_labelled(pipeline.layout).tags[DATA_VERSION_TAG]
-    records = context.instance.fetch_observations(labelled_images.key, limit=1).records
-    observed = records[0].asset_observation if records else None
-    before = observed.tags.get(DATA_VERSION_TAG) if observed else None
-    if now == before:
+    if now == last_observed(context.instance, LABELLED_IMAGES):
         return dg.SkipReason("The labelled photos are the same as last observed.")
     return dg.RunRequest(run_key=None, tags={"meter/from": "labelled_images_schedule"})
 
@@ -135,11 +138,11 @@ def failure_log(context: dg.RunFailureSensorContext, pipeline: Pipeline) -> None
     step = next(iter(context.get_step_failure_events()), None)
     failure = step.step_failure_data if step else None
     said = failure.user_failure_data.description if failure and failure.user_failure_data else None
-    message = " ".join(str(said or context.failure_event.message or "").split())
+    message = mask_urls(" ".join(str(said or context.failure_event.message or "").split()))
     line = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} run={context.dagster_run.run_id} "
     line += f"job={context.dagster_run.job_name} step={step.step_key if step else '-'} {message}\n"
     log = pipeline.layout.failure_log
-    log.parent.mkdir(parents=True, exist_ok=True)
+    make_private(log.parent)
     with log.open("a", encoding="utf-8") as handle:
         handle.write(line)
 
@@ -155,5 +158,27 @@ def abandoned_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     return dg.SkipReason(f"{len(failed)} abandoned run(s).")
 
 
-SENSORS = [automation, drop_sensor, decision_sensor, retraining, failure_log, abandoned_runs]
+@dg.sensor(
+    minimum_interval_seconds=FOLDER_INTERVAL_S,
+    default_status=RUNNING,
+    description="Reports what the data folder holds where no run of this history made it: a restored backup, tables of"
+    " another machine. What follows from it runs by itself.",
+)
+def folder_sensor(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SkipReason:
+    """Report what differs from the history once two looks agree: a backup is restored file by file."""
+    found = folder_and_history.differences(context.instance, pipeline.layout)
+    seen = json.loads(context.cursor) if context.cursor else []
+    settled = [difference for difference in found if [difference.asset, difference.content.version] in seen]
+    folder_and_history.report(context.instance, pipeline.layout, settled)
+    folder_and_history.remember(context.instance, pipeline.layout)
+    context.update_cursor(json.dumps([[difference.asset, difference.content.version] for difference in found]))
+    if settled:
+        return dg.SkipReason(f"The history now says what the data folder holds ({folder_and_history.shown(settled)}).")
+    if found:
+        return dg.SkipReason(f"Perhaps still being copied: {', '.join(difference.asset for difference in found)}.")
+    waits = folder_and_history.what_waits(pipeline.layout)
+    return dg.SkipReason(f"The history says what the data folder holds. {waits}".strip())
+
+
+SENSORS = [automation, drop_sensor, decision_sensor, folder_sensor, retraining, failure_log, abandoned_runs]
 SCHEDULES = [labelled_images_schedule]

@@ -137,6 +137,7 @@ def test_a_persons_menu_and_what_watches(definitions: dg.Definitions) -> None:
         "automation",
         "drop_sensor",
         "decision_sensor",
+        "folder_sensor",
         "retraining",
         "failure_log",
         "abandoned_runs",

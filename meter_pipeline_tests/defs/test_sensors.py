@@ -40,7 +40,14 @@ class Watch:
         result = drop_sensor(context)
         self.cursor = context.cursor
         assert isinstance(result, Look)
+        report(result, self.instance)
         return result
+
+
+def report(result: Look, instance: dg.DagsterInstance) -> None:
+    """Put what a sensor observed into the history, as the daemon does."""
+    for event in result.asset_events if isinstance(result, dg.SensorResult) else []:
+        instance.report_runless_asset_event(event)
 
 
 @pytest.fixture
@@ -115,6 +122,8 @@ def test_each_new_decision_is_reported_once(tmp_path: Path, instance: dg.Dagster
         context = dg.build_sensor_context(instance=instance, cursor=cursor, resources={"pipeline": pipeline})
         result = decision_sensor(context)
         cursor = context.cursor
+        assert isinstance(result, Look)
+        report(result, instance)
         return result
 
     assert isinstance(look(), dg.SensorResult), "the first look reports that there is none"

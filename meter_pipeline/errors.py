@@ -54,7 +54,16 @@ _STORAGE_PROBLEMS = {
     errno.ENOTDIR: ("A file stands where a folder should be.", "Move it away, or set METER_DATA_DIR elsewhere."),
     errno.EEXIST: ("A file stands where a folder should be.", "Move it away, or set METER_DATA_DIR elsewhere."),
     errno.EPERM: ("No permission to write here.", "Give this user the right, or set METER_DATA_DIR elsewhere."),
+    errno.EISDIR: ("A folder stands where a file should be.", "Move the folder away, then run again."),
+    errno.ENOTEMPTY: ("A folder stands where a file should be.", "Move the folder away, then run again."),
+    errno.EIO: ("The disk gives errors.", "Look at the system's log and check the disk, then run: meter verify"),
 }
+
+
+def storage_error(error: OSError, path: str | Path) -> StorageError | None:
+    """Return what an error of the operating system means for a person, naming `path`; None if it is of another kind."""
+    problem = _STORAGE_PROBLEMS.get(error.errno or 0)
+    return StorageError(problem[0], where=path, fix=problem[1]) if problem else None
 
 
 @contextmanager
@@ -63,7 +72,7 @@ def storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        problem = _STORAGE_PROBLEMS.get(error.errno or 0)
-        if problem is None:
+        explained = storage_error(error, path)
+        if explained is None:
             raise
-        raise StorageError(problem[0], where=path, fix=problem[1]) from error
+        raise explained from error

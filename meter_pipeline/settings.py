@@ -26,7 +26,9 @@ from meter_pipeline.errors import MeterError
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 SETTINGS_FILE = "meter.env"
-_WEB_ADDRESS = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d+)?/?", re.IGNORECASE | re.ASCII)
+_WEB_ADDRESS = re.compile(
+    r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d+)?(/[a-z0-9_~-][a-z0-9._~-]*)*/?", re.IGNORECASE | re.ASCII
+)
 _PROXY_ADDRESS = re.compile(
     r"(?:https?://)?(?:[^\s/@?#\\]*@)?(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}))?/?", re.IGNORECASE | re.ASCII
 )
@@ -266,8 +268,8 @@ class RetrainingSettings(SettingsGroup):
     )
 
 
-class DashboardSettings(SettingsGroup):
-    """Who may see the dashboard, and under which addresses it answers."""
+class ServerSettings(SettingsGroup):
+    """Who may see the dashboard, and under which addresses it and the Dagster UI answer."""
 
     changes_no_result: ClassVar[str] = "It says who may look and decide, not what comes out of it."
 
@@ -275,20 +277,27 @@ class DashboardSettings(SettingsGroup):
     dashboard_url: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Addresses under which people open the dashboard through a proxy, such as https://meters.example"
-        " (comma-separated).",
+        " or https://intranet.example/meters (comma-separated).",
+    )
+    dagster_url: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Addresses under which people open the Dagster UI through a proxy, such as"
+        " https://intranet.example/dagster (comma-separated).",
     )
 
-    @field_validator("dashboard_url", mode="before")
+    @field_validator("dashboard_url", "dagster_url", mode="before")
     @classmethod
     def _separated(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("dashboard_url")
+    @field_validator("dashboard_url", "dagster_url")
     @classmethod
     def _web_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for url in value:
             if _WEB_ADDRESS.fullmatch(url) is None or urlsplit(url).port == 0:  # `port` raises if it is too large
-                raise ValueError(f"'{url}' is not an address such as https://meters.example, without a path")
+                raise ValueError(
+                    f"'{url}' is not an address such as https://meters.example or https://intranet.example/path"
+                )
         return value
 
 
@@ -306,7 +315,7 @@ GROUPS: tuple[type[SettingsGroup], ...] = (
     ClusterSettings,
     MapSettings,
     RetrainingSettings,
-    DashboardSettings,
+    ServerSettings,
 )
 
 
@@ -322,13 +331,13 @@ class Settings(
     ClusterSettings,
     MapSettings,
     RetrainingSettings,
-    DashboardSettings,
+    ServerSettings,
     BaseSettings,
 ):
     """Every setting; the environment variable is the upper-case name after `METER_`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="METER_", extra="ignore", frozen=True, env_file_encoding="utf-8", hide_input_in_errors=True
+        env_prefix="METER_", extra="ignore", frozen=True, env_file_encoding="utf-8-sig", hide_input_in_errors=True
     )
 
     def digest(self, *names: str) -> str:
@@ -354,8 +363,10 @@ def load_settings(**overrides: Any) -> Settings:
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     data_dir = given.get("data_dir") or os.environ.get("METER_DATA_DIR") or PROJECT_DIR / "data"
+    file = Path(data_dir).expanduser() / SETTINGS_FILE
+    _check_readable(file)
     try:
-        return Settings(_env_file=Path(data_dir).expanduser() / SETTINGS_FILE, **given)
+        return Settings(_env_file=file, **given)
     except ValidationError as error:
         problems = "; ".join(f"METER_{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
         raise MeterError(
@@ -363,3 +374,26 @@ def load_settings(**overrides: Any) -> Settings:
             where=f"environment or {Path(data_dir) / SETTINGS_FILE}",
             fix="Correct the value, or unset it to take the default.",
         ) from error
+
+
+def _check_readable(file: Path) -> None:
+    """Raise a `MeterError` if the settings file is there and is not text: no setting in it would be followed."""
+    try:
+        broken = "\0" in file.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):  # what stands in the way of the data directory is said elsewhere
+        return
+    except UnicodeDecodeError:
+        broken = True
+    except OSError as error:
+        raise MeterError(
+            f"The settings file cannot be read: {error.strerror}.",
+            where=file.absolute(),
+            fix="It should be a file of lines NAME=value that this user may read; move what is there away.",
+        ) from error
+    if broken:
+        raise MeterError(
+            "The settings file is not text.",
+            where=file.absolute(),
+            fix="Restore it from a backup, or write it again, as text in UTF-8 with lines NAME=value, or delete it:"
+            " defaults then hold.",
+        )

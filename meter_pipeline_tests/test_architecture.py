@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from meter_pipeline.cli.dagster_server.code_server import LOCATION, MODULE
+
 PACKAGE = Path(__file__).resolve().parents[1] / "meter_pipeline"
 PROJECT = PACKAGE.parent
 BENCHMARKS = PROJECT / "benchmarks"
@@ -69,6 +71,7 @@ def test_workspace_and_pyproject_name_the_same_module_and_location() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["dg"]["project"]
     assert entry["module_name"] == project["code_location_target_module"] == "meter_pipeline.definitions"
     assert entry["location_name"] == project["code_location_name"] == "meter_pipeline"
+    assert (MODULE, LOCATION) == ("meter_pipeline.definitions", "meter_pipeline")
 
 
 @pytest.mark.parametrize("script", sorted(BENCHMARKS.glob("*.py")), ids=lambda path: path.stem)

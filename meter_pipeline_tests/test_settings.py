@@ -21,6 +21,7 @@ OTHER_VALUES: dict[str, object] = {
     "guard": "off",
     "url_column": "Photo",
     "dashboard_url": ["https://meters.example"],
+    "dagster_url": ["https://meters.example/dagster"],
     "sheet": "June",
     "allow_dropped_classes": True,
     "cluster_print": "off",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from meter_pipeline.ingest.web.outcomes import Outcome
 from meter_pipeline.labels import FinalLabel, Rule
+from meter_pipeline.photos.photo_files import STORE_PROBLEMS
 from meter_pipeline.recognition.decision import Decision, decide, decision_table
 from meter_pipeline.recognition.image_features import downloaded_photos, features_of
 from meter_pipeline.recognition.model_store import load_model
@@ -15,8 +17,15 @@ from meter_pipeline.settings import DecisionSettings
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, IMAGE_FEATURES, URL_IMAGES
 
+_logger = logging.getLogger(__name__)
+
 SHOWN_PROBLEMS = 5
 """Rows that are named per kind of problem."""
+_OF_THE_ROW = frozenset(
+    {"drop", "position", "sheet", "row_number", "image_url", "image_id"}
+    | {"brightness", "contrast", "green_ratio", "photo_notes"}
+)
+"""Columns of `batch_predictions` that say nothing of what a model answered."""
 _OF_THE_URL = ["image_url", "outcome", "image_id", "brightness", "contrast", "green_ratio", "notes", "reason"]
 
 
@@ -42,7 +51,33 @@ def name_rows(layout: Layout, rules: DecisionSettings) -> pd.DataFrame:
     predictions = predict_rows(
         lake.frame(DROP_ROWS), url_images, decisions, model_version=model.version, failures=features.failures
     )
+    lost = {image_id for image_id, reason in features.failures.items() if reason in STORE_PROBLEMS}
+    if lost:
+        predictions = with_former_answers(predictions, lake.frame(BATCH_PREDICTIONS), lost, model.version)
     lake.replace(BATCH_PREDICTIONS, predictions)
+    return predictions
+
+
+def with_former_answers(
+    predictions: pd.DataFrame, former: pd.DataFrame, lost: set[str], model_version: str
+) -> pd.DataFrame:
+    """Return the predictions in which lost photos have the answer that this model gave when it last saw them.
+
+    Args:
+        predictions: as `predict_rows` gives them.
+        former: what they replace.
+        lost: photos whose file is lost or damaged, and that have no features (any more).
+        model_version: the model in use.
+    """
+    seen = former[former["image_id"].isin(lost) & (former["model_version"] == model_version)]
+    seen = seen.drop_duplicates("image_id").set_index("image_id")
+    rows = predictions.index[predictions["image_id"].isin(seen.index)]
+    if len(rows):
+        answers = [name for name in seen.columns if name not in _OF_THE_ROW]
+        kept = seen.loc[predictions.loc[rows, "image_id"], answers]
+        predictions = predictions.astype(dict.fromkeys(answers, object))
+        predictions.loc[rows, answers] = kept.astype(object).to_numpy()
+        _logger.warning("%d rows keep the answer that they had: their photos are lost from data/images.", len(rows))
     return predictions
 
 

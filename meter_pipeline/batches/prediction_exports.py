@@ -23,13 +23,18 @@ from meter_pipeline.batches.export_table import DECIMALS, export_table, with_rev
 from meter_pipeline.errors import MeterError, StorageError, storage_errors
 from meter_pipeline.labels import DropStatus, counted
 from meter_pipeline.storage.csv_cells import Cell, csv_bytes
-from meter_pipeline.storage.files import read_json, write_bytes, write_json
-from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.files import sha256_of, write_bytes
+from meter_pipeline.storage.layout import EXPORTS_NOTE, Layout
+from meter_pipeline.storage.notes import read_note, write_note
+from meter_pipeline.storage.private_folders import make_private
 from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, DROPS, REVIEWED_IMAGES
 from meter_pipeline.storage.xlsx import workbook_bytes
 
-MANIFEST = ".exports.json"
-"""What was written last: the digest of each drop's export."""
+MANIFEST = EXPORTS_NOTE
+"""What was written last: of each drop the digest of its rows, and the SHA-256 of each file."""
+ROWS = "rows"
+Noted = dict[str, str]
+"""What is noted of a drop's export: the digest of its rows under `ROWS`, a file's SHA-256 under its ending."""
 FORMAT_VERSION = "3"
 """Part of every digest: a new number writes every export again."""
 REFUSED_ENDING, PASSED_OVER_ENDING = "_REFUSED.txt", "_PASSED_OVER.txt"
@@ -62,6 +67,27 @@ def export_drops(layout: Layout) -> ExportSummary:
     return write_exports(predictions, lake.frame(DROP_ROWS, SHEET_COLUMNS), lake.frame(DROPS), layout.batch_reports)
 
 
+def export_problems(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the exports that are not as they were written, each with what is wrong, as the end of a sentence.
+
+    A person may have changed one: that is no damage, but cannot be told from it.
+
+    Args:
+        folder: `data/reports/batches`.
+    """
+    manifest = _read_manifest(folder)
+    for drop, noted in sorted(manifest.items()):
+        for ending in (".csv", ".xlsx"):
+            path = folder / f"{drop}{ending}"
+            try:
+                if sha256_of(path) != noted.get(ending):
+                    yield path, "does not hold what was written"
+            except FileNotFoundError:
+                yield path, "is missing"
+            except OSError as error:
+                yield path, f"cannot be read: {error.strerror or error}"
+
+
 def write_exports(
     predictions: pd.DataFrame, drop_rows: pd.DataFrame, drops: pd.DataFrame, folder: Path
 ) -> ExportSummary:
@@ -82,8 +108,8 @@ def write_exports(
     """
     if len(predictions) or len(drops):
         with storage_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-    manifest = _read_manifest(folder / MANIFEST)
+            make_private(folder)
+    manifest = _read_manifest(folder)
     sheets = drop_rows.groupby("drop").indices
     failures: list[str] = []
     count = written = 0
@@ -95,20 +121,20 @@ def write_exports(
                 written += _write_export(drop, rows, sheet, folder, manifest, failures)
     finally:
         if written:
-            write_json(folder / MANIFEST, {drop: manifest[drop] for drop in sorted(manifest)})
+            write_note(folder / MANIFEST, {drop: manifest[drop] for drop in sorted(manifest)})
     _write_notes(drops, folder, failures)
     if failures:
         further = f"; and {len(failures) - FAILURES_NAMED} more" if len(failures) > FAILURES_NAMED else ""
         raise MeterError(
             f"{counted(len(failures), 'file')} for people could not be written, all others are.",
-            where="; ".join(failures[:FAILURES_NAMED]) + further,
+            where=f"{folder}: {'; '.join(failures[:FAILURES_NAMED])}{further}",
             fix="Do what is said for each, then run again.",
         )
     return ExportSummary(count, written)
 
 
 def _write_export(
-    drop: str, rows: pd.DataFrame, sheet: pd.DataFrame, folder: Path, manifest: dict[str, str], failures: list[str]
+    drop: str, rows: pd.DataFrame, sheet: pd.DataFrame, folder: Path, manifest: dict[str, Noted], failures: list[str]
 ) -> bool:
     """Write both files of a drop if its rows changed, and note that in the manifest; return whether they did."""
     rows = rows.merge(sheet[["position", "cells_position"]], on="position", how="left").sort_values("position")
@@ -119,16 +145,18 @@ def _write_export(
     header, table = export_table(rows, others)
     digest = _digest(header, table)
     targets = folder / f"{drop}.csv", folder / f"{drop}.xlsx"
-    if manifest.get(drop) == digest and all(path.exists() for path in targets):
+    if manifest.get(drop, {}).get(ROWS) == digest and all(path.is_file() for path in targets):
         return False
-    before = len(failures)
-    with _noting(targets[0], failures):
-        write_bytes(targets[0], csv_bytes(header, table, decimals=DECIMALS))
-    with _noting(targets[1], failures):
-        write_bytes(targets[1], workbook_bytes(header, table))
+    before, noted = len(failures), {ROWS: digest}
+    contents = (lambda: csv_bytes(header, table, decimals=DECIMALS), lambda: workbook_bytes(header, table))
+    for path, content in zip(targets, contents, strict=True):
+        with _noting(path, failures):
+            written = content()
+            write_bytes(path, written)
+            noted[path.suffix] = hashlib.sha256(written).hexdigest()
     if len(failures) > before:
         return False
-    manifest[drop] = digest
+    manifest[drop] = noted
     _logger.info("Wrote %s.csv and .xlsx, %d rows", drop, len(table))
     return True
 
@@ -163,20 +191,16 @@ def _what_to_do(path: Path, error: BaseException) -> str:
     return f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}; report this"
 
 
+def _read_manifest(folder: Path) -> dict[str, Noted]:
+    note = read_note(folder / MANIFEST, what_follows="All exports are written again.")
+    return {drop: noted for drop, noted in note.items() if isinstance(noted, dict)}
+
+
 def _digest(header: Sequence[str], table: Sequence[Sequence[Cell]]) -> str:
     state = hashlib.sha256(json.dumps([FORMAT_VERSION, *header]).encode())
     for row in table:
         state.update(json.dumps(row).encode())
     return state.hexdigest()[:32]
-
-
-def _read_manifest(path: Path) -> dict[str, str]:
-    """Return what was written last; a broken manifest only means that everything is written again."""
-    try:
-        content = read_json(path)
-    except (FileNotFoundError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _write_notes(drops: pd.DataFrame, folder: Path, failures: list[str]) -> None:

@@ -21,6 +21,7 @@ from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import load_settings
 from meter_pipeline.storage.files import read_json
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.private_folders import make_private
 from meter_pipeline.storage.tables import DROPS
 
 SIZES: dict[str, Callable[[], SampleSize]] = {
@@ -63,7 +64,7 @@ def drawn(size: str, console: Console) -> Iterator[tuple[Layout, SampleData, Ima
     console.rule("[bold]Meter pipeline demo")
     console.print(f"Data directory: {data_dir}")
     folder = served_folder(data_dir)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private(folder)
     with ImageServer(folder, port=DEMO_PORT) as server:
         sample = _draw(size, layout, server.base_url, console)
         console.print(

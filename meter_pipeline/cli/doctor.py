@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import shutil
 import socket
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -15,6 +17,7 @@ from typing import Literal
 from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import SETTINGS_FILE, Settings, load_settings
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.library_errors import explained
 
 State = Literal["ok", "warn", "fail"]
 DISK_FREE_WARN_GB = 5.0
@@ -47,6 +50,7 @@ def examine() -> list[Finding]:
         _data_directory,
         _disk,
         _dagster_home,
+        _history_and_folder,
         _labelled_photos,
         _proxy,
         _accelerator,
@@ -61,15 +65,18 @@ def examine() -> list[Finding]:
 
 
 def _guarded(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
+    from meter_pipeline.defs.history_errors import history_error
+
     name = check.__name__.strip("_").replace("_", " ")
     try:
         return check(settings)
     except MeterError as error:
         return Finding(name, "fail", error.what, error.fix)
-    except OSError as error:
-        return Finding(
-            name, "fail", f"{error.strerror}: {error.filename}", "See what is said about the data directory."
-        )
+    except Exception as error:
+        said = history_error(error) or explained(error, where=settings.data_dir)
+        if said is None:
+            return Finding(name, "fail", f"{type(error).__name__}: {error}", "Run `meter verify`, or report this.")
+        return Finding(name, "fail", f"{said.what} [{said.where}]", said.fix)
 
 
 def _python() -> Finding:
@@ -104,7 +111,16 @@ def _data_directory(settings: Settings) -> Finding:
             f"{settings.data_dir}: {error.strerror}",
             "Give this user the right to write there, or set METER_DATA_DIR to a folder that is writable.",
         )
-    return Finding("data directory", "ok", str(settings.data_dir))
+    if layout.erasing.exists():
+        return Finding(
+            "data directory",
+            "warn",
+            "an erasure is under way, or was cut off",
+            "If none is running, run the same `meter erase` again: it takes the rest.",
+        )
+    is_open = os.name != "nt" and settings.data_dir.stat().st_mode & stat.S_IROTH
+    others = ", readable by all users of this machine (docs/security.md)" if is_open else ""
+    return Finding("data directory", "ok", f"{settings.data_dir}{others}")
 
 
 def _disk(settings: Settings) -> Finding:
@@ -115,9 +131,28 @@ def _disk(settings: Settings) -> Finding:
 
 
 def _dagster_home(settings: Settings) -> Finding:
+    from meter_pipeline.defs.history_errors import MEND, damaged_databases
     from meter_pipeline.defs.instance import prepare_home
 
-    return Finding("Dagster history", "ok", str(prepare_home(settings.data_dir)))
+    home = prepare_home(settings.data_dir)
+    for path, problem in damaged_databases(home, logs=False):
+        return Finding("Dagster history", "fail", f"damaged: {problem} [{path}]", MEND)
+    return Finding("Dagster history", "ok", str(home))
+
+
+def _history_and_folder(settings: Settings) -> Finding:
+    import dagster as dg
+
+    from meter_pipeline.defs.folder_and_history import differences, shown
+    from meter_pipeline.defs.instance import prepare_home
+
+    prepare_home(settings.data_dir)
+    with dg.DagsterInstance.get() as instance:
+        found = differences(instance, Layout(settings.data_dir))
+    if found:
+        fix = "Nothing is lost: meter dev and meter update tell the history, and make anew what follows from it."
+        return Finding("history and folder", "warn", shown(found), fix)
+    return Finding("history and folder", "ok", "the history says what the data folder holds")
 
 
 def _labelled_photos(settings: Settings) -> Finding:

@@ -1,4 +1,4 @@
-"""The console command `meter`: demo, dev, dashboard, update, train, review, model, predict, doctor."""
+"""The console command `meter`: demo, dev, dashboard, update, train, review, model, predict, doctor, verify, erase."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from rich.logging import RichHandler
 from meter_pipeline.cli.model import model_app
 from meter_pipeline.cli.review import review_app
 from meter_pipeline.cli.terminal import complain, console, error_console, say
-from meter_pipeline.errors import MeterError
 from meter_pipeline.labels import FinalLabel, counted
 from meter_pipeline.settings import load_settings
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.masking import mask_urls
 
 if TYPE_CHECKING:
     from meter_pipeline.cli.runs import LocalRun
@@ -119,6 +119,38 @@ def doctor() -> None:
 
 
 @app.command()
+def verify(
+    mend: Annotated[
+        bool, typer.Option("--mend", help="Make anew what can be made anew; nothing may be running.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Look whether every file of the data directory holds what was written; say what to do. 1 if damage is left."""
+    from meter_pipeline.cli.verify.command import verify
+
+    sound = verify(Layout(load_settings().data_dir), mend=mend, as_json=as_json)
+    raise typer.Exit(0 if sound else 1)
+
+
+@app.command()
+def erase(
+    drop: Annotated[str | None, typer.Argument(metavar="[DROP]", help="A drop, or its file in data/drops.")] = None,
+    url: Annotated[str | None, typer.Option("--url", metavar="URL", help="Instead: the rows of a photo's URL.")] = None,
+    column: Annotated[
+        str | None,
+        typer.Option("--column", metavar="NAME=VALUE", help="Instead: the rows with this text in this column."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; nothing is erased without --yes.")] = False,
+) -> None:
+    """Take rows away for good, with their photos and all that was made from them; says first what would go."""
+    from meter_pipeline.cli.erase import run_erase
+
+    done = run_erase(Layout(load_settings().data_dir), drop, url, column, yes=yes, as_json=as_json)
+    raise typer.Exit(0 if done else 1)
+
+
+@app.command()
 def demo(
     full: Annotated[bool, typer.Option(help="All 38 designs and 8 unseen ones; takes much longer.")] = False,
     small: Annotated[bool, typer.Option(help="Few designs, as the tests use.")] = False,
@@ -172,7 +204,7 @@ def _say_promoted(run: LocalRun) -> None:
 
 def _without_run_id(record: logging.LogRecord) -> bool:
     """Shorten the prefix that Dagster puts before a line (`job - run id - asset - `) to the asset's name."""
-    record.msg, record.args = re.sub(r"^\S+ - [0-9a-f-]{36} - (\S+) - ", r"\1: ", record.getMessage()), None
+    record.msg, record.args = re.sub(r"^\S+ - [0-9a-f-]{36} - (\S+) - ", r"\1: ", mask_urls(record.getMessage())), None
     return True
 
 
@@ -184,8 +216,10 @@ def main() -> None:
     logging.getLogger("meter_pipeline").setLevel(logging.INFO)
     try:
         app()
-    except MeterError as error:
-        complain(str(error))
+    except Exception as error:  # the last resort: no traceback reaches a person
+        from meter_pipeline.cli.last_resort import sentence_of
+
+        complain(str(sentence_of(error)))
         sys.exit(1)
     except KeyboardInterrupt:
         error_console.print("Stopped. Finished work is kept; run the same command again to continue.")

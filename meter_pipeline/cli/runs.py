@@ -12,7 +12,10 @@ from meter_pipeline.definitions import build_definitions
 from meter_pipeline.defs.instance import process_tag, ready_instance
 from meter_pipeline.defs.observations import observe_decisions, observe_drops, observe_labelled
 from meter_pipeline.defs.resources import Pipeline
+from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import load_settings
+from meter_pipeline.storage.leftovers import sweep
+from meter_pipeline.storage.masking import mask_urls
 
 GATE_CHECK = "check challenger_passed_the_gate of champion_model failed"
 """How the problem begins that says that the gate did not accept a model."""
@@ -55,6 +58,7 @@ def run_job(
     pipeline = Pipeline(overrides=dict(overrides or {}))
     data_dir = load_settings(**pipeline.overrides).data_dir
     pipeline.layout.prepare()
+    sweep(pipeline.layout)
     with ready_instance(data_dir) as instance:
         for observe in (observe_labelled, observe_drops, observe_decisions):
             instance.report_runless_asset_event(observe(pipeline.layout))
@@ -66,7 +70,7 @@ def run_job(
             tags={**process_tag(), "meter/from": "command line"},
             raise_on_error=False,
         )
-        problems = [_problem(event) for event in result.all_events if event.is_step_failure]
+        problems = [mask_urls(_problem(event)) for event in result.all_events if event.is_step_failure]
         problems += [
             f"check {evaluation.check_name} of {evaluation.asset_key.to_user_string()} failed: {evaluation.description}"
             for evaluation in result.get_asset_check_evaluations()
@@ -95,4 +99,18 @@ def _problem(event: dg.DagsterEvent) -> str:
     error = data.error
     while error is not None and error.cause is not None:
         error = error.cause
-    return f"{event.step_key}: {error.message.strip() if error else 'failed'}"
+    if error is None:
+        return f"{event.step_key}: failed."
+    kind = error.cls_name or "error"
+    text = " ".join(error.message.partition(f"{kind}: ")[2].split())
+    if kind in _kinds_of(MeterError):
+        return f"{event.step_key}: {text}"
+    return (
+        f"{event.step_key}: failed in a way that was not foreseen ({kind}): {text} Its traceback is in the run's log"
+        " (meter dev). Run `meter verify`; if it finds nothing, report this."
+    )
+
+
+def _kinds_of(kind: type[Exception]) -> set[str]:
+    """Return the names of an error and of all its special kinds."""
+    return {kind.__name__}.union(*(_kinds_of(special) for special in kind.__subclasses__()))

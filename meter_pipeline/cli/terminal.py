@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from meter_pipeline.storage.masking import mask_urls
+
 console = Console()
 error_console = Console(stderr=True)
 
@@ -21,8 +23,8 @@ def say(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """Print what went wrong, on the error output."""
-    error_console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+    """Print what went wrong, on the error output; secrets in URLs are masked."""
+    error_console.print(mask_urls(text), style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def say_json(content: object) -> None:

@@ -17,19 +17,20 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from meter_pipeline.dataset.class_folders import class_labels, folder_of, is_reserved, log_merged
 from meter_pipeline.dataset.declared_groups import read_groups
 from meter_pipeline.dataset.labelled_folder import GROUPS_FILE, ListedFile, list_files
 from meter_pipeline.dataset.promoted_files import declared_meters, own_files
-from meter_pipeline.errors import DataSetError
+from meter_pipeline.errors import DataSetError, MeterError
 from meter_pipeline.labels import Origin, class_key
 from meter_pipeline.photos.decoding import PhotoError, open_photo, refusal_of_foreign, sniff
 from meter_pipeline.photos.near_duplicates import HASH_KIND, group_photos, perceptual_hash
 from meter_pipeline.photos.quality import measure
 from meter_pipeline.storage.files import replacing
-from meter_pipeline.storage.lake import conform
+from meter_pipeline.storage.table_rows import conform
 from meter_pipeline.storage.tables import IMAGE_INVENTORY, PROMOTED_IMAGES
 
 MAX_FILE_BYTES = 200_000_000
@@ -76,7 +77,7 @@ def take_inventory(
         )
     known = _reusable(previous)
     if journal is not None and journal.exists():
-        known |= _reusable(pd.read_parquet(journal))
+        known |= _reusable(_journalled(journal))
     rows, fresh = [], []
     for file in files:
         old = known.get(file.path)
@@ -113,6 +114,15 @@ def _reusable(previous: pd.DataFrame) -> dict[str, Row]:
     return rows
 
 
+def _journalled(journal: Path) -> pd.DataFrame:
+    """Return what a killed inventory had examined; nothing if its journal is damaged: the files are examined again."""
+    try:
+        return conform(IMAGE_INVENTORY, pq.read_table(journal, page_checksum_verification=True)).to_pandas()
+    except (OSError, pa.ArrowException, MeterError) as error:
+        _logger.warning("%s is damaged (%s). All files are examined again.", journal, type(error).__name__)
+        return _frame([])
+
+
 def _examine_all(raw: Path, files: list[ListedFile], journal: Path | None, files_per_step: int) -> list[Row]:
     rows: list[Row] = []
     threads = min(_MAX_THREADS, os.cpu_count() or 1)
@@ -123,7 +133,7 @@ def _examine_all(raw: Path, files: list[ListedFile], journal: Path | None, files
                 _logger.info("Examined %d of %d new files", len(rows), len(files))
                 if journal is not None:
                     with replacing(journal) as temporary:
-                        pq.write_table(conform(IMAGE_INVENTORY, _frame(rows)), temporary)
+                        pq.write_table(conform(IMAGE_INVENTORY, _frame(rows)), temporary, write_page_checksum=True)
     return rows
 
 

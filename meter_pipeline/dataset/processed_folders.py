@@ -20,6 +20,7 @@ from meter_pipeline.dataset.dataset_split import SPLITS
 from meter_pipeline.errors import DataSetError, MeterError, storage_errors
 from meter_pipeline.labels import class_key
 from meter_pipeline.storage.files import TEMPORARY_PREFIX, replacing, safe_name
+from meter_pipeline.storage.private_folders import make_private
 
 _ID_DIGITS = 12
 _OUR_NAME = re.compile(rf".+-[0-9a-f]{{{_ID_DIGITS}}}(\.\w+)?")
@@ -116,7 +117,7 @@ def _link_or_copy(source: Path, target: Path) -> bool:
         DataSetError: the source is gone.
     """
     with storage_errors(target.parent):
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_private(target.parent)
     try:
         os.link(source, target)
     except FileNotFoundError as error:

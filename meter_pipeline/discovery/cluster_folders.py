@@ -12,6 +12,13 @@ from pathlib import Path
 import pandas as pd
 
 from meter_pipeline.discovery.contact_sheet import SheetPhoto, chosen_for_sheet, contact_sheet
+from meter_pipeline.discovery.folder_manifest import (
+    ID_LENGTH,
+    SHEET_KIND,
+    manifest_or_found,
+    read_manifest,
+    write_manifest,
+)
 from meter_pipeline.discovery.map_page import take_down
 from meter_pipeline.discovery.reports import MAP_PAGE, SHEET, cluster_name, noise_last, write_cluster_tables
 from meter_pipeline.discovery.unknown_clusters import last_metrics
@@ -19,19 +26,18 @@ from meter_pipeline.errors import storage_errors
 from meter_pipeline.labels import NOISE
 from meter_pipeline.photos.decoding import PhotoError
 from meter_pipeline.photos.metadata_stripping import without_metadata
-from meter_pipeline.storage.files import read_json, safe_name, write_bytes, write_json
-from meter_pipeline.storage.layout import Layout, cluster_folder_name, is_cluster_folder
+from meter_pipeline.photos.photo_files import DAMAGED
+from meter_pipeline.photos.store import set_damaged_aside
+from meter_pipeline.storage.files import safe_name, write_bytes
+from meter_pipeline.storage.layout import Layout, cluster_folder_name
+from meter_pipeline.storage.private_folders import make_private
 from meter_pipeline.storage.tables import CLUSTER_EVENTS, CLUSTER_SUMMARY, UNKNOWN_CLUSTERS, UNKNOWN_METADATA
 
 _logger = logging.getLogger(__name__)
 
-MANIFEST = ".manifest.json"
 SHEET_VERSION = "1"
 """Part of every sheet's digest: a new number draws every sheet again."""
-ID_LENGTH = 12
-"""Hex digits of the image_id in names and captions."""
 CLASS_LENGTH = 40
-SHEET_KIND = "sheet"
 _MEMBER_COLUMNS = ("image_id", "cluster_id", "previous_cluster_id", "membership", "same_meter")
 
 
@@ -80,17 +86,17 @@ def write_cluster_folders(layout: Layout) -> FolderChanges:
     """
     members, summary = read_members(layout), layout.lake.frame(CLUSTER_SUMMARY)
     photos, sheets = photo_paths(members), _sheets(layout, members)
-    manifest = _read_manifest(layout)
+    manifest = manifest_or_found(layout)
     map_page = layout.cluster_reports / MAP_PAGE
     reports = int(take_down(map_page, waiting=len(members), clusters=folders_version(layout)))
     # Everything that is about to be written is claimed first, so that a run that is cut off leaves no file unowned.
-    _write_manifest(layout, {**dict.fromkeys(sheets, SHEET_KIND), **photos, **manifest})
+    write_manifest(layout, {**dict.fromkeys(sheets, SHEET_KIND), **photos, **manifest})
     moved = _move(layout, manifest, photos)
     written, missing = _write_photos(layout, photos)
     removed = _remove(layout, manifest.keys() - photos.keys() - sheets.keys() - moved)
     drawn = _draw(layout, sheets, manifest)
     digests = {path: f"{SHEET_KIND} {sheet.digest}" for path, sheet in sheets.items()}
-    _write_manifest(
+    write_manifest(
         layout, {**{path: image_id for path, image_id in photos.items() if image_id not in missing}, **digests}
     )
     events, metrics = layout.lake.frame(CLUSTER_EVENTS), last_metrics(layout)
@@ -116,7 +122,7 @@ def folder_problems(layout: Layout) -> list[str]:
     wanted = set(zip(folders, clusters["image_id"], strict=True))
     held = {
         (path.partition("/")[0], owner)
-        for path, owner in _read_manifest(layout).items()
+        for path, owner in read_manifest(layout).items()
         if not owner.startswith(SHEET_KIND) and (layout.clusters / path).is_file()
     }
     sheets = {(folder, SHEET) for folder in folders if not (layout.clusters / folder / SHEET).is_file()}
@@ -200,7 +206,7 @@ def _move(layout: Layout, manifest: Mapping[str, str], photos: Mapping[str, str]
         if new is None or new == old or (layout.clusters / new).exists() or not (layout.clusters / old).is_file():
             continue
         with storage_errors(layout.clusters / new):
-            (layout.clusters / new).parent.mkdir(parents=True, exist_ok=True)
+            make_private((layout.clusters / new).parent)
             (layout.clusters / old).replace(layout.clusters / new)
         moved.add(old)
     _remove_empty({Path(old).parent.as_posix() for old in moved}, layout)
@@ -217,6 +223,8 @@ def _write_photos(layout: Layout, photos: Mapping[str, str]) -> tuple[int, set[s
         except PhotoError as error:
             _logger.warning("Photo %s is not in the cluster folders: %s", image_id[:ID_LENGTH], error)
             missing.add(image_id)
+            if error.reason == DAMAGED:
+                set_damaged_aside(layout, image_id)
             continue
         write_bytes(layout.clusters / path, content)
         written += 1
@@ -251,23 +259,3 @@ def _draw(layout: Layout, sheets: Mapping[str, _Sheet], manifest: Mapping[str, s
         write_bytes(layout.clusters / path, contact_sheet(sheet.title, sheet.subtitle, sheet.photos))
         drawn += 1
     return drawn
-
-
-def _read_manifest(layout: Layout) -> dict[str, str]:
-    """Path below `data/clusters` to the image_id, or to `sheet` and the sheet's digest."""
-    path = layout.clusters / MANIFEST
-    return dict(_safe_entries(read_json(path))) if path.exists() else {}
-
-
-def _safe_entries(entries: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Leave out what a manifest that was tampered with could reach outside the cluster folders."""
-    for path, owner in entries.items():
-        folder, _, name = path.partition("/")
-        if is_cluster_folder(folder) and name and "/" not in name and "\\" not in path:
-            yield path, owner
-
-
-def _write_manifest(layout: Layout, entries: Mapping[str, str]) -> None:
-    path = layout.clusters / MANIFEST
-    if not path.exists() or read_json(path) != dict(entries):
-        write_json(path, dict(entries))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,9 +26,10 @@ from meter_pipeline.recognition.model_card import list_models
 from meter_pipeline.recognition.model_store import load_model
 from meter_pipeline.recognition.scores import Known
 from meter_pipeline.settings import ClusterSettings
-from meter_pipeline.storage.files import read_json, write_json
-from meter_pipeline.storage.lake import Lake, vector_column, vectors
+from meter_pipeline.storage.lake import Lake
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.notes import read_note, write_note
+from meter_pipeline.storage.table_rows import vector_column, vectors
 from meter_pipeline.storage.tables import (
     CLUSTER_EVENTS,
     CLUSTER_SUMMARY,
@@ -128,7 +130,7 @@ def cluster_unknowns(layout: Layout, settings: ClusterSettings | None = None, *,
     Raises:
         MeterError: an embedding holds NaN or is all zeros, or the embeddings come from several models.
     """
-    lake, state_path, settings = layout.lake, layout.clustering_state, settings or ClusterSettings()
+    lake, settings = layout.lake, settings or ClusterSettings()
     inputs = {
         "method": METHOD_VERSION,
         **settings.model_dump(),
@@ -136,7 +138,7 @@ def cluster_unknowns(layout: Layout, settings: ClusterSettings | None = None, *,
         "metadata": lake.version(UNKNOWN_METADATA),
         "constraints": lake.version(REVIEW_CONSTRAINTS),
     }
-    state = read_json(state_path) if state_path.exists() else {}
+    state = _state(layout)
     if not anew and state.get("inputs") == inputs and state.get("outputs") == _output_versions(lake):
         _logger.info("The UNKNOWN photos are the same as before: %d clusters stay.", state["result"]["clusters"])
         return Discovery(**{**state["result"], "changed": False})
@@ -151,15 +153,20 @@ def cluster_unknowns(layout: Layout, settings: ClusterSettings | None = None, *,
     said = said_of(constraints)
     said_here = {image_id: said[image_id] for image_id in photos.image_ids if image_id in said}
     outputs = {"outputs": _output_versions(lake), "result": asdict(result), "said": said_here}
-    write_json(state_path, {"inputs": inputs, **outputs})
+    write_note(layout.clustering_state, {"inputs": inputs, **outputs})
     return result
 
 
 def last_metrics(layout: Layout) -> dict[str, float]:
     """Return the metrics of the clusters that there are; empty where they are not known."""
-    state = read_json(layout.clustering_state) if layout.clustering_state.exists() else {}
+    state = _state(layout)
     known = state.get("outputs") == _output_versions(layout.lake)
     return dict(state["result"]["metrics"]) if known else {}
+
+
+def _state(layout: Layout) -> dict[str, Any]:
+    """Return what the clusters were made from; empty where it is not known: then they are looked at again."""
+    return read_note(layout.clustering_state, what_follows="The clusters are compared with the photos again.")
 
 
 def cluster_problems(unknown: pd.DataFrame, clusters: pd.DataFrame, constraints: pd.DataFrame) -> list[str]:

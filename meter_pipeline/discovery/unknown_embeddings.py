@@ -16,8 +16,8 @@ from meter_pipeline.labels import DECIDING_ACTIONS, FinalLabel
 from meter_pipeline.recognition.image_features import features_of
 from meter_pipeline.recognition.plate_reading import NOTHING, nothing_read, plates_can_be_read, read_plates
 from meter_pipeline.settings import UnknownPrintSettings
-from meter_pipeline.storage.lake import vector_column
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.table_rows import vector_column
 from meter_pipeline.storage.tables import (
     BATCH_PREDICTIONS,
     IMAGE_FEATURES,

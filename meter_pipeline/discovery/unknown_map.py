@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from meter_pipeline.discovery.cluster_folders import ID_LENGTH, folders_version, guess_text, photo_paths, read_members
+from meter_pipeline.discovery.cluster_folders import folders_version, guess_text, photo_paths, read_members
+from meter_pipeline.discovery.folder_manifest import ID_LENGTH
 from meter_pipeline.discovery.map_page import MapPoint, write_map_page
 from meter_pipeline.discovery.map_positions import map_positions
 from meter_pipeline.discovery.reports import MAP_PAGE

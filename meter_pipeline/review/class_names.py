@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from meter_pipeline.errors import MeterError
 from meter_pipeline.labels import Action, FinalLabel, class_key
-from meter_pipeline.storage.files import WINDOWS_DEVICE
+from meter_pipeline.storage.files import INVISIBLE, WINDOWS_DEVICE
 from meter_pipeline.storage.layout import NOISE_FOLDER, Layout
 
 RESERVED = frozenset(class_key(word) for word in (*FinalLabel, NOISE_FOLDER, Action.JUNK))
@@ -21,7 +21,7 @@ LARGEST_BYTES = 150
 """Of a class's name in UTF-8: file systems take 255 per folder, and names of reports are made from it."""
 NEARLY_EQUAL = 0.85
 """Ratio of `difflib` from which on two names may be one, mistyped."""
-_NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f]+')
+_NOT_IN_NAMES = re.compile(rf'[<>:"/\\|?*\x00-\x1f\x7f-\x9f{INVISIBLE}]+')
 
 
 class ClassNames:

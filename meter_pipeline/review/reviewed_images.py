@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from meter_pipeline.ingest.erased_rows import ErasedRows
 from meter_pipeline.labels import Action, ConstraintKind, counted
 from meter_pipeline.photos.store import stored_ids
 from meter_pipeline.review.class_names import class_names_of
@@ -55,15 +56,18 @@ def current_state(layout: Layout, kept: dict[str, Decision] | None = None) -> St
 def review_photos(layout: Layout) -> ReviewSummary:
     """Write `reviewed_images` and `review_constraints` from the decision files; the same files give the same rows."""
     state = current_state(layout)
-    rows = [_row(image_id, state.words[image_id]) for image_id in sorted(state.words)]
-    layout.lake.replace(REVIEW_CONSTRAINTS, pd.DataFrame(_constraints(state), columns=list(REVIEW_CONSTRAINTS.columns)))
+    erased = _erased(layout, state)
+    rows = [_row(image_id, state.words[image_id]) for image_id in sorted(state.words) if image_id not in erased]
+    constraints = [row for row in _constraints(state) if row["image_id"] not in erased]
+    layout.lake.replace(REVIEW_CONSTRAINTS, pd.DataFrame(constraints, columns=list(REVIEW_CONSTRAINTS.columns)))
     layout.lake.replace(REVIEWED_IMAGES, pd.DataFrame(rows, columns=list(REVIEWED_IMAGES.columns)))
-    actions = Counter(word.decision.action for word in state.words.values())
+    words = [word for image_id, word in state.words.items() if image_id not in erased]
+    actions = Counter(word.decision.action for word in words)
     summary = ReviewSummary(
         photos=len(rows),
         named=actions[Action.NAME],
         junk=actions[Action.JUNK],
-        disputed=sum(word.disputed for word in state.words.values()),
+        disputed=sum(word.disputed for word in words),
         problems=len(state.problems),
     )
     _logger.info(
@@ -89,14 +93,27 @@ def _missing_photos(layout: Layout, state: State) -> Iterator[str]:
     live = [decision for decision in state.order if decision.decision_id in state.live]
     if not live:
         return
-    there = stored_ids(layout) | set(layout.lake.frame(IMAGE_INVENTORY, ["image_id"])["image_id"].dropna())
+    there, erased = _photos_here(layout), _erased(layout, state)
     for decision in live:
-        missing = [image_id for image_id in decision.image_ids if image_id not in there]
+        missing = [image_id for image_id in decision.image_ids if image_id not in there and image_id not in erased]
         if missing:
             yield (
                 f"Decision file {file_name(decision)}: {len(missing)} of its {len(decision.image_ids)} photos are not"
                 f" here, {missing[0][:12]} among them. Bring the photos here (data/images), or undo the decision."
             )
+
+
+def _photos_here(layout: Layout) -> set[str]:
+    return stored_ids(layout) | set(layout.lake.frame(IMAGE_INVENTORY, ["image_id"])["image_id"].dropna())
+
+
+def _erased(layout: Layout, state: State) -> set[str]:
+    """Return the photos of decisions that were erased and have not come back since: nothing is said of them."""
+    erased = ErasedRows.read(layout)
+    if not erased.photos:
+        return set()
+    named = {image_id for decision in state.order for image_id in (*decision.image_ids, *decision.group)}
+    return {image_id for image_id in named - _photos_here(layout) if erased.has_photo(image_id)}
 
 
 def file_name(decision: Decision) -> str:

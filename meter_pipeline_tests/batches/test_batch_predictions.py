@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from meter_pipeline.batches.batch_predictions import predict_rows, prediction_problems
+from meter_pipeline.batches.batch_predictions import predict_rows, prediction_problems, with_former_answers
 from meter_pipeline.recognition.decision import Decision
-from meter_pipeline.storage.lake import conform
+from meter_pipeline.storage.table_rows import conform
 from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, URL_IMAGES
 from meter_pipeline_tests.support.decisions import decided
 
@@ -67,6 +67,15 @@ def test_without_any_decision_or_row_the_tables_still_fit() -> None:
     assert conform(BATCH_PREDICTIONS, nothing)["final_prediction"].to_pylist() == ["ERROR"] * 7
     assert prediction_problems(ROWS, nothing) == []
     assert conform(BATCH_PREDICTIONS, predict_rows(ROWS[:0], URLS, decisions(p1="A"))).num_rows == 0
+
+
+def test_a_lost_photo_without_features_keeps_the_answer_of_the_same_model() -> None:
+    before = predict_rows(ROWS, URLS, decisions(p1="LT2", p4="LT1"), model_version="v1")
+    now = predict_rows(ROWS, URLS, decisions(p1="LT2"), model_version="v1", failures={"p4": "lost"})
+    assert now["final_prediction"].tolist()[4] == "ERROR"
+    kept = with_former_answers(now, before, {"p4"}, "v1")
+    assert conform(BATCH_PREDICTIONS, kept).equals(conform(BATCH_PREDICTIONS, before))
+    assert with_former_answers(now, before, {"p4"}, "v2")["reason"].tolist()[4] == "lost"
 
 
 def test_what_is_missing_extra_or_double_is_named() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from meter_pipeline.cli.doctor import Finding, examine
+from meter_pipeline.defs.instance import ready_instance
 from meter_pipeline.evaluation.gate.verdict import judge
 from meter_pipeline.evaluation.gate_report import report_of, write_gate_report
 from meter_pipeline.labels import Action, Promotion
@@ -53,6 +54,9 @@ def test_on_an_empty_directory_it_says_what_comes_next(data_dir: Path) -> None:
 
 def test_on_a_directory_in_use_all_is_well(drawn_model: Trained, data_dir: Path) -> None:
     shutil.copytree(drawn_model.layout.root, data_dir)
+    assert found()["history and folder"].found == "not in the history: trained_model, champion_model"
+    with ready_instance(data_dir):  # as `meter update` begins
+        pass
     findings = found()
     assert {finding.state for finding in findings.values()} == {"ok"}
     assert findings["champion model"].found == f"{drawn_model.card.version}, 3 classes"

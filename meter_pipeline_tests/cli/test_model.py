@@ -15,8 +15,9 @@ from meter_pipeline.cli.terminal import console, error_console
 from meter_pipeline.errors import WeightsError
 from meter_pipeline.evaluation.gate.verdict import judge
 from meter_pipeline.evaluation.gate_report import report_of, write_gate_report
-from meter_pipeline.recognition.model_card import CARD, set_challenger, set_champion
-from meter_pipeline.storage.files import read_json, write_json
+from meter_pipeline.recognition.model_card import load_card, save_card, set_challenger, set_champion
+from meter_pipeline.recognition.model_files import CARD
+from meter_pipeline.storage.files import write_json
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline_tests.support.contenders import answers, contender
 from meter_pipeline_tests.support.model_cards import write_card
@@ -33,15 +34,8 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     layout = Layout(tmp_path / "data")
     for version in (OLD, NEW):
         write_card(layout, version, ["A", "B"])
-    card = layout.models / NEW / CARD
-    write_json(
-        card,
-        {
-            **read_json(card),
-            "preprocess": {"direction": []},
-            "waiting": {"HPL": {"photos": 4, "meters": 2, "needed": 3}},
-        },
-    )
+    waiting = {"HPL": {"photos": 4, "meters": 2, "needed": 3}}
+    save_card(layout.models / NEW, replace(load_card(layout, NEW), preprocess={"direction": []}, waiting=waiting))
     write_json(layout.evaluation_metrics(NEW), {"accuracy": 0.75})
     set_champion(layout, OLD, reason="the first")
     set_challenger(layout, NEW)

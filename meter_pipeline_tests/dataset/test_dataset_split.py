@@ -13,7 +13,7 @@ from meter_pipeline.dataset.dataset_split import data_set_problems, split_datase
 from meter_pipeline.errors import DataSetError
 from meter_pipeline.labels import Origin
 from meter_pipeline.settings import SplitSettings
-from meter_pipeline.storage.lake import conform
+from meter_pipeline.storage.table_rows import conform
 from meter_pipeline.storage.tables import DATASET_SPLIT
 
 TEST_FROM, VAL_FROM = 10, 20

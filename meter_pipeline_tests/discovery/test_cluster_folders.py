@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from meter_pipeline.discovery.cluster_folders import MANIFEST, SHEET, folder_problems, write_cluster_folders
+from meter_pipeline.discovery.cluster_folders import SHEET, folder_problems, write_cluster_folders
+from meter_pipeline.discovery.folder_manifest import MANIFEST
 from meter_pipeline.discovery.unknown_clusters import cluster_unknowns
 from meter_pipeline.storage.files import write_bytes
 from meter_pipeline.storage.layout import Layout

@@ -14,8 +14,10 @@ from meter_pipeline_tests.support.unknown_photos import draw_meter
 
 @pytest.fixture
 def photos(tmp_path: Path) -> list[Path]:
-    burst = [draw_meter(tmp_path / f"a{n}.jpg", 1, brightness=1 + 0.08 * n) for n in range(3)]
-    others = [draw_meter(tmp_path / f"b{n}.jpg", 2 + n) for n in range(3)]
+    burst, others = [tmp_path / f"a{n}.jpg" for n in range(3)], [tmp_path / f"b{n}.jpg" for n in range(3)]
+    for n in range(3):
+        burst[n].write_bytes(draw_meter(1, brightness=1 + 0.08 * n))
+        others[n].write_bytes(draw_meter(2 + n))
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"not a photo")
     return [*burst, *others, broken, tmp_path / "lost.jpg"]

@@ -20,8 +20,9 @@ from meter_pipeline.recognition.network.backbones import load_backbone
 from meter_pipeline.recognition.network.preprocess import Preprocess
 from meter_pipeline.recognition.plate_reading import nothing_read
 from meter_pipeline.settings import ClusterSettings
-from meter_pipeline.storage.lake import Lake, vector_column, vectors
+from meter_pipeline.storage.lake import Lake
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.table_rows import vector_column, vectors
 from meter_pipeline.storage.tables import (
     CLUSTER_EVENTS,
     CLUSTER_SUMMARY,
@@ -197,9 +198,8 @@ def test_clusters_of_junk_are_told_from_clusters_of_meters(tmp_path: Path) -> No
 
 def test_a_burst_counts_as_one_meter(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
-    ids = put_unknown(layout, {"alpha": 12})
-    for number, image_id in enumerate(ids["alpha"][:4]):
-        draw_meter(layout.image(image_id), 1, brightness=1 + 0.05 * number)
+    burst = [draw_meter(1, brightness=1 + 0.05 * number) for number in range(4)]
+    ids = put_unknown(layout, {"alpha": 12}, contents={"alpha": burst})
     run(layout)
     clusters = layout.lake.frame(UNKNOWN_CLUSTERS).set_index("image_id")
     assert clusters.loc[ids["alpha"][:4], "same_meter"].nunique() == 1

@@ -17,8 +17,8 @@ from meter_pipeline.recognition.image_features import printed_codes
 from meter_pipeline.recognition.plate_reading import NOTHING, codes_of, kept_codes, nothing_read
 from meter_pipeline.settings import UnknownPrintSettings
 from meter_pipeline.storage.files import write_bytes
-from meter_pipeline.storage.lake import vectors
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.table_rows import vectors
 from meter_pipeline.storage.tables import (
     BATCH_PREDICTIONS,
     IMAGE_FEATURES,

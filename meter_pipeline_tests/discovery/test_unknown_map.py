@@ -17,8 +17,9 @@ from meter_pipeline.discovery.unknown_map import draw_map, map_problems, place_u
 from meter_pipeline.errors import MeterError
 from meter_pipeline.recognition.plate_reading import nothing_read
 from meter_pipeline.settings import MapSettings
-from meter_pipeline.storage.lake import Lake, vector_column
+from meter_pipeline.storage.lake import Lake
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.table_rows import vector_column
 from meter_pipeline.storage.tables import UNKNOWN_CLUSTERS, UNKNOWN_EMBEDDINGS, UNKNOWN_MAP
 from meter_pipeline_tests.support.unknown_photos import put_unknown
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 from meter_pipeline.demo.image_server import ImageServer
 from meter_pipeline_tests.support.browser import CHROMIUM, CHROMIUM_FLAGS
@@ -30,11 +32,17 @@ METER_DOWNLOAD_ATTEMPTS=1
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory with a champion, made by `meter train`."""
-    data_dir = tmp_path_factory.mktemp("e2e") / "data"
-    write_raw(data_dir / "raw", COUNTS)
-    (data_dir / "meter.env").write_text(SETTINGS, encoding="utf-8")
-    meter(data_dir, "train")
+    """A data directory with a champion, made by `meter train`; once for all test processes, which only copy it."""
+    own = tmp_path_factory.getbasetemp()
+    data_dir = (own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own) / "e2e" / "data"
+    data_dir.parent.mkdir(exist_ok=True)
+    made = data_dir.with_name("made")
+    with FileLock(data_dir.with_name("lock")):
+        if not made.exists():
+            write_raw(data_dir / "raw", COUNTS)
+            (data_dir / "meter.env").write_text(SETTINGS, encoding="utf-8")
+            meter(data_dir, "train")
+            made.touch()
     return data_dir
 
 

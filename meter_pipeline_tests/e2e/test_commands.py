@@ -9,9 +9,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
+from meter_pipeline.defs.folder_and_history import differences
 from meter_pipeline.demo.image_server import ImageServer
+from meter_pipeline.storage.layout import Layout
 from meter_pipeline_tests.support.commands import METER, environment, meter, write_workbook
 from meter_pipeline_tests.support.patterns import draw
 
@@ -49,6 +52,8 @@ def test_update_writes_what_people_open(
     assert (data_dir / "reports" / "batches" / "june.xlsx").exists()
     assert (data_dir / "reports" / "clusters" / "unknown_clustered.csv").exists()
     assert (data_dir / "warehouse.duckdb").exists()
+    with dg.DagsterInstance.from_config(str(data_dir / "dagster_home")) as history:
+        assert differences(history, Layout(data_dir)) == [], "each asset says of itself what is read from the folder"
 
 
 def test_two_data_directories_never_mix(data_dir: Path, tmp_path: Path) -> None:

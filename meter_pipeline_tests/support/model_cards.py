@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
-from meter_pipeline.recognition.model_card import CARD, ModelCard
-from meter_pipeline.storage.files import write_json
+from meter_pipeline.recognition.model_card import WEIGHTS, ModelCard, save_card
 from meter_pipeline.storage.layout import Layout
 
 
@@ -31,7 +29,8 @@ def write_card(layout: Layout, version: str, classes: Sequence[str]) -> ModelCar
         guard={},
         temperature=1.0,
         libraries={},
-        weights_sha256="0",
     )
-    write_json(layout.models / version / CARD, asdict(card))
-    return card
+    folder = layout.models / version
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / WEIGHTS).touch()
+    return save_card(folder, card)

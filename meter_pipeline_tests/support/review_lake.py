@@ -16,8 +16,8 @@ from PIL import Image, ImageDraw
 from meter_pipeline.labels import NOISE
 from meter_pipeline.recognition.plate_reading import nothing_read
 from meter_pipeline.storage.files import write_bytes
-from meter_pipeline.storage.lake import vector_column
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.table_rows import vector_column
 from meter_pipeline.storage.tables import (
     CLUSTER_SUMMARY,
     IMAGE_INVENTORY,

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow.compute as pc
 
-from meter_pipeline.storage.lake import Lake, vectors
+from meter_pipeline.storage.lake import Lake
+from meter_pipeline.storage.table_rows import vectors
 from meter_pipeline.storage.tables import IMAGE_FEATURES, KNOWN_EMBEDDINGS, UNKNOWN_EMBEDDINGS, UNKNOWN_LOOKS
 
 SUGGESTIONS = 3

@@ -25,8 +25,8 @@ from meter_pipeline.review.page import look_alikes
 from meter_pipeline.review.page.desk import ReviewDesk
 from meter_pipeline.review.page.wishes import Wish
 from meter_pipeline.review.reviewed_images import current_state
-from meter_pipeline.storage.lake import vector_column
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.table_rows import vector_column
 from meter_pipeline.storage.tables import (
     CLUSTER_SUMMARY,
     IMAGE_FEATURES,

@@ -10,8 +10,9 @@ import pytest
 
 from meter_pipeline.review.page import look_alikes
 from meter_pipeline.review.page.look_alikes import MOST_COMPARED, Looks, Suggestion, similar_groups
-from meter_pipeline.storage.lake import Lake, vector_column
+from meter_pipeline.storage.lake import Lake
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.table_rows import vector_column
 from meter_pipeline.storage.tables import IMAGE_FEATURES, KNOWN_EMBEDDINGS, UNKNOWN_EMBEDDINGS, UNKNOWN_LOOKS, TableSpec
 from meter_pipeline_tests.support.bounds import costs_at_most
 from meter_pipeline_tests.support.review_decisions import photo

@@ -22,20 +22,21 @@ import pyarrow as pa
 from meter_pipeline.batches import prediction_exports
 from meter_pipeline.discovery.folder_manifest import manifest_path, read_manifest, write_manifest
 from meter_pipeline.erasure.look import (
-    OF_LABELLED_PHOTOS,
-    OF_PHOTOS,
     Found,
     look,
     places_of,
-    rows_at,
+    predictions,
     rows_of_photos,
 )
+from meter_pipeline.erasure.tables_of_photos import OF_LABELLED_PHOTOS, OF_PHOTOS
 from meter_pipeline.erasure.target import Kind, Target
 from meter_pipeline.errors import MeterError, storage_errors
 from meter_pipeline.ingest.drop_rows import row_counts
 from meter_pipeline.ingest.erased_rows import ErasedRows, without_rows
+from meter_pipeline.labels import class_key
 from meter_pipeline.storage.files import TEMPORARY_PREFIX, write_text
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.masking import forms_in_messages
 from meter_pipeline.storage.notes import note_problem, read_note, write_note
 from meter_pipeline.storage.sealed_json import read_sealed, write_sealed
 from meter_pipeline.storage.tables import (
@@ -51,6 +52,10 @@ from meter_pipeline.storage.tables import (
 )
 
 _logger = logging.getLogger(__name__)
+
+SHORTEST_IN_LOGS = 3
+"""Characters of a text that lines of logs go for; a shorter one is in nearly every line."""
+_END_OF_URL = r"(?![\w/?&=#%+~\-]|[.,:;]\w)"
 
 
 def erase(layout: Layout, found: Found) -> None:
@@ -110,21 +115,38 @@ def _remove_rows_of_photos(layout: Layout, found: Found) -> None:
 def _remove_predictions(layout: Layout, found: Found) -> None:
     rows = layout.lake.read(DROP_ROWS)
     places = places_of(rows, found.target.among(rows))
-    _remove_rows(layout, BATCH_PREDICTIONS, lambda table: rows_at(places, table))
+    _remove_rows(layout, BATCH_PREDICTIONS, partial(predictions, found, places))
     _name_other_urls(layout, found)
     _correct_summary(layout)
 
 
 def _remove_log_lines(layout: Layout, found: Found) -> None:
-    words = [*found.urls, *([found.target.value, found.target.file_name] if found.target.kind == Kind.DROP else [])]
-    named = [re.compile(rf"(?<!\w){re.escape(word)}(?!\w)") for word in words if word]
+    named = _named_in_logs(found)
     logs = [path for path in sorted(layout.failure_log.parent.glob("*")) if path.is_file()]
     for log in logs if named else ():
         with storage_errors(log):
             lines = log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
-        left = [line for line in lines if not any(word.search(line) for word in named)]
+        left = [
+            line
+            for line in lines
+            if not any(word in (key := class_key(line)) and pattern.search(key) for word, pattern in named.items())
+        ]
         if len(left) < len(lines):
             write_text(log, "".join(left))
+
+
+def _named_in_logs(found: Found) -> dict[str, re.Pattern[str]]:
+    """Return what tells a line of a log that goes: a word that is in it, and how it stands there; by `class_key`."""
+    target = found.target
+    words = {target.value, target.file_name} if target.kind in (Kind.DROP, Kind.COLUMN) else set()
+    named = {class_key(form): r"(?!\w)" for word in words for form in forms_in_messages(word)}
+    # A URL in its masked form may be that of several; the line goes all the same.
+    named |= {class_key(form): _END_OF_URL for url in found.urls for form in forms_in_messages(url)}
+    return {
+        word: re.compile(rf"(?<!\w){re.escape(word)}{end}")
+        for word, end in named.items()
+        if len(word) >= SHORTEST_IN_LOGS
+    }
 
 
 def _remove_drop_rows(layout: Layout, found: Found) -> None:

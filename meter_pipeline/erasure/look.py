@@ -1,7 +1,8 @@
 """What an erasure would take: rows of tables, photos, and files, by their number and names; nothing is changed here.
 
 It follows from the drops' rows alone, so it comes out the same as long as these are there: whatever was taken away of
-it before an erasure was cut off is simply not found any more.
+it before an erasure was cut off is simply not found any more. Photos that no row names
+are told by what is left of them.
 """
 
 from __future__ import annotations
@@ -17,51 +18,19 @@ import pyarrow.compute as pc
 from meter_pipeline.dataset.labelled_files import LabelledFiles
 from meter_pipeline.dataset.promoted_files import is_promotions_own
 from meter_pipeline.erasure import photo_files, reports
+from meter_pipeline.erasure.tables_of_photos import OF_LABELLED_PHOTOS, OF_PHOTOS
 from meter_pipeline.erasure.target import Kind, Target
+from meter_pipeline.erasure.unused import unused
 from meter_pipeline.storage.lake import Lake
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import (
     BATCH_PREDICTIONS,
-    DATASET_SPLIT,
     DROP_ROWS,
     DROPS,
-    EVALUATION_AUDIT,
-    IMAGE_FEATURES,
     IMAGE_INVENTORY,
-    KNOWN_EMBEDDINGS,
-    LABELLED_FEATURES,
-    PROMOTED_IMAGES,
-    REVIEW_CONSTRAINTS,
-    REVIEWED_IMAGES,
-    UNKNOWN_CLUSTERS,
-    UNKNOWN_EMBEDDINGS,
-    UNKNOWN_LOOKS,
-    UNKNOWN_MAP,
-    UNKNOWN_METADATA,
     URL_IMAGES,
     TableSpec,
 )
-
-OF_PHOTOS = (
-    IMAGE_FEATURES,
-    UNKNOWN_EMBEDDINGS,
-    UNKNOWN_LOOKS,
-    UNKNOWN_MAP,
-    UNKNOWN_METADATA,
-    UNKNOWN_CLUSTERS,
-)
-"""Tables with rows of photos from drops."""
-OF_LABELLED_PHOTOS = (
-    REVIEWED_IMAGES,
-    REVIEW_CONSTRAINTS,
-    PROMOTED_IMAGES,
-    LABELLED_FEATURES,
-    KNOWN_EMBEDDINGS,
-    EVALUATION_AUDIT,
-    DATASET_SPLIT,
-    IMAGE_INVENTORY,
-)
-"""Tables with rows of labelled photos; those of a photo that a person put into data/raw as well stay."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +65,7 @@ class Found:
     @property
     def is_nothing(self) -> bool:
         """Whether nothing is there to be taken."""
-        return not self.drops and not self.urls and not any(self.files.values())
+        return not self.drops and not self.urls and not self.rows and not any(self.files.values())
 
 
 def look(layout: Layout, target: Target) -> Found:
@@ -108,6 +77,18 @@ def look(layout: Layout, target: Target) -> Found:
     lake = layout.lake
     rows = lake.read(DROP_ROWS)
     gone = target.among(rows)
+    found = _of_no_row(layout, target) if target.kind == Kind.UNUSED else _of_rows(layout, target, rows, gone)
+    return Found(**{**vars(found), "rows": _row_counts(lake, found, gone), "files": _files(layout, found)})
+
+
+def _of_no_row(layout: Layout, target: Target) -> Found:
+    left = unused(layout)
+    by_hand = _by_hand(layout, left.photos)
+    return Found(target, urls=left.urls, photos=left.photos, by_hand=by_hand)
+
+
+def _of_rows(layout: Layout, target: Target, rows: pa.Table, gone: np.ndarray) -> Found:
+    lake = layout.lake
     counts = pc.value_counts(rows["drop"].filter(pa.array(gone))).to_pylist()
     drops = {count["values"]: count["counts"] for count in counts}
     if target.kind == Kind.DROP and target.value in lake.read(DROPS, ["drop"])["drop"].to_pylist():
@@ -120,7 +101,7 @@ def look(layout: Layout, target: Target) -> Found:
     in_question = {image_id for url, image_id in pairs if url in asked and image_id}
     needed = {image_id for url, image_id in pairs if url in urls_left and image_id}
     photos = frozenset(in_question - needed)
-    found = Found(
+    return Found(
         target=target,
         drops=drops,
         urls=frozenset(urls),
@@ -128,7 +109,6 @@ def look(layout: Layout, target: Target) -> Found:
         by_hand=_by_hand(layout, photos),
         shared=len(in_question & needed),
     )
-    return Found(**{**vars(found), "rows": _row_counts(lake, found, gone), "files": _files(layout, found)})
 
 
 def read_table(lake: Lake, spec: TableSpec) -> pa.Table:
@@ -152,7 +132,14 @@ def rows_of_photos(spec: TableSpec, table: pa.Table, found: Found) -> np.ndarray
     return mask
 
 
-def rows_at(places: frozenset[tuple[str, int]], table: pa.Table) -> np.ndarray:
+def predictions(found: Found, places: frozenset[tuple[str, int]], table: pa.Table) -> np.ndarray:
+    """Return which rows of `batch_predictions` go: those of rows that go, and of photos that no row names."""
+    photos = found.photos if found.target.kind == Kind.UNUSED else frozenset[str]()
+    of_photos = (image_id in photos for image_id in table["image_id"].to_pylist())
+    return _rows_at(places, table) | np.fromiter(of_photos, bool, table.num_rows)
+
+
+def _rows_at(places: frozenset[tuple[str, int]], table: pa.Table) -> np.ndarray:
     """Return which rows of a table are at some (drop, position), as a mask."""
     pairs = zip(table["drop"].to_pylist(), table["position"].to_pylist(), strict=True)
     return np.fromiter((pair in places for pair in pairs), bool, table.num_rows)
@@ -188,7 +175,7 @@ def _row_counts(lake: Lake, found: Found, gone: np.ndarray) -> dict[str, int]:
     places = places_of(read_table(lake, DROP_ROWS), gone)
     tables = (*OF_PHOTOS, *OF_LABELLED_PHOTOS, URL_IMAGES)
     counts = {spec.name: int(rows_of_photos(spec, read_table(lake, spec), found).sum()) for spec in tables}
-    counts[BATCH_PREDICTIONS.name] = int(rows_at(places, read_table(lake, BATCH_PREDICTIONS)).sum())
+    counts[BATCH_PREDICTIONS.name] = int(predictions(found, places, read_table(lake, BATCH_PREDICTIONS)).sum())
     counts[DROP_ROWS.name] = len(places)
     counts[DROPS.name] = int(found.target.kind == Kind.DROP and found.target.value in found.drops)
     return {name: count for name, count in counts.items() if count}

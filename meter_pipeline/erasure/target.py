@@ -1,4 +1,4 @@
-"""What is to be erased: a whole drop, a URL, or the rows with a text in a column."""
+"""What is to be erased: a whole drop, a URL, the rows with a text in a column, or the photos that no row names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from meter_pipeline.ingest.erased_rows import ErasedRows, rows_with_cells
 from meter_pipeline.ingest.web.urls import UrlRefusedError, clean_url
 from meter_pipeline.labels import class_key
 from meter_pipeline.storage.layout import Layout
-from meter_pipeline.storage.masking import mask_url
+from meter_pipeline.storage.masking import mask_urls
 from meter_pipeline.storage.tables import DROP_ROWS, DROPS
 
 
@@ -28,6 +28,7 @@ class Kind(StrEnum):
     DROP = "drop"
     URL = "url"
     COLUMN = "column"
+    UNUSED = "unused"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Target:
 
     Attributes:
         kind: by what it is told.
-        value: name of the drop, the URL as tables hold it, or the text in the column.
+        value: name of the drop, the URL as tables hold it, or the text in the column; empty where no row is meant.
         column: header of the column; empty for the others.
         file_name: the drop's file in data/drops, with its folder there; empty for the others, or if it is not known.
     """
@@ -51,20 +52,39 @@ class Target:
         """What it is, for people; secrets in a URL and what stands in a column are not repeated."""
         if self.kind == Kind.DROP:
             return f"the drop {self.value}"
-        return f"the URL {mask_url(self.value)}" if self.kind == Kind.URL else f"the rows with this {self.column}"
+        if self.kind == Kind.UNUSED:
+            return "the photos that no row names"
+        return f"the URL {mask_urls(self.value)}" if self.kind == Kind.URL else f"the rows with this {self.column}"
 
     def among(self, rows: pa.Table) -> np.ndarray:
         """Return which rows of `drop_rows` are meant, as a mask."""
         if self.kind == Kind.COLUMN:
             return rows_with_cells(rows, self._has_cell)
+        if self.kind == Kind.UNUSED:
+            return np.zeros(rows.num_rows, bool)
         name = "drop" if self.kind == Kind.DROP else "image_url"
         return np.fromiter((value == self.value for value in rows[name].to_pylist()), bool, rows.num_rows)
 
     def remembered(self, erased: ErasedRows) -> ErasedRows:
         """Return the list of what does not come back, with this in it; a drop's own file goes, so it needs none."""
-        if self.kind == Kind.DROP:
+        if self.kind in (Kind.DROP, Kind.UNUSED):
             return erased
         return erased.with_url(self.value) if self.kind == Kind.URL else erased.with_cell(self.column, self.value)
+
+    def is_asked_by(self, drop: str | None, column: str | None) -> bool:
+        """Return whether a drop or `NAME=VALUE` that a person typed means this, also when nothing of it is left."""
+        if self.kind == Kind.DROP and drop is not None:
+            wanted = drop.replace("\\", "/")
+            return (
+                wanted == self.value
+                or (bool(self.file_name) and f"/{self.file_name}".endswith(f"/{wanted}"))
+                or (bool(self.file_name) and wanted.endswith(f"/{self.file_name}"))
+            )
+        if self.kind == Kind.COLUMN and column is not None:
+            ends = (place for place, character in enumerate(column) if character == "=")
+            typed = ((class_key(column[:end]), class_key(column[end + 1 :])) for end in ends)
+            return (class_key(self.column), class_key(self.value)) in typed
+        return False
 
     def _has_cell(self, cells: Mapping[str, str]) -> bool:
         column, text = class_key(self.column), class_key(self.value)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from meter_pipeline.erasure.look import Found
 from meter_pipeline.erasure.target import Kind
+from meter_pipeline.erasure.unused import unused
 from meter_pipeline.ingest.drop_folder import listing
 from meter_pipeline.labels import counted
 from meter_pipeline.review.decisions import read_decisions
@@ -25,12 +26,29 @@ def what_stays(layout: Layout, found: Found) -> list[str]:
     return [
         *_spreadsheets(layout, found),
         *_other_drops(found),
+        *of_no_row(layout, found),
         *_by_hand(found),
         *_models(layout, found.photos),
         *_decisions(layout, found.photos),
         *_set_aside(layout),
         "Backups, copies that people made of exports and spreadsheets, and freed blocks of a disk are out of reach.",
     ]
+
+
+def of_no_row(layout: Layout, found: Found) -> Iterator[str]:
+    """Yield a sentence on photos that no row names and that stay, if there are any: whose they are, nothing tells."""
+    left = unused(layout)
+    others = left.photos - found.photos if found.target.kind != Kind.UNUSED else frozenset[str]()
+    if others:
+        yield (
+            f"{counted(len(others), 'photo')} that no row names (the row left its sheet, or the URL gave another"
+            " picture later) may be of it; nothing tells whose they are. `meter erase --unused` takes them all."
+        )
+    if left.decided:
+        yield (
+            f"{counted(left.decided, 'photo')} that no row names stay, as decisions that count are about them. To take"
+            " them, take these back (meter review undo), and run `meter erase --unused`."
+        )
 
 
 def models_trained_on(layout: Layout, photos: Collection[str]) -> list[str]:

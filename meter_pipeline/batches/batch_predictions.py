@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from meter_pipeline.ingest.salvaged_rows import REFUSED
 from meter_pipeline.ingest.web.outcomes import Outcome
 from meter_pipeline.labels import FinalLabel, Rule
-from meter_pipeline.photos.photo_files import STORE_PROBLEMS
+from meter_pipeline.photos.photo_files import passes
 from meter_pipeline.recognition.decision import Decision, decide, decision_table
 from meter_pipeline.recognition.image_features import downloaded_photos, features_of
 from meter_pipeline.recognition.model_store import load_model
@@ -51,7 +52,7 @@ def name_rows(layout: Layout, rules: DecisionSettings) -> pd.DataFrame:
     predictions = predict_rows(
         lake.frame(DROP_ROWS), url_images, decisions, model_version=model.version, failures=features.failures
     )
-    lost = {image_id for image_id, reason in features.failures.items() if reason in STORE_PROBLEMS}
+    lost = {image_id for image_id, reason in features.failures.items() if passes(reason)}
     if lost:
         predictions = with_former_answers(predictions, lake.frame(BATCH_PREDICTIONS), lost, model.version)
     lake.replace(BATCH_PREDICTIONS, predictions)
@@ -66,7 +67,7 @@ def with_former_answers(
     Args:
         predictions: as `predict_rows` gives them.
         former: what they replace.
-        lost: photos whose file is lost or damaged, and that have no features (any more).
+        lost: photos whose file is lost, damaged or cannot be read now, and that have no features (any more).
         model_version: the model in use.
     """
     seen = former[former["image_id"].isin(lost) & (former["model_version"] == model_version)]
@@ -77,7 +78,7 @@ def with_former_answers(
         kept = seen.loc[predictions.loc[rows, "image_id"], answers]
         predictions = predictions.astype(dict.fromkeys(answers, object))
         predictions.loc[rows, answers] = kept.astype(object).to_numpy()
-        _logger.warning("%d rows keep the answer that they had: their photos are lost from data/images.", len(rows))
+        _logger.warning("%d rows keep the answer that they had: their photos are lost or cannot be read.", len(rows))
     return predictions
 
 
@@ -125,7 +126,7 @@ def _reasons(rows: pd.DataFrame, failures: Mapping[str, str]) -> list[str]:
     columns = (rows[name] for name in ("refused", "outcome", "image_id", "not_fetched"))
     for refused, outcome, image_id, not_fetched in zip(*columns, strict=True):
         if isinstance(refused, str):
-            reasons.append(f"Row refused: {refused}")
+            reasons.append(f"{REFUSED}{refused}")
         elif not isinstance(outcome, str):
             reasons.append("The URL was not fetched yet.")
         elif outcome != Outcome.OK:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
+import re
+import shlex
 import shutil
 import socket
-import stat
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -23,6 +23,7 @@ State = Literal["ok", "warn", "fail"]
 DISK_FREE_WARN_GB = 5.0
 MIN_PYTHON = (3, 11)
 PROXY_TIMEOUT_S = 5.0
+_PASSWORD = re.compile(r"^\s*\w*PASSWORD\s*=\s*\S|://[^/\s]*@", re.IGNORECASE | re.MULTILINE)
 SHOWN_PROBLEMS = 3
 """Problems of one kind that are spelled out before the rest is counted."""
 PACKAGES = ("dagster", "torch", "torchvision", "pandas", "pyarrow", "duckdb", "faiss-cpu", "umap-learn")
@@ -50,6 +51,7 @@ def examine() -> list[Finding]:
         _data_directory,
         _disk,
         _dagster_home,
+        _other_users,
         _history_and_folder,
         _labelled_photos,
         _proxy,
@@ -118,9 +120,23 @@ def _data_directory(settings: Settings) -> Finding:
             "an erasure is under way, or was cut off",
             "If none is running, run the same `meter erase` again: it takes the rest.",
         )
-    is_open = os.name != "nt" and settings.data_dir.stat().st_mode & stat.S_IROTH
-    others = ", readable by all users of this machine (docs/security.md)" if is_open else ""
-    return Finding("data directory", "ok", f"{settings.data_dir}{others}")
+    return Finding("data directory", "ok", str(settings.data_dir))
+
+
+def _other_users(settings: Settings) -> Finding:
+    from meter_pipeline.defs.instance import FOLDERS, home_of
+    from meter_pipeline.storage.private_folders import open_to_others
+
+    home, file = home_of(settings.data_dir), settings.data_dir / SETTINGS_FILE
+    has_password = file.is_file() and _PASSWORD.search(file.read_text(encoding="utf-8", errors="replace"))
+    files = [file] if has_password else []
+    found = open_to_others([settings.data_dir, *files, *(home / name for name in FOLDERS)])
+    if found:
+        shown = " ".join(shlex.quote(str(path)) for path in found)
+        return Finding(
+            "other users", "warn", f"every user of this machine may read {shown}", f"Type: chmod o-rwx {shown}"
+        )
+    return Finding("other users", "ok", "they read nothing of the data directory and of Dagster's history")
 
 
 def _disk(settings: Settings) -> Finding:

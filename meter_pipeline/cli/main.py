@@ -104,12 +104,12 @@ def predict(
 def doctor() -> None:
     """Check the set-up, weights, paths, disk and GPU, and say what to do about problems."""
     from rich.markup import escape
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from meter_pipeline.cli.doctor import examine
 
     findings = examine()
-    table = Table("", "check", "found", "what to do", title="meter doctor")
+    table = Table("", "check", "found", Column("what to do", overflow="fold"), title="meter doctor")
     colours = {"ok": "green", "warn": "yellow", "fail": "red"}
     for finding in findings:
         state = f"[{colours[finding.state]}]{finding.state}[/]"
@@ -140,13 +140,15 @@ def erase(
         str | None,
         typer.Option("--column", metavar="NAME=VALUE", help="Instead: the rows with this text in this column."),
     ] = None,
+    unused: Annotated[bool, typer.Option("--unused", help="Instead: the photos that no row names any more.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; nothing is erased without --yes.")] = False,
 ) -> None:
     """Take rows away for good, with their photos and all that was made from them; says first what would go."""
-    from meter_pipeline.cli.erase import run_erase
+    from meter_pipeline.cli.erase import Asked, run_erase
 
-    done = run_erase(Layout(load_settings().data_dir), drop, url, column, yes=yes, as_json=as_json)
+    asked = Asked(drop, url, column, unused)
+    done = run_erase(Layout(load_settings().data_dir), asked, yes=yes, as_json=as_json)
     raise typer.Exit(0 if done else 1)
 
 

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import ModuleType
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
@@ -24,6 +25,8 @@ from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.library_errors import explained
 
 _logger = logging.getLogger(__name__)
+Seen = list[str]
+"""Name of an asset, and data version of what the folder holds of it; a list, as JSON has it."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,11 @@ class Difference:
     content: Content
     recorded: str | None
     made_from: made_from.Tags | None
+
+    @property
+    def seen(self) -> Seen:
+        """What a later look compares it with."""
+        return [self.asset, self.content.version]
 
     @property
     def kind(self) -> str:
@@ -75,11 +83,28 @@ def note_what_is_there(instance: dg.DagsterInstance, layout: Layout) -> list[Dif
     Returns:
         What the history did not say before.
     """
+    return note_what_stays(instance, layout)[1]
+
+
+def note_what_stays(
+    instance: dg.DagsterInstance, layout: Layout, seen: Sequence[Seen] | None = None
+) -> tuple[list[Difference], list[Difference]]:
+    """As `note_what_is_there`, but of what an earlier look saw too: a backup is restored file by file.
+
+    Args:
+        instance: the history.
+        layout: the data directory.
+        seen: what the earlier look found (`Difference.seen`); None: all is noted at once.
+
+    Returns:
+        What the history did not say before, and what of it is noted now.
+    """
     look = _look(instance, layout)
     found = _differences(instance, layout, look)
-    report(instance, layout, found)
+    settled = [difference for difference in found if seen is None or difference.seen in seen]
+    report(instance, layout, settled)
     _remember(layout, look)
-    return found
+    return found, settled
 
 
 def differences(instance: dg.DagsterInstance, layout: Layout) -> list[Difference]:
@@ -134,7 +159,8 @@ def _differences(instance: dg.DagsterInstance, layout: Layout, look: _Look) -> l
             continue
         known = noted.get(asset)
         known = known if known is not None and known[made_from.DATA_VERSION] == content.version else None
-        if known is not None or not _was_interrupted(instance, asset, event):
+        # A training is repeated by nobody: what stands after a failed one is what there is.
+        if known is not None or asset not in _made_by_themselves() or not _was_interrupted(instance, asset, event):
             found.append(Difference(asset, content, version, known))
     return found
 
@@ -243,8 +269,19 @@ def _outcome(check: dg.AssetChecksDefinition, pipeline: Pipeline) -> tuple[bool,
 
 
 @cache
-def _blocking_checks() -> tuple[dg.AssetChecksDefinition, ...]:
+def _made_by_themselves() -> frozenset[str]:
+    """Return the assets that have an automation condition: what a run left half made of them, the next one makes."""
+    assets = [each for each in dg.load_assets_from_modules(_modules()) if isinstance(each, dg.AssetsDefinition)]
+    return frozenset(key.to_user_string() for each in assets for key in each.automation_conditions_by_key)
+
+
+def _modules() -> list[ModuleType]:
     from meter_pipeline.defs import batches, dataset, discovery, model, review
 
-    checks = dg.load_asset_checks_from_modules([dataset, model, batches, discovery, review])
+    return [dataset, model, batches, discovery, review]
+
+
+@cache
+def _blocking_checks() -> tuple[dg.AssetChecksDefinition, ...]:
+    checks = dg.load_asset_checks_from_modules(_modules())
     return tuple(check for check in checks if all(spec.blocking for spec in check.check_specs))

@@ -28,6 +28,8 @@ PROCESS_TAG = "meter/process"
 """`<pid>:<start time>` of a process that runs a job itself (`meter update`, `meter train`)."""
 CONFIG_TEMPLATE = PROJECT_DIR / "dagster_home" / "dagster.yaml"
 OWNER_FILE = "data_dir.txt"
+FOLDERS = ("history", "schedules", "storage")
+"""What Dagster makes in its home."""
 
 
 def _default_home(data_dir: Path) -> Path:
@@ -50,7 +52,8 @@ def prepare_home(data_dir: Path) -> Path:
     """
     home = home_of(data_dir)
     with storage_errors(home):
-        make_private(home)
+        for folder in (home, *(home / name for name in FOLDERS)):
+            make_private(folder)  # before Dagster does, which leaves its own open to everybody
         if not (home / "dagster.yaml").exists():
             shutil.copyfile(CONFIG_TEMPLATE, home / "dagster.yaml")
     owner_file = home / OWNER_FILE

@@ -166,12 +166,9 @@ def abandoned_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
 )
 def folder_sensor(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SkipReason:
     """Report what differs from the history once two looks agree: a backup is restored file by file."""
-    found = folder_and_history.differences(context.instance, pipeline.layout)
     seen = json.loads(context.cursor) if context.cursor else []
-    settled = [difference for difference in found if [difference.asset, difference.content.version] in seen]
-    folder_and_history.report(context.instance, pipeline.layout, settled)
-    folder_and_history.remember(context.instance, pipeline.layout)
-    context.update_cursor(json.dumps([[difference.asset, difference.content.version] for difference in found]))
+    found, settled = folder_and_history.note_what_stays(context.instance, pipeline.layout, seen)
+    context.update_cursor(json.dumps([difference.seen for difference in found]))
     if settled:
         return dg.SkipReason(f"The history now says what the data folder holds ({folder_and_history.shown(settled)}).")
     if found:

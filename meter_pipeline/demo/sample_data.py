@@ -134,6 +134,7 @@ def write_sample_data(
     layout.prepare()
     if not (data_dir / SETTINGS_FILE).exists():
         write_text(data_dir / SETTINGS_FILE, _SETTINGS)
+        (data_dir / SETTINGS_FILE).chmod(0o600)  # people add passwords
 
     labelled = list(_labelled(size, seed))
     links = list(_links(size, seed))

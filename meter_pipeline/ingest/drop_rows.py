@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ import pyarrow.compute as pc
 
 from meter_pipeline.errors import MeterError, SpreadsheetError
 from meter_pipeline.ingest.drop_folder import DropFile, listing
+from meter_pipeline.ingest.drop_names import adopted_drop_name, alike, rows_by_drop, unique_drop_name
 from meter_pipeline.ingest.erased_rows import ErasedRows
 from meter_pipeline.ingest.sheets.accepted_files import MAX_FILE_BYTES, READER_VERSION
 from meter_pipeline.ingest.sheets.reading.process import (
@@ -34,12 +34,8 @@ from meter_pipeline.ingest.sheets.reading.process import (
 from meter_pipeline.ingest.sheets.reading.protocol import ROWS_SCHEMA, open_file, whole_characters
 from meter_pipeline.labels import DropStatus
 from meter_pipeline.settings import DownloadSettings, SheetSettings
-from meter_pipeline.storage.files import LARGEST_NAME, safe_name
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import DROP_ROWS, DROPS
-
-NAME_CHARACTERS = 80
-"""Of a drop's name, with the number that keeps it apart from others; in bytes, `LARGEST_NAME`."""
 
 _logger = logging.getLogger(__name__)
 
@@ -117,42 +113,45 @@ def _register_drops(
     files = listing(folder)
     known = {str(row["file_name"]): row for row in _records(drops)}
     _forget_lost(known, rows, {file.shown for file in files})
-    taken = {_alike(str(row["drop"])) for row in known.values()}
+    by_drop = rows_by_drop(rows)
+    taken = {alike(drop) for drop in [*by_drop, *(str(row["drop"]) for row in known.values())]}
+    nobodys = {drop: by_drop[drop] for drop in by_drop.keys() - {row["drop"] for row in known.values()}}
     new_rows: dict[str, pa.Table] = {}
     with ReadingProcess(choice) as process:
         for file in files:
             before = known.get(file.shown)
-            drop = str(before["drop"]) if before else unique_drop_name(file.shown, taken)
-            reading = _reading(drop, folder / file.name, file, before, process, choice, downloads, erased)
+            reading = _reading(folder / file.name, file, before, process, choice, downloads, erased)
             if reading is None:
                 continue
+            drop = _name(file, before, reading, nobodys, taken)
             if reading.sheets is None or reading.rows is None:
                 known[file.shown] = _refused_row(drop, file, reading, before)
                 if before is None or before["reason"] != known[file.shown]["reason"]:
                     _logger.warning("Refused %s: %s", file.shown, reading.refused)
             else:
                 known[file.shown] = _read_row(drop, file, reading, reading.sheets) | row_counts(reading.rows)
-                new_rows[drop] = reading.rows
+                new_rows[drop] = _of_drop(drop, reading.rows)
     _forget_refused(known, {file.shown for file in files})
     frame = pd.DataFrame(list(known.values()), columns=list(DROPS.columns)).sort_values("drop", ignore_index=True)
-    return frame, _replaced(rows, new_rows)
+    if new_rows:
+        by_drop |= new_rows
+        rows = pa.concat_tables([rows.schema.empty_table(), *(by_drop[drop] for drop in sorted(by_drop))])
+    return frame, rows
 
 
-def _replaced(rows: pa.Table, new: Mapping[str, pa.Table]) -> pa.Table:
-    """Return the rows of all drops, by drop and position, with those of some drops replaced; nothing is copied."""
-    if not new:
-        return rows
-    by_drop: dict[str, pa.Table] = {}
-    start = 0
-    for count in pc.value_counts(rows["drop"]).to_pylist():  # in the table's order: a drop's rows are together in it
-        by_drop[count["values"]] = rows.slice(start, count["counts"])
-        start += count["counts"]
-    by_drop |= new
-    return pa.concat_tables([rows.schema.empty_table(), *(by_drop[drop] for drop in sorted(by_drop))])
+def _name(
+    file: DropFile, before: Mapping[str, Any] | None, reading: _Reading, nobodys: dict[str, pa.Table], taken: set[str]
+) -> str:
+    """Return the name of a file's drop; an adopted one is taken out of `nobodys`, a new one added to `taken`."""
+    if before is not None and before["rows"]:
+        return str(before["drop"])
+    if reading.rows is not None and (drop := adopted_drop_name(file.shown, reading.rows, nobodys)) is not None:
+        del nobodys[drop]
+        return drop
+    return unique_drop_name(file.shown, taken) if before is None else str(before["drop"])
 
 
 def _reading(
-    drop: str,
     path: Path,
     file: DropFile,
     before: dict[str, Any] | None,
@@ -174,7 +173,7 @@ def _reading(
         if before and before["sha256"] == sha256 is not None and _still_holds(before["read_as"], choice):
             return None
         sheets = _sheets(path, file, process, downloads)
-        rows = erased.without(_table(drop, sheets))
+        rows = erased.without(_table(sheets))
     except FileNotFoundError:
         return None
     except OSError as error:  # opened by another program; tried again in the next run
@@ -279,38 +278,6 @@ def _still_holds(read_as: str | None, choice: SheetSettings) -> bool:
     return len(parts) == 4 or limits[parts[4]] <= parts[5]
 
 
-def unique_drop_name(file_name: str, taken: set[str]) -> str:
-    """Return a drop's name in the reports; no two are alike on file systems that ignore case or Unicode form.
-
-    Args:
-        file_name: of the spreadsheet, with the folders before it; they become part of the name.
-        taken: names that other drops have, as `_alike` gives them; the new one is added.
-    """
-    path = PurePosixPath(file_name)
-    stem, suffix = "_".join([*path.parts[:-1], path.stem]), path.suffix.lstrip(".").lower()
-    endings = ["", f"_{safe_name(suffix)}"] if suffix else [""]
-    number = 1
-    while _alike(name := _limited(stem, endings.pop(0))) in taken:
-        if not endings:
-            number += 1
-            endings.append(f"_{number}")
-    taken.add(_alike(name))
-    return name
-
-
-def _limited(stem: str, ending: str) -> str:
-    """Return a safe name of a stem and an ending, within the limits of a name; the ending is kept whole."""
-    limit = NAME_CHARACTERS - len(ending)
-    while len((name := safe_name(stem, fallback="drop", limit=limit) + ending).encode()) > LARGEST_NAME:
-        limit -= 1
-    return name
-
-
-def _alike(name: str) -> str:
-    """Return what names have in common that are one to a file system."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
-
-
 def _read_row(drop: str, file: DropFile, reading: _Reading, sheets: ReadSheets) -> dict[str, Any]:
     return {
         "drop": drop,
@@ -350,8 +317,14 @@ def _listed(names: list[str]) -> str:
     return whole_characters(", ".join(names))
 
 
-def _table(drop: str, sheets: ReadSheets) -> pa.Table:
+def _table(sheets: ReadSheets) -> pa.Table:
+    """Return the rows of a file as those of a drop that has no name yet."""
     rows = pa.Table.from_batches(sheets.batches, ROWS_SCHEMA)
-    rows = rows.append_column("drop", pa.repeat(drop, rows.num_rows))
+    rows = rows.append_column("drop", pa.repeat("", rows.num_rows))
     rows = rows.append_column("position", pa.array(np.arange(rows.num_rows, dtype=np.int64)))
     return rows.select(list(DROP_ROWS.columns)).cast(DROP_ROWS.schema)
+
+
+def _of_drop(drop: str, rows: pa.Table) -> pa.Table:
+    place = rows.schema.get_field_index("drop")
+    return rows.set_column(place, rows.schema.field(place), pa.repeat(drop, rows.num_rows))

@@ -138,7 +138,7 @@ def download_urls(
 
         def write(rows: list[Row]) -> None:
             new = [row for row in rows if row["image_url"] not in known]
-            changed = [row for row in rows if row["image_url"] in known and _is_another(row, known)]
+            changed = [row for row in rows if row["image_url"] in known and _is_news(row, known, lost)]
             layout.lake.append(URL_IMAGES, pd.DataFrame(new, columns=list(URL_IMAGES.columns)))
             changed += _not_given_back(layout, [row for row in rows if row["image_url"] in lost])
             layout.lake.upsert(URL_IMAGES, pd.DataFrame(changed, columns=list(URL_IMAGES.columns)))
@@ -195,6 +195,7 @@ def _to_do(wanted: list[str], layout: Layout, retry_failed: bool) -> tuple[list[
     """
     known = layout.lake.read(URL_IMAGES, ["image_url", "outcome", "image_id", "bytes", "reason"])
     sizes = stored_sizes(layout, sweep=True)
+    back: set[str] = set()
     asked = set(wanted)
     done: set[str] = set()
     again: set[str] = set()
@@ -204,12 +205,24 @@ def _to_do(wanted: list[str], layout: Layout, retry_failed: bool) -> tuple[list[
             (again if retry_failed and url in asked else done).add(url)
             continue
         done.add(url)
+        if reason is not None and sizes.get(image_id) == size:
+            back.add(url)
         if url in asked and sizes.get(image_id) != size and (retry_failed or reason is None):
             lost.add(url)
-    if again:
+    if again or back:
         table = layout.lake.read(URL_IMAGES)
-        layout.lake.replace(URL_IMAGES, table.filter(~pc.field("image_url").isin(sorted(again))))
+        layout.lake.replace(
+            URL_IMAGES, _not_lost(table, back).filter(~pc.field("image_url").isin(pa.array(sorted(again), pa.string())))
+        )
     return [url for url in wanted if url not in done], lost
+
+
+def _not_lost(table: pa.Table, urls: set[str]) -> pa.Table:
+    """Return `url_images` without the reasons of photos that are there again: restored, or fetched for another URL."""
+    place = table.schema.get_field_index("reason")
+    is_back = pc.is_in(table["image_url"], pa.array(sorted(urls), pa.string()))
+    reasons = pc.if_else(is_back, pa.scalar(None, pa.string()), table["reason"])
+    return table.set_column(place, table.schema.field(place), reasons)
 
 
 def _not_given_back(layout: Layout, rows: list[Row]) -> list[Row]:
@@ -249,11 +262,15 @@ def _known_photos(layout: Layout, urls: set[str]) -> dict[str, _Known]:
     return {url: _Known(image_id, Validators(*validators)) for url, image_id, *validators in entries if url in urls}
 
 
-def _is_another(row: Row, known: Mapping[str, _Known]) -> bool:
-    """Return whether the server has another photo or other validators now; a failure leaves what is here."""
+def _is_news(row: Row, known: Mapping[str, _Known], lost: set[str]) -> bool:
+    """Return whether the server has another photo or other validators now, or gave a lost one back.
+
+    A failure leaves what is here.
+    """
     before = known[str(row["image_url"])]
     now = (row["image_id"], Validators(*(row[name] for name in ("etag", "last_modified"))))  # type: ignore[arg-type]
-    return row["outcome"] == Outcome.OK and now != (before.image_id, before.validators)
+    is_other = row["image_url"] in lost or now != (before.image_id, before.validators)
+    return row["outcome"] == Outcome.OK and is_other
 
 
 def _to_rows(layout: Layout) -> Callable[[str, Fetched], Row]:

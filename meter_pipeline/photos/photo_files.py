@@ -11,14 +11,15 @@ import re
 from pathlib import Path
 
 from meter_pipeline.photos.formats import PhotoError
+from meter_pipeline.storage.read_errors import may_pass
 
 LOST = "The photo's file is lost from data/images; `meter update` fetches it again if its URL answers."
 DAMAGED = (
     "The photo's file in data/images is damaged: its bytes are not those of its name. `meter update` fetches it again"
     " if its URL answers."
 )
-STORE_PROBLEMS = frozenset({LOST, DAMAGED})
-"""Reasons that a photo cannot be used which pass when its file is there again."""
+UNREADABLE = "The file cannot be read now"
+"""How the reason begins where a file may be sound: a right that is missing, a program that holds it, the disk."""
 STORE_FOLDER = "images"
 """As `Layout.images` calls it: a path alone does not know its data directory."""
 _STORED_NAME = re.compile(r"([0-9a-f]{64})\.jpg")
@@ -37,6 +38,11 @@ def stored_id(path: Path) -> str | None:
     return name[1]
 
 
+def passes(reason: str | None) -> bool:
+    """Return whether a reason that a photo cannot be used is one of its file, which may be there again tomorrow."""
+    return reason in (LOST, DAMAGED) or (reason or "").startswith(UNREADABLE)
+
+
 def read_photo(path: Path) -> bytes:
     """Return the bytes of a photo's file.
 
@@ -48,7 +54,8 @@ def read_photo(path: Path) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         is_lost = promised is not None and isinstance(error, FileNotFoundError)
-        reason = LOST if is_lost else f"The file cannot be read: {error.strerror or error}."
+        said = UNREADABLE if may_pass(path, error) else "The file cannot be read"
+        reason = LOST if is_lost else f"{said}: {error.strerror or error}."
         raise PhotoError("unreadable", reason, where=path) from error
     if promised is not None and image_id_of(content) != promised:
         raise PhotoError("damaged", DAMAGED, where=path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,12 +14,10 @@ from meter_pipeline.photos.photo_files import image_id_of
 from meter_pipeline.photos.quality import Quality, measure
 from meter_pipeline.storage.files import TEMPORARY_PREFIX, write_bytes
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.leftovers import LEFTOVER_AFTER_S
 from meter_pipeline.storage.set_aside import set_aside
 
 __all__ = ["StoredPhoto", "image_id_of", "set_damaged_aside", "store", "stored_ids", "stored_sizes"]
-
-LEFTOVER_LIFETIME_S = 3600.0
-"""No photo takes so long to write."""
 
 _logger = logging.getLogger(__name__)
 
@@ -93,9 +92,9 @@ def set_damaged_aside(layout: Layout, image_id: str) -> None:
         _logger.warning("Photo %s is damaged: its file is %s now, and is fetched again.", image_id[:12], kept)
 
 
-def stored_ids(layout: Layout, *, sweep: bool = False) -> set[str]:
-    """Return the image_ids of every photo in the store; the arguments are those of `stored_sizes`."""
-    return set(stored_sizes(layout, sweep=sweep))
+def stored_ids(layout: Layout) -> set[str]:
+    """Return the image_ids of every photo in the store."""
+    return set(stored_sizes(layout))
 
 
 def stored_sizes(layout: Layout, *, sweep: bool = False) -> dict[str, int]:
@@ -106,7 +105,7 @@ def stored_sizes(layout: Layout, *, sweep: bool = False) -> dict[str, int]:
         sweep: also remove what a killed run left half-written long ago; for those who write to the store.
     """
     found: dict[str, int] = {}
-    oldest = time.time() - LEFTOVER_LIFETIME_S
+    oldest = time.time() - LEFTOVER_AFTER_S
     for folder in layout.images.glob("??") if layout.images.is_dir() else ():
         with os.scandir(folder) as files:  # not Path objects: there may be hundreds of thousands of files
             for file in files:
@@ -114,5 +113,6 @@ def stored_sizes(layout: Layout, *, sweep: bool = False) -> dict[str, int]:
                     if sweep and file.stat().st_mtime < oldest:
                         Path(file.path).unlink(missing_ok=True)
                 elif file.name.endswith(".jpg"):
-                    found[file.name.removesuffix(".jpg")] = file.stat().st_size
+                    with suppress(OSError):  # a link to nowhere is no photo
+                        found[file.name.removesuffix(".jpg")] = file.stat().st_size
     return found

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from meter_pipeline.photos.formats import PhotoError
 from meter_pipeline.photos.parallel import in_parallel
 from meter_pipeline.photos.photo_files import read_photo, stored_id
-from meter_pipeline.photos.progress import Progress
+from meter_pipeline.storage.read_errors import may_pass
 
 PHOTOS_AHEAD = 16
 
@@ -22,35 +22,35 @@ class DamagedPhoto:
         path: the file.
         image_id: the photo that it should be.
         problem: what is wrong, as a sentence goes on: `is damaged: ...`.
+        may_pass: it could not be read now, and may be sound.
     """
 
     path: Path
     image_id: str
     problem: str
+    may_pass: bool = False
 
 
-def damaged_photos(images: Path, on_progress: Callable[[int, int], None] | None = None) -> Iterator[DamagedPhoto]:
+def damaged_photos(images: Path) -> Iterator[DamagedPhoto]:
     """Read every photo of the store and yield those that are damaged, in order of their names.
 
     Files whose names are no photo's are passed over: a person put them there, or a killed run left them half-written.
 
     Args:
         images: the store (`Layout.images`).
-        on_progress: called now and then with how many photos were read, and of how many.
     """
     files = sorted(path for path in images.glob("??/*.jpg") if stored_id(path) is not None)
-    progress = Progress(len(files), on_progress or (lambda _done, _total: None), at_end=True)
-    for path, problem in zip(files, in_parallel(_problem, files, ahead=PHOTOS_AHEAD), strict=True):
-        progress.advance()
-        if problem is not None:
-            yield DamagedPhoto(path, stored_id(path) or "", problem)
+    yield from filter(None, in_parallel(_look_at, files, ahead=PHOTOS_AHEAD))
 
 
-def _problem(path: Path) -> str | None:
+def _look_at(path: Path) -> DamagedPhoto | None:
+    promised = stored_id(path) or ""
     try:
         read_photo(path)
     except PhotoError as error:
         if error.outcome == "damaged":
-            return "is damaged: its bytes are not those of its name"
-        return f"cannot be read ({error.reason.rstrip('.')})"
+            return DamagedPhoto(path, promised, "is damaged: its bytes are not those of its name")
+        cause = error.__cause__
+        said = (cause.strerror if isinstance(cause, OSError) else None) or error.reason.rstrip(".")
+        return DamagedPhoto(path, promised, f"cannot be read: {said}", may_pass=may_pass(path, cause))
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from meter_pipeline.photos.photo_files import DAMAGED, STORE_PROBLEMS
+from meter_pipeline.photos.photo_files import DAMAGED, passes
 from meter_pipeline.photos.progress import Progress
 from meter_pipeline.photos.store import set_damaged_aside
 from meter_pipeline.recognition.embeddings import Embeddings
@@ -34,10 +34,11 @@ def update_features(
     photos: Sequence[tuple[str, Path]],
     *,
     plates: Path | None = None,
+    on_damaged: Callable[[str], None] | None = None,
 ) -> int:
     """Compute the features that are missing, and return the number of photos they were missing for.
 
-    A photo whose file in the store was lost or damaged is tried again each time.
+    A photo whose file was lost from the store, damaged or unreadable is tried again each time.
 
     Args:
         lake: the tables.
@@ -45,10 +46,11 @@ def update_features(
         model: the model.
         photos: image_id and file of each photo.
         plates: folder where what is read on plates is kept; None: it is not kept.
+        on_damaged: called with each photo whose file in the store was found damaged now.
     """
     rows = lake.read(spec, ["image_id", "reason"], where=pc.field("model_version") == model.version)
     reasons = dict(zip(rows["image_id"].to_pylist(), rows["reason"].to_pylist(), strict=True))
-    have = {image_id for image_id, reason in reasons.items() if reason not in STORE_PROBLEMS}
+    have = {image_id for image_id, reason in reasons.items() if not passes(reason)}
     missing = [(image_id, path) for image_id, path in photos if image_id not in have]
     progress = Progress(
         len(missing), lambda done, total: _logger.info("%d of %d photos through the network", done, total)
@@ -58,8 +60,11 @@ def update_features(
             new = _as_rows(spec, model, batch)
             again = pa.array([image_id in reasons for image_id in new["image_id"].to_pylist()], pa.bool_())
             lake.append(spec, new.filter(pc.invert(again)))
-            # What failed again stands there already, and `upsert` writes the whole table.
-            lake.upsert(spec, new.filter(pc.and_(again, pc.is_null(new["reason"]))))
+            # What failed again in the same way stands there already, and `upsert` writes the whole table.
+            lake.upsert(spec, new.filter(pc.and_(again, _is_news(new, reasons))))
+            for image_id in [image_id for image_id, reason in batch.failures.items() if reason == DAMAGED]:
+                if on_damaged is not None:
+                    on_damaged(image_id)
             progress.advance(len(batch.image_ids) + len(batch.failures))
     return len(missing)
 
@@ -72,16 +77,25 @@ def compute_features(layout: Layout) -> int:
     """
     model = load_model(layout)
     photos = [(image_id, layout.image(image_id)) for image_id in downloaded_photos(layout)]
-    computed = update_features(layout.lake, IMAGE_FEATURES, model, photos, plates=layout.plates)
-    _set_damaged_aside(layout, model.version)
-    return computed
+    return update_features(
+        layout.lake,
+        IMAGE_FEATURES,
+        model,
+        photos,
+        plates=layout.plates,
+        on_damaged=lambda image_id: set_damaged_aside(layout, image_id),
+    )
 
 
-def _set_damaged_aside(layout: Layout, model_version: str) -> None:
-    """Move the photos that were found damaged out of the store, so that the next update fetches them again."""
-    damaged = (pc.field("model_version") == model_version) & (pc.field("reason") == DAMAGED)
-    for image_id in layout.lake.read(IMAGE_FEATURES, ["image_id"], where=damaged)["image_id"].to_pylist():
-        set_damaged_aside(layout, image_id)
+def forget_features(lake: Lake, model_version: str) -> None:
+    """Remove all features of a version that is trained again: they are those of weights that are lost.
+
+    Raises:
+        DamagedTableError: a table of features is damaged.
+    """
+    for spec in (IMAGE_FEATURES, LABELLED_FEATURES):
+        if model_version in pc.unique(lake.read(spec, ["model_version"])["model_version"]).to_pylist():
+            lake.replace(spec, lake.read(spec, where=pc.field("model_version") != model_version))
 
 
 def update_labelled_features(layout: Layout, model: MeterModel, photos: pd.DataFrame) -> int:
@@ -128,6 +142,12 @@ def features_of(lake: Lake, spec: TableSpec, model_version: str, image_ids: Sequ
         ),
         failures=dict(zip(failed["image_id"].to_pylist(), failed["reason"].to_pylist(), strict=True)),
     )
+
+
+def _is_news(rows: pa.Table, before: dict[str, str | None]) -> pa.Array:
+    """Return which rows say something else than the reasons of before, as a mask."""
+    entries = zip(rows["image_id"].to_pylist(), rows["reason"].to_pylist(), strict=True)
+    return pa.array([reason != before.get(image_id) for image_id, reason in entries], pa.bool_())
 
 
 def printed_codes(table: pa.Table) -> np.ndarray:

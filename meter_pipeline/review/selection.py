@@ -18,7 +18,7 @@ from meter_pipeline.review.reviewed_images import current_state
 from meter_pipeline.review.state import State
 from meter_pipeline.storage.files import sha256_of
 from meter_pipeline.storage.layout import NOISE_FOLDER, Layout, is_cluster_folder
-from meter_pipeline.storage.masking import mask_url
+from meter_pipeline.storage.masking import mask_urls
 from meter_pipeline.storage.tables import UNKNOWN_CLUSTERS, URL_IMAGES
 
 SHORTEST_ID = 6
@@ -304,7 +304,7 @@ def photo_files(folder: Path) -> list[Path]:
 
 def shown_url(url: str) -> str:
     """Return a URL as it may be printed: without query string, fragment and what else may be a key to the photos."""
-    return mask_url(url).partition("#")[0].partition("?")[0]
+    return mask_urls(url).partition("#")[0].partition("?")[0]
 
 
 def _some(names: Sequence[str]) -> str:

@@ -52,7 +52,7 @@ def replacing(path: Path, *, flush: bool = True) -> Iterator[Path]:
         try:
             yield temporary
             if flush and temporary.is_file():
-                with temporary.open("rb") as handle:
+                with temporary.open("r+b") as handle:  # Windows flushes only what may be written
                     os.fsync(handle.fileno())
             if temporary.is_dir() and path.exists():
                 old = path.with_name(_temporary_name(path.name))

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from filelock import FileLock
 
 from meter_pipeline.errors import storage_errors
-from meter_pipeline.storage.damage import Damage, DamagedTableError, VanishedShardError
+from meter_pipeline.storage.damage import Damage, DamagedTableError, VanishedShardError, damaged
 from meter_pipeline.storage.files import TEMPORARY_PREFIX
 from meter_pipeline.storage.manifests import (
     MANIFEST,
@@ -181,29 +181,54 @@ class Lake:
             return found
         return [*found, *filter(None, (shard_damage(folder, spec.name, shard) for shard in shards))]
 
+    def put_damage_aside(self, spec: TableSpec, put_aside: Callable[[Path], _T]) -> list[_T]:
+        """Hand over the files that `drop_damage` would remove, to be moved away; raises as that."""
+        if not self._damage_to_mend(spec):
+            return []
+        with self._writing(spec) as folder:
+            paths = [folder / name for name in self._sound_and_damaged(spec)[2]]
+            return [put_aside(path) for path in paths if path.exists() or path.is_symlink()]
+
     def drop_damage(self, spec: TableSpec) -> int:
         """Leave damaged shards out of the table, and write its manifest and the copy anew.
 
         Returns:
             The number of shards left out; 0 if the table was sound, or only one of its two manifests was not. Where
             both are lost, the shards that can be read are the table, and at least 1 is returned.
+
+        Raises:
+            DamagedTableError: a file could not be read now and may be sound; nothing was left out.
+            StorageError: the same, of a table whose manifests are lost.
         """
-        if not self.damage(spec):
+        if not self._damage_to_mend(spec):
             return 0
         with self._writing(spec) as folder:
-            try:
-                old = self._manifest(spec.name)
-                sound = [shard for shard in old.shards if shard_damage(folder, spec.name, shard) is None]
-                dropped = [shard.file for shard in old.shards if shard not in sound]
-            except DamagedTableError:
-                old, sound = Manifest(spec.name, spec.key), list(shards_found(folder, spec))
-                kept = {shard.file for shard in sound}
-                dropped = [path.name for path in folder.glob(f"*{SHARD_SUFFIX}") if path.name not in kept] or [MANIFEST]
+            old, sound, damaged_ones = self._sound_and_damaged(spec)
             self._commit(spec, old, sound)
-            for path in (folder / name for name in dropped if name != MANIFEST):
+            for path in (folder / name for name in damaged_ones):
                 if path.is_file():  # gone at once: programs that read all files of the folder would stumble on it
                     path.unlink()
-        return len(dropped)
+        return len(damaged_ones) or int(old.revision == 0)
+
+    def _damage_to_mend(self, spec: TableSpec) -> list[Damage]:
+        found = self.damage(spec)
+        for damage in found:
+            if damage.may_pass:
+                raise damaged(damage)
+        return found
+
+    def _sound_and_damaged(self, spec: TableSpec) -> tuple[Manifest, list[Shard], list[str]]:
+        """Return the manifest that counts, an empty one if both are lost, its sound shards, and all other files."""
+        folder = self.root / spec.name
+        try:
+            old = self._manifest(spec.name)
+            sound = [shard for shard in old.shards if shard_damage(folder, spec.name, shard) is None]
+            return old, sound, [shard.file for shard in old.shards if shard not in sound]
+        except DamagedTableError:
+            sound = list(shards_found(folder, spec))
+            kept = {shard.file for shard in sound}
+            names = sorted(path.name for path in folder.glob(f"*{SHARD_SUFFIX}"))
+            return Manifest(spec.name, spec.key), sound, [name for name in names if name not in kept]
 
     def restore_manifest(self, spec: TableSpec) -> bool:
         """Write the manifest again if only its copy is sound, for readers that know no copy; return whether it was.

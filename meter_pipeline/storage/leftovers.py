@@ -48,19 +48,19 @@ def leftovers(layout: Layout, *, everywhere: bool = True) -> Iterator[Leftover]:
         layout: the data directory.
         everywhere: also in folders of very many files, in which whoever writes there looks for left-overs anyway.
     """
-    now = time.time()
+    now, models = time.time(), str(layout.models)
     passed_over = {layout.drops, layout.set_aside, layout.root / "dagster_home", layout.root / "demo"}
     if not everywhere:
         passed_over |= {layout.raw, layout.images, layout.lake.root, layout.processed, layout.cache, layout.decisions}
     for folder, folders, files in os.walk(layout.root):
         place = Path(folder)
-        for name in sorted([*folders, *files]):
-            path = place / name
-            lifetime = _lifetime(layout, path)
-            if lifetime is not None and now - _last_written(path) > lifetime:
-                yield Leftover(path, _size(path))
+        of_models = folder == models
+        for name in sorted(name for name in [*folders, *files] if name.startswith(".")):  # few among very many
+            lifetime = _lifetime(name, of_models=of_models)
+            if lifetime is not None and now - _last_written(place / name) > lifetime:
+                yield Leftover(place / name, _size(place / name))
         folders[:] = sorted(
-            name for name in folders if place / name not in passed_over and _lifetime(layout, place / name) is None
+            name for name in folders if _lifetime(name, of_models=of_models) is None and place / name not in passed_over
         )
 
 
@@ -88,11 +88,11 @@ def remove(leftover: Leftover) -> None:
             leftover.path.unlink(missing_ok=True)
 
 
-def _lifetime(layout: Layout, path: Path) -> float | None:
-    """Return after how many seconds a path of this name is left over; None for a name that no unfinished write has."""
-    if path.parent == layout.models and path.name.startswith(TRAINING_PREFIX):
+def _lifetime(name: str, *, of_models: bool) -> float | None:
+    """Return after how many seconds a file or folder is left over; None for a name that no unfinished write has."""
+    if of_models and name.startswith(TRAINING_PREFIX):
         return TRAINING_AFTER_S
-    return LEFTOVER_AFTER_S if _TEMPORARY.fullmatch(path.name) else None
+    return LEFTOVER_AFTER_S if _TEMPORARY.fullmatch(name) else None
 
 
 def _last_written(path: Path) -> float:

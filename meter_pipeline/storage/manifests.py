@@ -16,6 +16,7 @@ from typing import Any
 
 from meter_pipeline.storage.damage import Damage, damaged
 from meter_pipeline.storage.files import write_bytes
+from meter_pipeline.storage.read_errors import may_pass
 from meter_pipeline.storage.sealed_json import read_sealed, sealed
 
 _logger = logging.getLogger(__name__)
@@ -178,7 +179,7 @@ def _read(path: Path, table: str) -> Manifest | Damage | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        return Damage(table, path, f"cannot be read: {error.strerror or error}")
+        return Damage(table, path, f"cannot be read: {error.strerror or error}", may_pass=may_pass(path, error))
     except (KeyError, TypeError):
         return Damage(table, path, "is of another version of this program")
     except ValueError as error:

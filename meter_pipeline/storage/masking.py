@@ -17,6 +17,8 @@ import re
 from urllib.parse import unquote
 
 MASK = "***"
+SHOWN_LENGTH = 200
+"""Characters of a URL without its query that messages show at most."""
 MOST_DECODED = 4
 """Times that a value may be percent-encoded; what is encoded more often is masked without another look."""
 RANDOM_FROM = 20
@@ -41,7 +43,8 @@ _SCHEME = re.compile(
     r"[a-z][a-z0-9+.\-]{0,30}[:\uff1a][/\\\uff0f\uff3c]+|(?<![^\s\"'(<\[{,])[/\\]{2}(?=[^/\\\s])", re.IGNORECASE
 )
 _RUN = re.compile(r"\S*")
-_QUOTE = re.compile(r"[\"<>]")
+_QUOTE = re.compile(r"(?<!=)(?:[<>]|\"(?!\w))|(?<==)[\"<>](?![\w<+/%~\-])")
+"""Ends a URL; not where it goes on behind it, as in a value that was pasted with quotes."""
 _TRAILING = "'\").,;>]}\u201d\u2019"
 _PASSWORD_WITH_BLANKS = re.compile(r"[^@/?#\n]{0,100}@[\w.\-]+\S*")
 _AFTER_AUTHORITY = re.compile(r"[/?#\\\uff0f\uff3c]")
@@ -51,30 +54,39 @@ _USER_WITHOUT_SCHEME = re.compile(r"(?<![\w@/:.\-])[^\s/@:?#'\"<>]{1,100}:[^\s@'
 _USER = re.compile(r"//[^/\s@]{0,300}@")
 _PARTING = re.compile(r"[&;]")
 _PAIR = re.compile(
-    r"(?P<before>[?&;#]|(?<![^\s\"'({\[,]))(?P<name>[A-Za-z_][\w.\-\[\]%]{0,60})=(?P<value>[^\s&;#\"'<>]+)"
+    r"(?P<before>[?&;#]|(?<![^\s\"'({\[,]))(?P<name>[A-Za-z_][\w.\-\[\]%]{0,60})="
+    r"(?P<quote>[\"'<]?)(?P<value>[^\s&;#\"'<>]+(?:[\"'](?=\w)[^\s&;#\"'<>]+)*)"
 )
 _HEADER = re.compile(r"\b(bearer|basic|authorization:\s*\w+|(?:set-)?cookie:)\s+\S+", re.IGNORECASE)
 _WEB_TOKEN = re.compile(r"\beyJ[\w\-]{6,}(?:\.[\w\-]*){1,4}")
 _BOT_KEY = re.compile(r"(?<=/bot)\d{6,}:[\w\-]{20,}")
 _SIGNED_STEP = re.compile(r"(?<=/)(?:s--[\w\-]{6,}--|[\w\-]{27}=|[\w\-]{43}=?)(?=/)")
 """Signatures of Cloudinary, thumbor (SHA-1 in base64) and imgproxy (SHA-256)."""
-_NAMED_STEP = re.compile(
-    r"(?<=/)((?:access[_-]?)?token|sig|signature|secret|api[_-]?key|auth|jwt|session|password)(/|=|:|%3d)([^/?#;]+)",
-    re.IGNORECASE,
-)
+_NAMED = r"(?<=/)((?:access[_-]?)?token|sig|signature|secret|api[_-]?key|auth|jwt|session|password)(\\?/|=|:|%3d)"
+_NAMED_STEP = re.compile(rf"{_NAMED}([^/?#;]+)", re.IGNORECASE)
+_LOOSE_STEP = re.compile(rf"{_NAMED}(?=[^/\s]*\d)([^/?#;\s\"'<>]+)", re.IGNORECASE)
 _ENCODED_QUERY = re.compile(r"%(?:25){0,4}(?:3f|23|26|3b)", re.IGNORECASE)
 _ENCODED = re.compile(r"%[0-9a-f]{2}", re.IGNORECASE)
 _RANDOM = re.compile(r"[A-Za-z0-9+/=_~.\-]+")
 _FILE = re.compile(r"[^/]*\.(?:jpe?g|png|webp|gif|bmp|tiff?|heic|avif|pdf)", re.IGNORECASE)
-_SIGNS = ("//", "@", "=", ":\\", ":/", "\uff1a", "eyJ")
+_ESCAPED = re.compile(r"\\{1,8}(?:u00|x)(23|25|26|2b|2f|3a|3b|3d|3f|40)", re.IGNORECASE)
+"""Signs of a URL as JSON or a program's text may spell them."""
+_PATH_PAIR = re.compile(r"&(?P<name>[^&;=/?#]{1,60})=(?P<value>[^&;]+)")
+"""A pair of a query whose `?` was lost."""
+_REQUEST = re.compile(r"(?P<before>\b(?:url:? |GET |HEAD |POST |PUT |PATCH |DELETE ))(?P<path>/[^\s\"'<>]+)")
+"""How libraries quote the path that they asked for."""
+_SIGNS = ("/", "@", "=", ":\\", "\uff1a", "eyJ")
 
 
 def mask_urls(text: str) -> str:
     """Return a text with the secrets of all URLs in it masked; a text without any comes back as it is.
 
-    Pairs `name=value` and headers that carry a key count also where no URL is around them, because libraries quote
-    parts of URLs.
+    Pairs `name=value`, headers that carry a key, and paths that do count also where no URL is around them, because
+    libraries quote parts of URLs.
     """
+    if (plain := _ESCAPED.sub(lambda sign: chr(int(sign[1], 16)), text)) != text:
+        masked = mask_urls(plain)
+        return text if masked == plain else masked
     if not any(sign in text for sign in _SIGNS) and _HEADER.search(text) is None:
         return text
     parts: list[str] = []
@@ -88,9 +100,11 @@ def mask_urls(text: str) -> str:
     return _WEB_TOKEN.sub(MASK, "".join(parts))
 
 
-def mask_url(url: str) -> str:
-    """Return a URL with its secrets masked, also of a URL inside it; without any it comes back as it is."""
-    return mask_urls(url)
+def forms_in_messages(text: str) -> tuple[str, ...]:
+    """Return a text as messages and logs may hold it: as it is, masked, and, of a URL, without its query."""
+    masked = mask_urls(text)
+    place = masked.partition("?")[0].partition("#")[0] if "://" in masked else masked
+    return tuple(dict.fromkeys((text, masked, place, place[:SHOWN_LENGTH] if "://" in place else place)))
 
 
 def _end_of_url(text: str, start: int) -> int:
@@ -145,8 +159,14 @@ def _masked_path(path: str) -> str:
     if ";" in path:
         steps, *parameters = path.split(";")
         path = ";".join([steps, *(_masked_parameter(parameter) for parameter in parameters)])
+    if "&" in path:
+        path = _PATH_PAIR.sub(lambda pair: f"&{_masked_pair(pair[0][1:])}", path)
     path = _SIGNED_STEP.sub(MASK, _BOT_KEY.sub(MASK, path))
-    return _NAMED_STEP.sub(lambda step: step[0] if _FILE.fullmatch(step[3]) else f"{step[1]}{step[2]}{MASK}", path)
+    return _NAMED_STEP.sub(_masked_step, path)
+
+
+def _masked_step(step: re.Match[str]) -> str:
+    return step[0] if _FILE.fullmatch(step[3]) else f"{step[1]}{step[2]}{MASK}"
 
 
 def _masked_parameter(parameter: str) -> str:
@@ -210,10 +230,13 @@ def _masked_between(text: str) -> str:
     text = _HEADER.sub(lambda header: f"{header[1]} {MASK}", text)
     if "@" in text:
         text = _USER_WITHOUT_SCHEME.sub(f"{MASK}@", text)
+    if "/" in text:  # paths of files on this machine too: there only what looks like a key
+        text = _REQUEST.sub(lambda request: request["before"] + _masked_one(request["path"], 0), text)
+        text = _LOOSE_STEP.sub(_masked_step, _BOT_KEY.sub(MASK, text))
     return _PAIR.sub(_masked_loose_pair, text) if "=" in text else text
 
 
 def _masked_loose_pair(pair: re.Match[str]) -> str:
     in_query = pair["before"] in tuple("?&;#")
     secret = _is_secret(pair["name"], pair["value"]) if in_query else _SECRET_NAMES.search(pair["name"])
-    return f"{pair['before']}{pair['name']}={MASK}" if secret else pair[0]
+    return f"{pair['before']}{pair['name']}={pair['quote']}{MASK}" if secret else pair[0]

@@ -14,6 +14,7 @@ from meter_pipeline.storage.damage import Damage, VanishedShardError, damaged
 from meter_pipeline.storage.files import replacing, sha256_of
 from meter_pipeline.storage.hashes import difference
 from meter_pipeline.storage.manifests import SHARD_SUFFIX, Shard
+from meter_pipeline.storage.read_errors import may_pass
 from meter_pipeline.storage.table_rows import VERSION_MODULUS, digest, keys
 from meter_pipeline.storage.tables import TableSpec
 
@@ -43,7 +44,7 @@ def check_shard(folder: Path, table: str, shard: Shard) -> Path:
     except FileNotFoundError as error:
         raise _vanished(table, path) from error
     except OSError as error:
-        raise damaged(Damage(table, path, _unreadable(error))) from error
+        raise damaged(Damage(table, path, _unreadable(error), may_pass=may_pass(path, error))) from error
     if problem:
         raise damaged(Damage(table, path, problem))
     return path
@@ -73,24 +74,27 @@ def read_shard(
     except (OSError, pa.ArrowException) as error:  # the disk, or a page that changed since its file was hashed
         if isinstance(error, pa.ArrowException) and sha256_of(path) == shard.sha256:
             raise  # not the file: what was asked of it, or the memory
-        raise damaged(Damage(spec.name, path, _unreadable(error))) from error
+        raise damaged(Damage(spec.name, path, _unreadable(error), may_pass=may_pass(path, error))) from error
 
 
 def shard_damage(folder: Path, table: str, shard: Shard) -> Damage | None:
     """Return what is wrong with a shard, every byte of it read anew; None if nothing is."""
     path = folder / shard.file
+    is_as_written = False
     try:
         size = path.stat().st_size
         if size != shard.bytes:
             return Damage(table, path, f"has {size} bytes instead of {shard.bytes}")
         if sha256_of(path) != shard.sha256:
             return Damage(table, path, "does not hold what was written (its SHA-256 differs)")
+        is_as_written = True
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             rows = sum(batch.num_rows for batch in file.iter_batches(ROWS_PER_LOOK))
     except FileNotFoundError:
         return Damage(table, path, "is missing")
-    except (OSError, pa.ArrowException) as error:
-        return Damage(table, path, _unreadable(error))
+    except (OSError, pa.ArrowException, MemoryError) as error:
+        # Of bytes that are those that were written, the memory or the disk is to blame, not the file.
+        return Damage(table, path, _unreadable(error), may_pass=is_as_written or may_pass(path, error))
     return None if rows == shard.rows else Damage(table, path, f"has {rows} rows instead of {shard.rows}")
 
 
@@ -99,6 +103,9 @@ def shards_found(folder: Path, spec: TableSpec) -> Iterator[Shard]:
 
     For a table whose manifest and its copy are lost. Which shard replaced which is then not known: one that shares a
     key with a newer one is taken for its predecessor.
+
+    Raises:
+        OSError: one could not be read now, and may be sound.
     """
     newest_first = sorted(folder.glob(f"*{SHARD_SUFFIX}"), key=lambda path: -path.stat().st_mtime_ns)
     seen: set[tuple[object, ...]] = set()
@@ -110,7 +117,9 @@ def shards_found(folder: Path, spec: TableSpec) -> Iterator[Shard]:
                 if not set(spec.key) <= set(file.schema_arrow.names) <= set(spec.columns):
                     continue
             table = pq.read_table(path, schema=spec.schema, partitioning=None, page_checksum_verification=True)
-        except (OSError, pa.ArrowException):
+        except (OSError, pa.ArrowException) as error:
+            if may_pass(path, error):
+                raise
             continue
         own = set(keys(spec, table))
         if not own & seen:
@@ -134,5 +143,5 @@ def _vanished(table: str, path: Path) -> VanishedShardError:
 
 
 def _unreadable(error: Exception) -> str:
-    said = (error.strerror if isinstance(error, OSError) else None) or str(error).splitlines()[0]
-    return f"cannot be read: {said}"
+    said = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return f"cannot be read: {said.splitlines()[0]}"

@@ -312,7 +312,11 @@ URL_IMAGES = TableSpec(
         "attempts": Column(INT, "Number of requests made, the first included."),
         "seconds": Column(FLOAT, "Seconds from the first request to the last byte, waiting included."),
         "fetched_at": Column(STRING, "When it was fetched: date and time in ISO 8601, UTC."),
-        "reason": Column(STRING, "Why no photo came, in a sentence; null where one did."),
+        "reason": Column(
+            STRING,
+            "Why no photo came, in a sentence; null where one did, unless its file is lost since and its URL does not"
+            " give it any more.",
+        ),
     },
     key=("image_url",),
     volatile=frozenset({"notes", "etag", "last_modified", "attempts", "seconds", "fetched_at", "reason"}),

@@ -18,6 +18,7 @@ import pandas as pd
 from meter_pipeline.dataset.dataset_split import data_set_problems
 from meter_pipeline.dataset.waiting_classes import left_out_of_split, taught_classes
 from meter_pipeline.labels import Split
+from meter_pipeline.recognition.image_features import forget_features
 from meter_pipeline.recognition.model_card import (
     ModelCard,
     content_id,
@@ -79,7 +80,7 @@ def train_model(
     Raises:
         DataSetError: the photos do not make a data set.
         WeightsError: the pretrained weights cannot be had.
-        MeterError: plates are to be read and the packages for it are not installed.
+        MeterError: plates are to be read and the packages for it are not installed; or a table is damaged.
     """
     if config.read_plates:
         require_plate_reader()
@@ -97,6 +98,7 @@ def train_model(
         _logger.info("Model %s was trained on these photos with these settings; nothing to do.", version)
         set_challenger(layout, version)
         return _with_waiting(layout, load_card(layout, version), waiting)
+    forget_features(layout.lake, version)  # the number is given again where its model was damaged and put aside
     checkpoints = layout.models / f".training-{content}"
     result = _train(split, layout, config, cache, taught, checkpoints, on_epoch)
     counts = {str(name): int(count) for name, count in split["split"].value_counts().items()}

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from filelock import FileLock
 
@@ -120,6 +121,7 @@ def test_every_damage_is_named_left_alone_and_mended_when_asked(
 
     assert verify(layout, mend=True, as_json=True)
     assert json.loads(capsys.readouterr().out)["then"] == ["meter update"]
+    assert [path.read_bytes() for path in layout.set_aside.rglob("*.parquet")] == [GARBAGE, GARBAGE]
     assert not verify(layout, mend=False, as_json=False), "a photo that was put aside is missing until it is fetched"
     store(layout, PHOTO)
     assert verify(layout, mend=False, as_json=False), capsys.readouterr().err
@@ -127,6 +129,23 @@ def test_every_damage_is_named_left_alone_and_mended_when_asked(
     assert verify(layout, mend=True, as_json=False)
     assert tree(layout) == after
     assert "june" in set(layout.lake.frame(BATCH_PREDICTIONS)["drop"])
+
+
+def test_what_could_not_be_read_now_is_named_and_left_alone(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+    unread = [_shard(layout, DROP_ROWS.name), next(layout.images.glob("??/*.jpg"))]
+    for path in unread:
+        path.unlink()
+        path.symlink_to(path)
+    verify(layout, mend=True, as_json=True)
+    said = {finding["where"]: finding for finding in json.loads(capsys.readouterr().out)["findings"]}
+    assert all(said[str(path)]["mend"] is None and "may be sound" in said[str(path)]["fix"] for path in unread)
+    assert all(path.is_symlink() for path in unread)
+
+
+def test_a_lost_photo_that_no_drop_wants_any_more_is_no_damage(layout: Layout) -> None:
+    lost = pd.DataFrame([{"image_url": "https://host/erased.jpg", "outcome": "ok", "image_id": "f" * 64}])
+    layout.lake.append(URL_IMAGES, lost.reindex(columns=list(URL_IMAGES.columns)).astype(object))
+    assert verify(layout, mend=False, as_json=False)
 
 
 def test_the_model_in_use_is_never_taken_away(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:

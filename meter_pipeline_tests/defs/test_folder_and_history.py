@@ -188,6 +188,11 @@ def test_what_a_run_is_at_work_on_or_left_half_made_is_not_reported(machine: Mac
     assert machine.look() == {"batch_predictions"}
 
 
+def test_what_stands_after_a_training_that_failed_is_reported(machine: Machine) -> None:
+    machine.instance.report_run_failed(machine.begin("trained_model"))
+    assert "trained_model" in machine.look()
+
+
 def test_a_damaged_model_holds_up_what_is_made_with_it_and_says_so(machine: Machine) -> None:
     """As what cannot be read it is reported too: never heard of, it would be waited for in silence."""
     (machine.layout.models / VERSION / "model.json").write_text("{", encoding="utf-8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +11,8 @@ from typing import Any
 import psutil
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from meter_pipeline.ingest.drop_rows import drop_problems, take_in_drops, unique_drop_name
+from meter_pipeline.ingest.drop_rows import drop_problems, take_in_drops
 from meter_pipeline.ingest.sheets.reading.process import ReadingProcess, ReadSheets
 from meter_pipeline.settings import DownloadSettings, SheetSettings
 from meter_pipeline.storage.layout import Layout
@@ -120,26 +117,19 @@ def test_killed_between_the_two_tables_the_next_run_comes_to_the_same(layout: La
     assert (layout.lake.version(DROPS), layout.lake.version(DROP_ROWS)) == expected
 
 
-@given(st.lists(st.text(alphabet=st.characters(codec="utf-8"), max_size=20), max_size=8))
-def test_names_of_drops_differ_whatever_the_case_and_stay_in_their_folder(names: list[str]) -> None:
-    taken: set[str] = set()
-    given_names = [unique_drop_name(name + ".xlsx", taken) for name in names]
-    assert len({name.casefold() for name in given_names}) == len(names)
-    for name in given_names:
-        assert Path("reports", f"{name}.csv").resolve().parent == Path("reports").resolve()
-        assert len(name) < 100
-
-
-def test_names_stay_within_what_file_systems_take(tmp_path: Path) -> None:
-    taken: set[str] = set()
-    texts = ["\u092e\u0940\u091f\u0930" * 20 + end for end in ("a", "b", "c")] + ["\u6f22" * 80 + end for end in "ab"]
-    texts += ["x" * 200, "x" * 199 + "y", "Z\u00e4hler", "Za\u0308hler"]
-    names = [unique_drop_name(f"{text}.csv", taken) for text in texts]
-    assert len({unicodedata.normalize("NFC", name).casefold() for name in names}) == len(names)
-    assert max(len(name.encode()) for name in names) <= 150
-    assert max(map(len, names)) <= 80
-    for name in names:
-        (tmp_path / f"{name}.refused.txt").write_text("", encoding="utf-8")
+def test_where_the_table_of_names_was_lost_files_are_the_drops_that_they_were(layout: Layout) -> None:
+    first = drop(layout, "may.csv", "http://p.example/1.jpg")
+    drop(layout, "may.tsv", "http://p.example/2.jpg")
+    assert sorted(take_in_drops(layout)["drop"]) == ["may", "may_tsv"]
+    before = layout.lake.version(DROP_ROWS)
+    first.unlink()
+    layout.lake.replace(DROPS, layout.lake.read(DROPS).slice(0, 0))
+    assert take_in_drops(layout)["drop"].tolist() == ["may_tsv"]
+    assert layout.lake.version(DROP_ROWS) == before
+    layout.lake.replace(DROPS, layout.lake.read(DROPS).slice(0, 0))
+    drop(layout, "may.tsv", "http://p.example/3.jpg")
+    take_in_drops(layout)
+    assert {url for _, url in rows(layout)} >= {"http://p.example/1.jpg", "http://p.example/3.jpg"}
 
 
 def test_a_spreadsheet_in_a_folder_is_a_drop_named_after_both(layout: Layout) -> None:

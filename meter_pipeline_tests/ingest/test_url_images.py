@@ -108,6 +108,7 @@ def test_what_is_known_of_a_lost_photo_stays_when_its_server_is_gone(layout: Lay
         download_urls([url], layout, LIMITS)
     before = layout.lake.frame(URL_IMAGES).iloc[0]
     path = next(layout.images.rglob("*.jpg"))
+    content = path.read_bytes()
     path.unlink()
     assert download_urls([url], layout, LIMITS).failed == 1
     after = layout.lake.frame(URL_IMAGES).iloc[0]
@@ -115,6 +116,20 @@ def test_what_is_known_of_a_lost_photo_stays_when_its_server_is_gone(layout: Lay
     assert after.drop("reason").equals(before.drop("reason"))
     assert download_urls([url], layout, LIMITS).fetched == 0
     assert download_urls([url], layout, LIMITS, retry_failed=True).fetched == 1
+    assert layout.lake.frame(URL_IMAGES)["reason"].notna().all()
+    path.write_bytes(content)
+    download_urls([], layout, LIMITS)
+    assert layout.lake.frame(URL_IMAGES)["reason"].isna().all(), "restored by a person"
+
+
+def test_a_lost_photo_that_its_url_gives_again_is_lost_no_longer(layout: Layout, server: FaultServer) -> None:
+    url = server.url("/photo/1.jpg")
+    download_urls([url], layout, LIMITS)
+    rows = layout.lake.frame(URL_IMAGES)
+    layout.lake.replace(URL_IMAGES, rows.assign(reason="The photo's file is lost."))
+    next(layout.images.rglob("*.jpg")).unlink()
+    assert download_urls([url], layout, LIMITS, retry_failed=True).outcomes == {"ok": 1}
+    assert layout.lake.frame(URL_IMAGES)["reason"].isna().all()
 
 
 def test_two_orders_of_arrival_give_the_same_table(tmp_path: Path, server: FaultServer) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from meter_pipeline.photos.photo_files import DAMAGED, image_id_of
+from meter_pipeline.photos.photo_files import DAMAGED, UNREADABLE, image_id_of
 from meter_pipeline.recognition.image_features import features_of, update_features
 from meter_pipeline.recognition.model_store import MeterModel
 from meter_pipeline.storage.layout import Layout
@@ -39,9 +39,18 @@ def test_a_photo_damaged_in_the_store_is_not_used_and_tried_again_when_it_is_sou
     image_id = image_id_of(content)
     path = layout.image(image_id)
     path.parent.mkdir(parents=True)
+    path.symlink_to(path)  # an error that says nothing of the photo
+    damaged: list[str] = []
+    update_features(layout.lake, IMAGE_FEATURES, model, [(image_id, path)], on_damaged=damaged.append)
+    found = features_of(layout.lake, IMAGE_FEATURES, model.version, [image_id])
+    assert found.failures[image_id].startswith(UNREADABLE)
+    assert damaged == []
+    path.unlink()
     path.write_bytes(content[:-40] + bytes(40))
-    for _ in range(2):
-        assert update_features(layout.lake, IMAGE_FEATURES, model, [(image_id, path)]) == 1
+    for times in (1, 2):
+        photos = [(image_id, path)]
+        assert update_features(layout.lake, IMAGE_FEATURES, model, photos, on_damaged=damaged.append) == 1
+        assert damaged == [image_id] * times
         found = features_of(layout.lake, IMAGE_FEATURES, model.version, [image_id])
         assert found.failures == {image_id: DAMAGED}
     path.write_bytes(content)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meter_pipeline.storage.masking import mask_url, mask_urls
+from meter_pipeline.storage.masking import mask_urls
 
 S = "S3CRET-Xy"
 LONG = "S3CRETab12CD34ef56GH78"
@@ -40,6 +40,15 @@ LONG = "S3CRETab12CD34ef56GH78"
         f"https://h/token/{S}/x.jpg",
         f"Max retries exceeded with url: /x?sig={S} (Caused by X)",
         f"Authorization: Bearer {S} was refused",
+        f"https://h.example/p.jpg&sig={S}&x=1",
+        f"https://h.example/p.jpg&anything={LONG}",
+        f'https://h/x?token="{S}"',
+        f'https://h/x?token={S}"{S}',
+        f"https://h/x?a=b\\u0026token={S}",
+        f"https:\\/\\/h\\/token\\/{S}\\/p.jpg?a\\u003db",
+        f"Max retries exceeded with url: /token/{S}/p.jpg (x)",
+        f"GET /v1/bot123456789:AA{LONG}/p.jpg",
+        f'url: /p.jpg?token="{S}"',
     ],
 )
 def test_no_secret_is_left(url: str) -> None:
@@ -57,6 +66,8 @@ def test_no_secret_is_left(url: str) -> None:
         "The server answered 404 Not Found.",
         "Read may.xlsx: 40 rows, 3 of them refused",
         "C:\\photos\\x.jpg, anna@h.example: 10 = 2 * 5",
+        "/srv/secret/meters/data/lake: is full",
+        'Read "https://h/R&D/a.jpg", "https://h/R&D=1/b.jpg" and \\u0026 more',
         "",
     ],
 )
@@ -65,7 +76,7 @@ def test_what_is_no_secret_is_kept(text: str) -> None:
 
 
 def test_host_path_and_names_are_kept() -> None:
-    assert mask_url(f"https://u:{S}@h/a.jpg?id=7&sig={S}#f") == "https://***@h/a.jpg?id=7&sig=***#***"
+    assert mask_urls(f"https://u:{S}@h/a.jpg?id=7&sig={S}#f") == "https://***@h/a.jpg?id=7&sig=***#***"
 
 
 @given(st.text(st.sampled_from("htp:/@?&=#;%25 .aZ9'\"<\\"), max_size=60))

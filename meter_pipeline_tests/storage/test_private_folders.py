@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from meter_pipeline.storage.layout import Layout
-from meter_pipeline.storage.private_folders import make_private
+from meter_pipeline.storage.private_folders import make_private, open_to_others
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such rights")
 
@@ -32,14 +32,36 @@ def test_what_is_there_stays_as_it_is(tmp_path: Path) -> None:
     assert (mode(data), mode(data / "images")) == (0o755, 0o700)
 
 
-def test_below_a_folder_that_a_group_shares_the_system_decides(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("above", "new"), [(0o2770, 0o2770), (0o775, 0o770), (0o1777, 0o700)])
+def test_below_a_folder_that_a_group_shares_new_ones_are_the_groups_and_nobody_elses(
+    tmp_path: Path, above: int, new: int
+) -> None:
     (data := tmp_path / "data").mkdir()
-    data.chmod(0o2770)
-    make_private(data / "lake" / "drops")
-    assert mode(data / "lake" / "drops") & 0o050 == 0o050
+    data.chmod(above)
+    before = os.umask(0o002)
+    try:
+        make_private(data / "drops")
+    finally:
+        os.umask(before)
+    assert mode(data / "drops") & 0o777 == new & 0o777
 
 
 def test_a_file_in_its_place_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
     with pytest.raises(FileExistsError):
         make_private(tmp_path / "data" / "lake")
+
+
+def test_what_every_user_may_read_is_told_and_what_lies_below_a_closed_folder_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (data := tmp_path / "data").mkdir()
+    (settings := data / "meter.env").write_text("METER_DASHBOARD_PASSWORD=x")
+    data.chmod(0o755)
+    settings.chmod(0o644)
+    monkeypatch.setattr(
+        Path, "parents", property(lambda path: [data] if path == settings else [])
+    )  # pytest's is closed
+    assert open_to_others([data, settings, data / "none"]) == [data, settings]
+    data.chmod(0o750)
+    assert open_to_others([data, settings]) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -17,6 +19,7 @@ from meter_pipeline.storage.damage import DamagedTableError
 from meter_pipeline.storage.lake import REPLACED_SHARD_LIFETIME_S, Lake
 from meter_pipeline.storage.manifests import MANIFEST, MANIFEST_COPY
 from meter_pipeline.storage.queries import querying
+from meter_pipeline.storage.sound_rows import sound_rows
 from meter_pipeline.storage.tables import CLUSTER_EVENTS, UNKNOWN_CLUSTERS
 
 TABLE = UNKNOWN_CLUSTERS
@@ -78,6 +81,35 @@ def test_a_damaged_shard_is_refused_by_every_reader_and_left_out_by_mending(lake
     assert lake.frame(TABLE)["image_id"].tolist() == ["c"]
     assert lake.damage(TABLE) == []
     assert lake.drop_damage(TABLE) == 0
+
+
+PASSING = (
+    ("sha256_of", PermissionError(errno.EACCES, "Permission denied")),
+    ("sha256_of", OSError(errno.EMFILE, "Too many open files")),
+    ("pq.ParquetFile", pa.ArrowMemoryError("malloc of size 64 failed")),
+)
+
+
+@pytest.mark.parametrize(("what", "error"), PASSING)
+def test_a_shard_that_could_not_be_read_now_is_neither_left_out_nor_moved(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, what: str, error: Exception
+) -> None:
+    files = lake.shard_files(TABLE.name)
+
+    def fail(path: Path, **_: object) -> str:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"meter_pipeline.storage.shards.{what}", fail)
+        assert [found.may_pass for found in lake.damage(TABLE)] == [True, True]
+        for mend in (lambda: lake.drop_damage(TABLE), lambda: lake.put_damage_aside(TABLE, Path.unlink)):
+            with pytest.raises(DamagedTableError, match="cannot be read"):
+                mend()
+        with pytest.raises(DamagedTableError):
+            sound_rows(lake, TABLE)
+    assert lake.damage(TABLE) == []
+    assert lake.shard_files(TABLE.name) == files
+    assert lake.count(TABLE) == len(lake.read(TABLE)) == 3
 
 
 def test_a_page_that_rots_after_its_file_was_hashed_is_noticed(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

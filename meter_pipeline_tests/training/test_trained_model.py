@@ -21,7 +21,7 @@ from meter_pipeline.recognition.model_store import load_model
 from meter_pipeline.recognition.single_photo import predict_photos
 from meter_pipeline.settings import TrainingSettings, load_settings
 from meter_pipeline.storage.layout import Layout
-from meter_pipeline.storage.tables import IMAGE_INVENTORY, PROMOTED_IMAGES
+from meter_pipeline.storage.tables import IMAGE_FEATURES, IMAGE_INVENTORY, LABELLED_FEATURES, PROMOTED_IMAGES
 from meter_pipeline.training.trained_model import train_model
 from meter_pipeline.training.two_phase import EpochRecord
 from meter_pipeline_tests.support.patterns import split_of
@@ -117,10 +117,15 @@ def test_classes_that_wait_are_on_the_card_and_change_no_model(tmp_path: Path) -
     two = train(meters=2)
     assert (two.version, two.weights_sha256) == (one.version, one.weights_sha256)
     assert load_card(layout, one.version).waiting == {"NEW": {"meters": 2, "needed": 3, "photos": 2}}
+    for spec in (IMAGE_FEATURES, LABELLED_FEATURES):
+        rows = [{"image_id": "a", "model_version": version} for version in (one.version, "0007-12345678")]
+        layout.lake.replace(spec, pd.DataFrame(rows).reindex(columns=list(spec.columns)).astype(object))
     (layout.models / one.version / WEIGHTS).write_bytes(b"rotten")
     again = train(meters=2)
     assert (again.version, again.files) == (one.version, one.files)
     assert model_problems(layout.models / one.version) == [], "it was put aside and trained again"
+    for spec in (IMAGE_FEATURES, LABELLED_FEATURES):
+        assert layout.lake.frame(spec)["model_version"].tolist() == ["0007-12345678"], "features of lost weights"
 
 
 def test_a_backbone_without_feature_maps_looks_at_the_middle_and_says_so(

@@ -23,6 +23,7 @@ from meter_pipeline.errors import MeterError
 from meter_pipeline.labels import counted
 from meter_pipeline.photos.decoding import PhotoError
 from meter_pipeline.photos.metadata_stripping import without_metadata
+from meter_pipeline.photos.thumbnails import END_OF_JPEG
 from meter_pipeline.storage.findings import Finding, Look, Mending
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.notes import note_problem
@@ -32,7 +33,6 @@ from meter_pipeline.storage.tables import DROPS
 
 EXPORTS, FOLDERS, WAREHOUSE, NOTES = "exports", "cluster folders", "warehouse", "notes"
 UPDATE = "meter update"
-END_OF_JPEG = bytes((0xFF, 0xD9))
 _FOLDER_IN_THE_WAY = "Move the folder away, then run: meter update"
 
 

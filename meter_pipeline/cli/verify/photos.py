@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pyarrow.compute as pc
+
 from meter_pipeline.dataset.damaged_files import DamagedFile, damaged_files, known_places
 from meter_pipeline.errors import MeterError
 from meter_pipeline.ingest.erased_rows import ErasedRows
@@ -18,19 +20,20 @@ from meter_pipeline.storage.findings import Finding, Look, Mending
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.set_aside import set_aside
 from meter_pipeline.storage.sound_rows import sound_rows
-from meter_pipeline.storage.tables import URL_IMAGES
+from meter_pipeline.storage.tables import DROP_ROWS, URL_IMAGES
 
 STORE, RAW, DECISIONS = "photos", "labelled photos", "decisions"
 
 
 def look_at_the_store(layout: Layout) -> Look:
     """Look at every photo that was fetched: its bytes have the hash that it is named by."""
-    places = None
+    places, said = None, set()
     for photo in damaged_photos(layout.images):
         places = known_places(layout) if places is None else places
+        said.add(photo.image_id)
         yield _of_the_store(layout, photo, places.get(photo.image_id))
     there = stored_ids(layout)
-    lost = sorted(_fetched(layout) - there)
+    lost = sorted(_fetched(layout) - there - said)
     if lost:
         what = f"{counted(len(lost), 'photo')} of url_images not in the store, {lost[0]} among them."
         does = "They are fetched again; of those whose server is gone, what was said stays."
@@ -39,12 +42,28 @@ def look_at_the_store(layout: Layout) -> Look:
 
 
 def _fetched(layout: Layout) -> set[str]:
-    """Return the photos that should be in the store; those are left out that their URLs do not give any more."""
-    rows = sound_rows(layout.lake, URL_IMAGES).select(["image_id", "outcome", "reason"]).to_pylist()
-    return {row["image_id"] for row in rows if row["outcome"] == Outcome.OK and row["reason"] is None}
+    """Return the photos that should be in the store; those are left out that no update fetches.
+
+    Their URLs are in no drop any more, or do not give them any more.
+    """
+    of_drops = sound_rows(layout.lake, DROP_ROWS).filter(pc.field("reason").is_null())
+    wanted = set(of_drops["image_url"].to_pylist())
+    rows = sound_rows(layout.lake, URL_IMAGES).select(["image_url", "image_id", "outcome", "reason"]).to_pylist()
+    return {
+        row["image_id"]
+        for row in rows
+        if row["outcome"] == Outcome.OK and row["reason"] is None and row["image_url"] in wanted
+    }
 
 
 def _of_the_store(layout: Layout, photo: DamagedPhoto, labelled: Path | None) -> Finding:
+    if photo.may_pass:
+        fix = (
+            "It may be sound: nothing is done to it. Let it be readable (its rights, programs that hold it open, the"
+            " disk), then run: meter verify. If it stays so, move it away, then run: meter update"
+        )
+        return Finding(STORE, f"The photo {photo.problem}.", photo.path, fix)
+
     def mend() -> str:
         kept = set_aside(layout, photo.path)
         if labelled is not None and labelled.is_file() and sha256_of(labelled) == photo.image_id:

@@ -33,6 +33,7 @@ _PAGES = ("document", "")
 """Of `Sec-Fetch-Dest`: a page in a window of its own, not in a frame."""
 _BROWSER = "mozilla/"
 """Every browser's `User-Agent` begins so."""
+_OF_WHERE_FROM = ("origin", "referer", "sec-fetch-site")
 _SHOWN_LENGTH = 100
 
 
@@ -82,7 +83,7 @@ class Hosts:
             return
         is_order = scope["type"] == "websocket" or scope["method"] not in _READING
         if not self._is_from_here(hosts[0], headers) if is_order else _is_part_of_another_page(headers):
-            await refuse(scope, receive, send, self._foreign_page())
+            await refuse(scope, receive, send, self._foreign_page(hosts[0], headers))
             return
         if is_order and origins and Address.of_origin(origins[0]) != _as_origin(hosts[0], like=origins[0]):
             # A proxy put its own host in. Streamlit would not know its own page, and would ask a server on the
@@ -103,7 +104,10 @@ class Hosts:
         if origins:
             return len(origins) == 1 and self._is_origin_of_ours(origins[0], host)
         if referer := headers.get("referer"):
-            return self._is_origin_of_ours(origin_of(referer), host)
+            try:
+                return self._is_origin_of_ours(origin_of(referer), host)
+            except ValueError:  # no address, such as `http://[`
+                return False
         return bool(sites) or not headers.get("user-agent", "").lower().startswith(_BROWSER)
 
     def _is_origin_of_ours(self, origin: str, host: str) -> bool:
@@ -129,8 +133,13 @@ class Hosts:
             f" open into {self._service.setting} and start `{self._service.command}` again.\n"
         )
 
-    def _foreign_page(self) -> str:
+    def _foreign_page(self, host: str, headers: Headers) -> str:
         name, setting = self._service.name, self._service.setting
+        if not any(said in headers for said in _OF_WHERE_FROM):
+            return (
+                f"This calls itself a browser and does not say from which page it comes, so {name} did nothing. If it"
+                f" is a program, such as Invoke-RestMethod: Send the header Origin: http://{host}\n"
+            )
         return (
             f"This came from a page of another address, so {name} did nothing. Open {name} itself; if it is behind a"
             f" proxy, put the address that people open into {setting} and start `{self._service.command}` again.\n"

@@ -33,7 +33,7 @@ from meter_pipeline.ingest.web.redirects import MAX_REDIRECTS, REDIRECTS, ChainC
 from meter_pipeline.ingest.web.urls import UrlRefusedError, host_of
 from meter_pipeline.photos.decoding import SNIFFED_BYTES, is_a_picture, refusal_of_foreign, sniff
 from meter_pipeline.settings import DownloadSettings
-from meter_pipeline.storage.masking import mask_url, mask_urls
+from meter_pipeline.storage.masking import SHOWN_LENGTH, mask_urls
 
 USER_AGENT = "meter-pipeline"
 CONNECT_S = 5.0
@@ -490,7 +490,7 @@ def _redirected(url: str, target: str) -> str:
 
 def _shown(url: str) -> str:
     """Return a URL for a message: without its query and without what else may be somebody's key, and not too long."""
-    return mask_url(url).partition("?")[0].partition("#")[0][:200]
+    return mask_urls(url).partition("?")[0].partition("#")[0][:SHOWN_LENGTH]
 
 
 def _proxy_says(name: str, status: int) -> str:

@@ -9,8 +9,10 @@ import pytest
 
 from meter_pipeline.erasure import erasing
 from meter_pipeline.erasure.look import look
-from meter_pipeline.erasure.target import Target, column_target, drop_target, url_target
+from meter_pipeline.erasure.target import Kind, Target, column_target, drop_target, url_target
+from meter_pipeline.erasure.what_stays import what_stays
 from meter_pipeline.ingest.drop_rows import take_in_drops
+from meter_pipeline.photos.store import store
 from meter_pipeline.review.reviewed_images import decision_problems, review_photos
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, DROPS, REVIEWED_IMAGES, UNKNOWN_METADATA
@@ -22,6 +24,7 @@ from meter_pipeline_tests.support.erasable_data import (
     traces_of,
     write_erasable_data,
 )
+from meter_pipeline_tests.support.fault_server import jpeg
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +97,39 @@ def test_decisions_on_erased_photos_count_no_more_and_are_no_problem(data: Erasa
     review_photos(layout)
     assert layout.lake.count(REVIEWED_IMAGES) == 0
     assert decision_problems(layout) == []
+
+
+def test_photos_that_no_row_names_are_said_and_taken_with_all_that_was_made_of_them(data: ErasableData) -> None:
+    layout, photos = data.layout, data.photos
+    (layout.drops / "june.csv").write_text(JUNE.partition("C. Sen")[0], encoding="utf-8")  # the row of sen goes
+    (layout.drops / "batch77.csv").write_text(MAY.replace("R. Vanderquist,http://p.example/das2.jpg\n", ""))
+    take_in_drops(layout)
+    another = store(layout, jpeg(77)).image_id  # as where a URL gave another picture
+    nobody = look(layout, column_target(layout, "Customer=C. Sen"))
+    assert nobody.is_nothing
+    said = " ".join(what_stays(layout, nobody))
+    assert "2 photos that no row names" in said and "`meter erase --unused`" in said
+    assert "1 photo that no row names stay, as decisions" in said
+    found = look(layout, Target(Kind.UNUSED, ""))
+    assert found.photos == {photos["sen.jpg"], another}
+    erasing.erase(layout, found)
+    assert traces_of(layout, ["sen.jpg", photos["sen.jpg"][:12], another]) == set()
+    assert layout.image(photos["das2.jpg"]).is_file()  # it was named, and that counts
+    assert look(layout, Target(Kind.UNUSED, "")).is_nothing
+
+
+def test_lines_of_logs_go_in_the_form_that_logs_have(data: ErasableData) -> None:
+    layout = data.layout
+    lines = [
+        "404 http://p.example/das1.jpg?sig=***",
+        "http://p.example/das1.jpg: no photo",
+        "Refused: 'r. vanderquist'",
+        "http://p.example/das1.jpg?sig=***&page=2",
+        "http://p.example/das1.jpg.txt of D. Roy",
+    ]
+    layout.failure_log.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    erase(layout, "column")
+    assert layout.failure_log.read_text(encoding="utf-8").splitlines() == lines[3:]
 
 
 @pytest.mark.slow

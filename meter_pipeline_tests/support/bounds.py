@@ -33,8 +33,13 @@ def _bounded(clock: Callable[[], float], seconds: float) -> Iterator[None]:
     yield
     taken = clock() - began
     if taken > seconds:
-        slowness = max(1.0, *(_reference(clock) / REFERENCE_S for _ in range(MEASUREMENTS)))
-        assert taken <= seconds * slowness, f"{taken:.1f} s on a machine {slowness:.1f} times as slow"
+        times = slowness(clock)
+        assert taken <= seconds * times, f"{taken:.1f} s on a machine {times:.1f} times as slow"
+
+
+def slowness(clock: Callable[[], float] = time.process_time) -> float:
+    """Return how many times as long this machine takes now as that of the bounds; 1 or more."""
+    return max(1.0, *(_reference(clock) / REFERENCE_S for _ in range(MEASUREMENTS)))
 
 
 def _reference(clock: Callable[[], float]) -> float:

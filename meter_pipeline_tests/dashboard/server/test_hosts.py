@@ -166,6 +166,7 @@ def test_an_order_of_a_browser_that_names_no_page_of_ours_is_refused(method: str
         {"referer": "http://evil.example/page"},
         {"referer": f"{here}.evil.example/"},
         {"referer": "about:blank"},
+        {"referer": "http://["},
         {"user-agent": browser},
     ):
         assert ask(app, method=method, headers=headers).status == 403, headers
@@ -178,6 +179,14 @@ def test_an_order_of_a_browser_that_names_no_page_of_ours_is_refused(method: str
         {"user-agent": "curl/8.5.0"},
     ):
         assert ask(app, method=method, headers=headers).status == 200, headers
+
+
+def test_a_program_that_calls_itself_a_browser_is_told_what_to_send() -> None:
+    app, _ = served()
+    shell = {"user-agent": "Mozilla/5.0 (Windows NT; en-US) WindowsPowerShell/5.1.19041"}
+    here = ask(app, method="POST", headers=shell).text.rpartition("Send the header Origin: ")[2].strip()
+    assert ask(app, method="POST", headers=shell | {"origin": here}).status == 200
+    assert "Send the header" not in ask(app, method="POST", headers={"referer": "http://evil.example/"}).text
 
 
 def test_a_page_of_another_site_may_link_to_the_dashboard_and_do_nothing_else() -> None:

@@ -45,7 +45,7 @@ lock: ## pin what a fresh venv gets today: constraints.txt, and requirements*.tx
 		file=requirements$${extra:+-$$extra}.txt; \
 		build/lock/bin/uv pip compile pyproject.toml $${extra:+--extra $$extra} --quiet --universal --python-version 3.11 \
 			--generate-hashes --no-annotate --no-header --constraint constraints.txt --output-file build/$$file && \
-		(echo "# Made by 'make lock': every package with the hashes of its files. pip install --require-hashes -r $$file"; \
+		(echo "# Made by 'make lock': every package with the hashes of its files. pip install --no-deps --require-hashes -r $$file"; \
 			cat build/$$file) > $$file || exit 1; \
 	done
 

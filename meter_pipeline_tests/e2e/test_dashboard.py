@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -30,7 +28,8 @@ from meter_pipeline.settings import ClusterSettings, DecisionSettings, UnknownPr
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DATASET_SPLIT, UNKNOWN_CLUSTERS
 from meter_pipeline_tests.support.browser import NEEDS_CHROMIUM
-from meter_pipeline_tests.support.commands import METER, copy_of, environment, free_port, wait_until_up, write_workbook
+from meter_pipeline_tests.support.commands import copy_of, write_workbook
+from meter_pipeline_tests.support.dashboard_server import running_dashboard
 from meter_pipeline_tests.support.exports import read_export
 from meter_pipeline_tests.support.patterns import draw
 
@@ -48,25 +47,6 @@ PATIENCE_MS = 60_000
 CARD_OF_FOUR, CARD_OF_TWO = 267, 360
 """Pixels that a cluster's card may have, so that two rows of four are seen at once on a screen of 1440 x 900."""
 expect.set_options(timeout=PATIENCE_MS)
-
-
-@contextmanager
-def dashboard(data_dir: Path, **more: str) -> Iterator[str]:
-    """Run `meter dashboard` and give its address; nothing of it is left afterwards."""
-    port = free_port()
-    process = subprocess.Popen(
-        [*METER, "dashboard", "--port", str(port)],
-        env=environment(data_dir) | more,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        wait_until_up(process, port)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        assert process.wait(30) == 0
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +69,7 @@ def data(trained: Path, photos: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="module")
 def served(data: Path) -> Iterator[str]:
-    with dashboard(data) as url:
+    with running_dashboard(data) as url:
         yield url
 
 
@@ -155,7 +135,7 @@ def test_every_page_opens(go: Callable[[str], Page]) -> None:
 
 def test_a_link_to_a_page_is_answered_before_anybody_has_opened_the_first(data: Path, browser: Browser) -> None:
     """Once Streamlit took the folder `pages` beside its script for pages of its own, and showed an empty one."""
-    with dashboard(data) as url:
+    with running_dashboard(data) as url:
         page = browser.new_page()
         page.goto(f"{url}/unknowns")
         expect(page.get_by_role("heading", level=1)).to_have_text("Unknowns", timeout=PATIENCE_MS)
@@ -424,7 +404,7 @@ def test_the_model_page_has_figures_and_the_evaluation(go: Callable[[str], Page]
 def test_without_drops_and_champion_the_folders_are_named_and_the_password_is_asked_for(
     browser: Browser, tmp_path: Path
 ) -> None:
-    with dashboard(tmp_path / "empty", METER_DASHBOARD_PASSWORD="a secret") as url:
+    with running_dashboard(tmp_path / "empty", METER_DASHBOARD_PASSWORD="a secret") as url:
         page = browser.new_page()
         page.set_default_timeout(PATIENCE_MS)
         page.goto(url)

@@ -26,4 +26,4 @@ def running_dashboard(data_dir: Path, **more: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(30) == 0

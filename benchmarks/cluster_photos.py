@@ -221,7 +221,7 @@ def _train_and_see(pool: Pool, name: str, classes: Sequence[str], work: Path) ->
     image_ids, views = pool.image_ids.tolist(), len(model.preprocess.views)
     cache.fill(list(zip(image_ids, pool.files, strict=True)), views)
     with training_threads():
-        blocks = {"pre": model.pretrained_block, "tuned": model.tuned_block}
+        blocks = {"pre": model.network_in_torch.pretrained_block, "tuned": model.network_in_torch.tuned_block}
         found = {key: block_outputs(block, cache, image_ids, views).numpy() for key, block in blocks.items()}
     return found | {"ref": np.array(model.reference.image_ids)}
 

@@ -142,6 +142,40 @@ class DecisionSettings(UnknownSettings):
     dark_brightness: float = Field(default=30.0, ge=0, le=255, description="Mean luma (0 to 255) below this is DARK.")
 
 
+EngineName = Literal["auto", "onnx", "openvino", "torch"]
+
+
+class EngineSettings(SettingsGroup):
+    """What puts photos through the network."""
+
+    changes_no_result: ClassVar[str] = "All engines give the same numbers, but for their last digits."
+
+    serving_engine: EngineName = Field(
+        default="auto",
+        description="onnx: ONNX Runtime; openvino: OpenVINO, an extra; torch: on a CUDA card, or the processor. auto:"
+        " torch where there is a CUDA card, else the faster of the other two, measured once.",
+    )
+
+
+class ViewSettings(SettingsGroup):
+    """How closely a photo is looked at."""
+
+    reaches: ClassVar[tuple[str, ...]] = ("image_features", "evaluation_report")
+
+    adaptive_views: bool = Field(
+        default=True,
+        description="A photo that is plainly known on the view of the whole gets no closer views, by limits on the"
+        " model's card; false: every photo gets all views.",
+    )
+
+
+class ServingSettings(EngineSettings, ViewSettings):
+    """How a model answers."""
+
+    changes_no_result: ClassVar[str] = ""
+    reaches: ClassVar[tuple[str, ...]] = ("image_features", "evaluation_report")
+
+
 class GateSettings(SettingsGroup):
     """What a new model needs to be taken into use."""
 
@@ -308,6 +342,8 @@ GROUPS: tuple[type[SettingsGroup], ...] = (
     TrainingSettings,
     UnknownSettings,
     DecisionSettings,
+    EngineSettings,
+    ViewSettings,
     GateSettings,
     SheetSettings,
     DownloadSettings,
@@ -324,6 +360,8 @@ class Settings(
     SplitSettings,
     TrainingSettings,
     DecisionSettings,
+    EngineSettings,
+    ViewSettings,
     GateSettings,
     SheetSettings,
     DownloadSettings,

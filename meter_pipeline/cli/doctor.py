@@ -218,10 +218,11 @@ def _champion(settings: Settings) -> Finding:
     if not Path(layout.champion).exists():
         return Finding("champion model", "warn", "none yet", "Train one: meter train")
     model = load_model(layout)
+    engine = model.engine.name
     if model.reads_plates:
         require_plate_reader()
     reads = ", reads plates" if model.reads_plates else ""
-    return Finding("champion model", "ok", f"{model.version}, {len(model.classes)} classes{reads}")
+    return Finding("champion model", "ok", f"{model.version}, {len(model.classes)} classes{reads}, answers by {engine}")
 
 
 def _gate(settings: Settings) -> Finding:

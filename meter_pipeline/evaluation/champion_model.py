@@ -21,7 +21,7 @@ from meter_pipeline.recognition.model_card import (
     set_champion,
 )
 from meter_pipeline.recognition.model_history import BY_THE_GATE, before, last_roll_back
-from meter_pipeline.recognition.model_store import MeterModel, load_held_out, load_model
+from meter_pipeline.recognition.model_store import MeterModel, check_model, load_held_out, load_model
 from meter_pipeline.settings import DecisionSettings, GateSettings
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import DATASET_SPLIT
@@ -129,7 +129,7 @@ def roll_back(layout: Layout, version: str | None = None, *, why: str, by: str) 
 
 def _checked(layout: Layout, version: str, why: str) -> str:
     """Return the reason without blanks around it, if there is one and the model can be used."""
-    load_model(layout, version)
+    check_model(layout, version)
     if not why.strip():
         raise MeterError(
             f"No reason was given to put {version} into use.", fix='Say why, for the history: --why "the reason".'

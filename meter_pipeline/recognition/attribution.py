@@ -13,6 +13,7 @@ from torch import nn
 from meter_pipeline.errors import MeterError
 from meter_pipeline.recognition.model_store import MeterModel
 from meter_pipeline.recognition.network.locating import Box
+from meter_pipeline.recognition.network.torch_network import normalise
 
 OVERLAY_SIDE = 480
 """Pixels of the longer side of the picture."""
@@ -52,13 +53,17 @@ def grad_cam(model: MeterModel, content: bytes, class_name: str) -> np.ndarray:
     """
     from captum.attr import LayerAttribution, LayerGradCam
 
-    parts = list(model.tuned_block.children())
-    _, maps = _whole(model, content)
+    network = model.network_in_torch
+    parts = list(network.tuned_block.children())
+    image = model.preprocess.open(content)
+    pixels = normalise(model.preprocess, np.array(model.preprocess.view(image, "squeezed"))[None])
+    with torch.no_grad():
+        maps = network.trunk(pixels.to(network.device))
     with torch.no_grad():
         last_maps = nn.Sequential(*parts[:-1])(maps)  # the last part pools
     if len(parts) < 2 or last_maps.ndim != 4 or last_maps.shape[1] < last_maps.shape[2]:
         raise MeterError(f"Where {model.card.backbone} looked cannot be shown: its last block gives no feature maps.")
-    explain = LayerGradCam(nn.Sequential(model.tuned_block, model.head, _AgainstTheOthers()), parts[-2])
+    explain = LayerGradCam(nn.Sequential(network.tuned_block, network.head, _AgainstTheOthers()), parts[-2])
     with torch.enable_grad():
         found = explain.attribute(maps.requires_grad_(), model.classes.index(class_name), relu_attributions=True)
     heat = LayerAttribution.interpolate(found.detach(), (model.preprocess.size,) * 2, "bilinear")[0, 0].cpu().numpy()
@@ -72,19 +77,12 @@ def closer_views(model: MeterModel, content: bytes) -> list[Box]:
     Raises:
         PhotoError: the bytes are not a photo.
     """
-    (width, height), maps = _whole(model, content)
-    place = model.preprocess.place(maps[0].cpu().numpy())
+    image = model.preprocess.open(content)
+    whole = np.asarray(model.preprocess.view(image, "squeezed"))[None]
+    place, (width, height) = model.preprocess.place(model.engine.run(whole).maps[0]), image.size
     names = model.preprocess.located_views
     boxes = [model.preprocess.located_box(name, place, (width, height)) for name in names]
     return [(left / width, top / height, right / width, bottom / height) for left, top, right, bottom in boxes]
-
-
-def _whole(model: MeterModel, content: bytes) -> tuple[tuple[int, int], torch.Tensor]:
-    """Return a photo's size in pixels, and what the trunk makes of the view of the whole."""
-    image = model.preprocess.open(content)
-    pixels = model.preprocess.normalise(np.array(model.preprocess.view(image, "squeezed"))[None])
-    with torch.no_grad():
-        return image.size, model.trunk(pixels.to(model.device))
 
 
 def overlay(content: bytes, heat: np.ndarray, squares: Sequence[Box] = ()) -> bytes:

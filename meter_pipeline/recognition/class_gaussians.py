@@ -6,11 +6,13 @@ Arrays and SciPy alone: the dashboard answers photos with it, and scikit-learn w
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
 from scipy.linalg import eigh, pinvh
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 DIMENSIONS = 128
 """Principal components that distances are measured in."""
@@ -46,7 +48,7 @@ class ClassGaussians:
             embeddings: L2-normalised, photos x dimensions.
             labels: class index of each photo.
         """
-        with threadpool_limits(1):  # another number of threads gives different last bits
+        with _one_thread():
             some = embeddings[:: math.ceil(len(embeddings) / MOST_FOR_COMPONENTS)].astype(np.float64)
             centre = some.mean(axis=0)
             components = principal_directions(some - centre, DIMENSIONS)
@@ -64,10 +66,10 @@ class ClassGaussians:
         """
         if not len(embeddings):
             return np.zeros(0)
-        with threadpool_limits(1):
-            points, within, overall = self._points(embeddings), pinvh(self.within), pinvh(self.overall)
-            to_classes = np.stack([_squared_length(points - mean, within) for mean in self.class_means])
-            return np.asarray(to_classes.min(axis=0) - _squared_length(points, overall))
+        with _one_thread():
+            points = self._points(embeddings)
+            to_classes = np.stack([_squared_length(points - mean, self._within) for mean in self.class_means])
+            return np.asarray(to_classes.min(axis=0) - _squared_length(points, self._overall))
 
     def discriminant(self) -> tuple[np.ndarray, np.ndarray]:
         """Return weights (classes x dimensions) and bias (classes) that make log-odds of the classes from embeddings.
@@ -75,11 +77,21 @@ class ClassGaussians:
         Linear discriminant analysis, no class more common than another: half the squared distance to each class with
         the opposite sign, less what is the same for all classes. Zeros where no photo differs from others of its class.
         """
-        with threadpool_limits(1):
-            directions = self.class_means @ pinvh(self.within)
+        with _one_thread():
+            directions = self.class_means @ self._within
             weights = directions @ self.components
             bias = -weights @ self.centre - (directions * self.class_means).sum(axis=1) / 2
             return weights - weights.mean(axis=0), bias - bias.mean()
+
+    @cached_property
+    def _within(self) -> np.ndarray:
+        """Inverse of the covariance about the classes' means."""
+        return np.asarray(pinvh(self.within))
+
+    @cached_property
+    def _overall(self) -> np.ndarray:
+        """Inverse of the covariance of all photos."""
+        return np.asarray(pinvh(self.overall))
 
     def _points(self, embeddings: np.ndarray) -> np.ndarray:
         return (embeddings.astype(np.float64) - self.centre) @ self.components.T
@@ -104,6 +116,16 @@ def principal_directions(centred: np.ndarray, most: int) -> np.ndarray:
     varies = values > 1e-12 * max(values[-1], 1e-12)
     lengths = np.linalg.norm(directions, axis=1, keepdims=True)
     return np.where(varies[:, None], directions / np.where(lengths == 0, 1.0, lengths), 0.0)
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """Let the libraries of linear algebra compute on one thread: another number gives different last bits."""
+    return _controller().limit(limits=1)
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def _covariance(deviations: np.ndarray) -> np.ndarray:

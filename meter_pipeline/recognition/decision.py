@@ -129,7 +129,7 @@ def decide(
     """
     if not features.image_ids:
         return []
-    known, guard = model.reference.known, Guard.from_card(model.card.guard)
+    known, guard = model.reference.known, model.guard
     seen = Seen(logits=features.logits, embeddings=features.embeddings.normalised())
     deviations = guard.deviations(seen, known)
     scores = deviations.sum(axis=0).tolist()

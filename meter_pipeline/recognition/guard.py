@@ -65,8 +65,12 @@ class Guard:
 
     def is_sure(self, name: str, score: float) -> bool:
         """Return whether a photo with this sum looks so much like known ones that a name for it may be called sure."""
-        limit = self.class_sure_from.get(name, self.sure_from)
+        limit = self.sure_limit_of(name)
         return limit is None or score >= limit
+
+    def sure_limit_of(self, name: str) -> float | None:
+        """Return the sum from which on a photo of this name may be called sure; None: any may."""
+        return self.class_sure_from.get(name, self.sure_from)
 
     def flags(self, name: str, score: float) -> bool:
         """Return whether a photo that is named so looks too little like known ones, by its sum."""

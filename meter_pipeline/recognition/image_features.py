@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,12 +17,15 @@ from meter_pipeline.photos.store import set_damaged_aside
 from meter_pipeline.recognition.embeddings import Embeddings
 from meter_pipeline.recognition.features import Features, extract_features
 from meter_pipeline.recognition.model_store import MeterModel, load_model
-from meter_pipeline.recognition.network.device import one_thread_each
 from meter_pipeline.recognition.plate_reading import nothing_read
+from meter_pipeline.settings import ServingSettings
 from meter_pipeline.storage.lake import Lake
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.table_rows import vector_column, vectors
 from meter_pipeline.storage.tables import IMAGE_FEATURES, LABELLED_FEATURES, URL_IMAGES, TableSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _logger = logging.getLogger(__name__)
 
@@ -31,51 +34,70 @@ def update_features(
     lake: Lake,
     spec: TableSpec,
     model: MeterModel,
-    photos: Sequence[tuple[str, Path]],
+    photos: Iterable[tuple[str, Path]],
     *,
     plates: Path | None = None,
     on_damaged: Callable[[str], None] | None = None,
 ) -> int:
     """Compute the features that are missing, and return the number of photos they were missing for.
 
-    A photo whose file was lost from the store, damaged or unreadable is tried again each time.
+    A photo whose file was lost from the store, damaged or unreadable is tried again each time; so is one that got only
+    the view of the whole, where the model gives every photo all views now.
 
     Args:
         lake: the tables.
         spec: a table with the columns of `IMAGE_FEATURES`.
         model: the model.
-        photos: image_id and file of each photo.
+        photos: image_id and file of each photo, no photo twice; taken as they are needed.
         plates: folder where what is read on plates is kept; None: it is not kept.
         on_damaged: called with each photo whose file in the store was found damaged now.
     """
-    rows = lake.read(spec, ["image_id", "reason"], where=pc.field("model_version") == model.version)
+    rows = lake.read(spec, ["image_id", "reason", "views"], where=pc.field("model_version") == model.version)
     reasons = dict(zip(rows["image_id"].to_pylist(), rows["reason"].to_pylist(), strict=True))
     have = {image_id for image_id, reason in reasons.items() if not passes(reason)}
-    missing = [(image_id, path) for image_id, path in photos if image_id not in have]
-    progress = Progress(
-        len(missing), lambda done, total: _logger.info("%d of %d photos through the network", done, total)
-    )
-    with one_thread_each():
-        for batch in extract_features(model, missing, plates=plates):
-            new = _as_rows(spec, model, batch)
-            again = pa.array([image_id in reasons for image_id in new["image_id"].to_pylist()], pa.bool_())
-            lake.append(spec, new.filter(pc.invert(again)))
-            # What failed again in the same way stands there already, and `upsert` writes the whole table.
-            lake.upsert(spec, new.filter(pc.and_(again, _is_news(new, reasons))))
-            for image_id in [image_id for image_id, reason in batch.failures.items() if reason == DAMAGED]:
-                if on_damaged is not None:
-                    on_damaged(image_id)
-            progress.advance(len(batch.image_ids) + len(batch.failures))
-    return len(missing)
+    have -= _looked_at_too_briefly(rows, model)
+    missing: Iterable[tuple[str, Path]] = (photo for photo in photos if photo[0] not in have)
+    total = 0
+    if isinstance(photos, Sized):
+        missing = list(missing)
+        total = len(missing)
+    progress = Progress(total, lambda done, of: _logger.info("%d of %d photos through the network", done, of))
+    tried, looks = 0, 0
+    for batch in extract_features(model, missing, plates=plates):
+        new = _as_rows(spec, model, batch)
+        again = pa.array([image_id in reasons for image_id in new["image_id"].to_pylist()], pa.bool_())
+        lake.append(spec, new.filter(pc.invert(again)))
+        # What failed again in the same way stands there already, and `upsert` writes the whole table.
+        lake.upsert(spec, new.filter(pc.and_(again, _is_news(new, reasons))))
+        for image_id in [image_id for image_id, reason in batch.failures.items() if reason == DAMAGED]:
+            if on_damaged is not None:
+                on_damaged(image_id)
+        done = len(batch.image_ids) + len(batch.failures)
+        tried, looks = tried + done, looks + int(batch.views.sum())
+        progress.advance(done)
+    if tried:
+        _logger.info("%d photos through the network (%s), %d views in all", tried, model.engine.name, looks)
+    return tried
 
 
-def compute_features(layout: Layout) -> int:
+def _looked_at_too_briefly(rows: pa.Table, model: MeterModel) -> set[str]:
+    """Return the photos that got fewer views than the model gives now; those of older tables got all of them."""
+    if model.early_exit is not None:
+        return set()
+    return set(rows.filter(pc.less(rows["views"], len(model.preprocess.views)))["image_id"].to_pylist())
+
+
+def compute_features(layout: Layout, serving: ServingSettings | None = None) -> int:
     """Put every downloaded photo through the champion, once; return how many were new.
+
+    Args:
+        layout: the data directory.
+        serving: how the model answers; None: as the environment says.
 
     Raises:
         NoChampionError: no model is in use yet.
     """
-    model = load_model(layout)
+    model = load_model(layout, serving=serving)
     photos = [(image_id, layout.image(image_id)) for image_id in downloaded_photos(layout)]
     return update_features(
         layout.lake,
@@ -140,6 +162,7 @@ def features_of(lake: Lake, spec: TableSpec, model_version: str, image_ids: Sequ
             colours=vectors(good, "colours"),
             printed=printed_codes(good),
         ),
+        views=pc.fill_null(good["views"], 0).to_numpy(),
         failures=dict(zip(failed["image_id"].to_pylist(), failed["reason"].to_pylist(), strict=True)),
     )
 
@@ -147,7 +170,7 @@ def features_of(lake: Lake, spec: TableSpec, model_version: str, image_ids: Sequ
 def _is_news(rows: pa.Table, before: dict[str, str | None]) -> pa.Array:
     """Return which rows say something else than the reasons of before, as a mask."""
     entries = zip(rows["image_id"].to_pylist(), rows["reason"].to_pylist(), strict=True)
-    return pa.array([reason != before.get(image_id) for image_id, reason in entries], pa.bool_())
+    return pa.array([reason is None or reason != before.get(image_id) for image_id, reason in entries], pa.bool_())
 
 
 def printed_codes(table: pa.Table) -> np.ndarray:
@@ -180,6 +203,7 @@ def _as_rows(spec: TableSpec, model: MeterModel, batch: Features) -> pa.Table:
         "pretrained_embedding": padded(batch.embeddings.pretrained),
         "colours": padded(batch.embeddings.colours),
         "printed": padded(batch.embeddings.printed) if model.reads_plates else nothing,
+        "views": pa.array([*batch.views.tolist(), *[None] * len(failed)], pa.int64()),
         "reason": pa.array(reasons, pa.string()),
     }
     return pa.table({name: columns[name] for name in spec.columns}, schema=spec.schema)

@@ -49,6 +49,8 @@ class ModelCard:
         guard: what the guard was fitted to: its limits, what it flags of known and catches of hidden classes; how many
             train photos a class needs (`needs_photos`) until no more of its known photos are flagged than allowed, and
             the classes that have fewer (`below_promise`), of which `flagged_below` is flagged.
+        early_exit: what a photo has to reach on the view of the whole to need no closer views (`early_exit`), and what
+            that came to on held-out photos; without limits where every photo gets all views.
         temperature: fitted on held-out photos; 1 where there were none.
         libraries: versions.
         files: SHA-256 of every other file of the model's folder, by name; empty until `save_card` wrote the card.
@@ -72,6 +74,7 @@ class ModelCard:
     guard: dict[str, Any]
     temperature: float
     libraries: dict[str, str]
+    early_exit: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -13,8 +13,7 @@ from meter_pipeline.photos.store import image_id_of
 from meter_pipeline.recognition.decision import Decision, decide
 from meter_pipeline.recognition.features import Features, extract_features
 from meter_pipeline.recognition.model_store import MeterModel, load_model
-from meter_pipeline.recognition.network.device import one_thread_each
-from meter_pipeline.settings import DecisionSettings, Settings
+from meter_pipeline.settings import DecisionSettings, ServingSettings, Settings
 from meter_pipeline.storage.layout import Layout
 
 
@@ -59,7 +58,8 @@ def predict_photos(layout: Layout, images: Sequence[Path], settings: Settings) -
         NoChampionError: no model is in use yet.
         WeightsError: the model's files do not fit together.
     """
-    model, rules = load_model(layout), DecisionSettings.from_settings(settings)
+    rules = DecisionSettings.from_settings(settings)
+    model = load_model(layout, serving=ServingSettings.from_settings(settings))
     return [_predict_file(path, model, rules) for path in images]
 
 
@@ -90,8 +90,7 @@ def predict_content(
     except PhotoError as error:
         return Prediction(image=name, error=error.what), None
     image_id = image_id_of(content)
-    with one_thread_each():
-        (features,) = extract_features(model, [(image_id, content)])
+    (features,) = extract_features(model, [(image_id, content)])
     if features.failures:
         return Prediction(image=name, error=features.failures[image_id]), None
     (decision,) = decide(model, features, rules, {image_id: quality.brightness})

@@ -214,6 +214,9 @@ FEATURE_COLUMNS = {
     "printed": Column(
         VECTOR, "Codes of what was read on the meter's plate; null where the model does not read plates."
     ),
+    "views": Column(
+        INT, "Views that the photo was looked at in: 1 where the view of the whole was enough; null where it failed."
+    ),
     "reason": Column(STRING, "Why the photo has no features; null where it has."),
 }
 FEATURE_VECTORS = frozenset(name for name, column in FEATURE_COLUMNS.items() if column.type == VECTOR)

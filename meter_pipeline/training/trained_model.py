@@ -29,7 +29,6 @@ from meter_pipeline.recognition.model_card import (
     set_challenger,
 )
 from meter_pipeline.recognition.model_files import model_problems
-from meter_pipeline.recognition.model_store import save_model
 from meter_pipeline.recognition.network.backbones import load_backbone
 from meter_pipeline.recognition.network.device import pick_device, training_threads
 from meter_pipeline.recognition.network.locating import fit_direction
@@ -45,6 +44,7 @@ from meter_pipeline.training.augmentation import AUGMENTATION_ID
 from meter_pipeline.training.cross_fitting import FoldAnswers, cross_fit, make_folds
 from meter_pipeline.training.guard_fitting import FEW_TAUGHT, fit_guard
 from meter_pipeline.training.held_out import OWN, held_out_rows, no_held_out_rows
+from meter_pipeline.training.saving import save_model
 from meter_pipeline.training.schedule import Schedule, TrainingSetup
 from meter_pipeline.training.training_photos import PhotoFiles, TrainingSet, files_of_split, read_photos
 from meter_pipeline.training.training_result import TrainingResult
@@ -53,7 +53,7 @@ from meter_pipeline.training.two_phase import EpochRecord, train_network
 
 _logger = logging.getLogger(__name__)
 
-TRAINING_VERSION = 9
+TRAINING_VERSION = 10
 """Part of a model's identity; raise it with any change that makes different weights or another guard from the same
 photos."""
 FEWEST_FOR_TEMPERATURE = 40
@@ -104,7 +104,7 @@ def train_model(
     counts = {str(name): int(count) for name, count in split["split"].value_counts().items()}
     fields = {"version": version, "data_version": data_version, "counts": counts, "waiting": waiting}
     fields |= result.card_fields()
-    card = save_model(layout, fields, result.parts, result.reference, result.guard.held_out)
+    card = save_model(layout, fields, result.trained, result.preprocess, result.reference, result.guard.held_out)
     set_challenger(layout, version)
     shutil.rmtree(checkpoints, ignore_errors=True)
     _logger.info("Model %s: %s", version, {name: round(value, 4) for name, value in card.metrics.items()})

@@ -190,7 +190,7 @@ def read_photos(files: SplitFiles, cache: TrunkCache, *, plates: Path | None) ->
 def _read(files: PhotoFiles, cache: TrunkCache, plates: Path | None) -> TrainingPhotos:
     block = cache.backbone.last_block.eval().requires_grad_(False).to(cache.device)
     outputs = block_outputs(block, cache, files.image_ids, files.samples)
-    pretrained = cache.preprocess.embedding(outputs[:, : len(cache.preprocess.views)]).numpy()
+    pretrained = cache.preprocess.embedding(outputs[:, : len(cache.preprocess.views)].numpy())
     return TrainingPhotos(
         image_ids=files.image_ids,
         labels=files.labels,

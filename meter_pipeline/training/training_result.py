@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version as library_version
 from typing import Any
 
-from torch import nn
-
 from meter_pipeline.recognition.model_store import Reference
+from meter_pipeline.recognition.network.preprocess import Preprocess
+from meter_pipeline.recognition.network.torch_network import TorchNetwork
 from meter_pipeline.recognition.plate_reading import reader_id
 from meter_pipeline.recognition.scores import FAMILIAR_PRINT, Known
 from meter_pipeline.settings import TrainingSettings
@@ -20,7 +20,7 @@ from meter_pipeline.training.two_phase import TrainedNetwork
 
 _logger = logging.getLogger(__name__)
 
-LIBRARIES = ("torch", "torchvision", "timm", "pillow", "numpy")
+LIBRARIES = ("torch", "torchvision", "timm", "onnxruntime", "pillow", "numpy")
 """Whose versions the card names."""
 
 
@@ -47,15 +47,21 @@ class TrainingResult:
     val_accuracy: float | None
 
     @property
-    def parts(self) -> dict[str, nn.Module]:
-        """The parts of the network, by the names that `save_model` knows them by."""
+    def trained(self) -> TorchNetwork:
+        """The network as a whole."""
         backbone = self.network.cache.backbone
-        return {
-            "trunk": backbone.trunk,
-            "pretrained_block": backbone.last_block,
-            "tuned_block": self.network.tuned_block,
-            "head": self.network.head,
-        }
+        return TorchNetwork(
+            trunk=backbone.trunk,
+            pretrained_block=backbone.last_block,
+            tuned_block=self.network.tuned_block,
+            head=self.network.head,
+            device=self.network.cache.device,
+        )
+
+    @property
+    def preprocess(self) -> Preprocess:
+        """How photos come into the network."""
+        return self.network.cache.preprocess
 
     @property
     def reference(self) -> Reference:

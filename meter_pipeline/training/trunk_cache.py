@@ -22,6 +22,7 @@ from meter_pipeline.recognition.network.backbones import Backbone
 from meter_pipeline.recognition.network.device import one_thread_each
 from meter_pipeline.recognition.network.locating import Place
 from meter_pipeline.recognition.network.preprocess import LOCATED, Preprocess
+from meter_pipeline.recognition.network.torch_network import normalise
 from meter_pipeline.storage.files import write_bytes
 from meter_pipeline.storage.hashes import stamp
 from meter_pipeline.training.augmentation import AUGMENTATION_ID, at_working_size, augmented
@@ -183,7 +184,7 @@ class TrunkCache:
         pixels, size = np.stack([np.asarray(image) for image in images]), SAMPLES_PER_PASS[self.device.type]
         with torch.inference_mode():
             passes = [pixels[start : start + size] for start in range(0, len(pixels), size)]
-            maps = [self.backbone.trunk(self.preprocess.normalise(some).to(self.device)) for some in passes]
+            maps = [self.backbone.trunk(normalise(self.preprocess, some).to(self.device)) for some in passes]
         return torch.cat(maps).cpu().numpy().astype(np.float16)
 
 

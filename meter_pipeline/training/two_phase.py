@@ -297,7 +297,7 @@ def _answers(
     outputs = block_outputs(tuned_block, cache, photos.image_ids, photos.samples, use=views)
     with torch.inference_mode():
         logits = head(outputs.to(cache.device)).mean(dim=1).cpu()
-    return logits.numpy(), cache.preprocess.embedding(outputs).numpy()
+    return logits.numpy(), cache.preprocess.embedding(outputs.numpy())
 
 
 def _seed_of(seed: int, phase: str, epoch: int) -> int:

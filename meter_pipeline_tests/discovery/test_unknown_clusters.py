@@ -10,14 +10,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import torch
 from torch import nn
 
 from meter_pipeline.discovery.unknown_clusters import cluster_problems, cluster_unknowns
 from meter_pipeline.errors import MeterError
 from meter_pipeline.recognition.embeddings import normalised
-from meter_pipeline.recognition.model_store import Reference, save_model
+from meter_pipeline.recognition.model_store import Reference
 from meter_pipeline.recognition.network.backbones import load_backbone
 from meter_pipeline.recognition.network.preprocess import Preprocess
+from meter_pipeline.recognition.network.torch_network import TorchNetwork
 from meter_pipeline.recognition.plate_reading import nothing_read
 from meter_pipeline.settings import ClusterSettings
 from meter_pipeline.storage.lake import Lake
@@ -32,6 +34,7 @@ from meter_pipeline.storage.tables import (
     TableSpec,
 )
 from meter_pipeline.training.held_out import no_held_out_rows
+from meter_pipeline.training.saving import save_model
 from meter_pipeline_tests.support.embedded_photos import known_photos
 from meter_pipeline_tests.support.unknown_photos import draw_meter, put_unknown
 
@@ -72,12 +75,16 @@ def put_model(layout: Layout, version: str, meters: dict[str, np.ndarray]) -> No
         **{"dimensions": backbone.dimensions, "trained_on": [], "history": []},
         **{"preprocess": asdict(preprocess), "preprocess_id": preprocess.preprocess_id},
     }
-    parts = {
-        **{"trunk": backbone.trunk, "pretrained_block": backbone.last_block, "tuned_block": tuned.last_block},
-        "head": nn.Linear(backbone.dimensions, len(meters)),
-    }
+    network = TorchNetwork(
+        trunk=backbone.trunk,
+        pretrained_block=backbone.last_block,
+        tuned_block=tuned.last_block,
+        head=nn.Linear(backbone.dimensions, len(meters)),
+        device=torch.device("cpu"),
+    )
     ids = [str(place) for place in range(len(labels))]
-    save_model(layout, fields, parts, Reference(ids, known_photos(labels, tuned=rows)), no_held_out_rows())
+    reference = Reference(ids, known_photos(labels, tuned=rows))
+    save_model(layout, fields, network, preprocess, reference, no_held_out_rows())
 
 
 def clusters_of(layout: Layout, image_ids: list[str]) -> set[int]:

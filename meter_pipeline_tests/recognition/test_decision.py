@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from torch import nn
 
 from meter_pipeline.recognition.decision import best_first, class_probabilities, decide, decision_table
 from meter_pipeline.recognition.embeddings import Embeddings
@@ -29,7 +28,7 @@ def model() -> MeterModel:
     """A model of three classes with its reference photos and no network: decisions need none."""
     tuned, labels = photos(KNOWN_CENTRES[:3], 10, seed=4)
     known = known_photos(labels, tuned=tuned)
-    nothing, identity = dict[str, Any](), nn.Identity()
+    nothing = dict[str, Any]()
     card = ModelCard(
         version="0001-drawn",
         created_at="2026-01-01T00:00:00+00:00",
@@ -52,12 +51,11 @@ def model() -> MeterModel:
     )
     return MeterModel(
         card=card,
-        trunk=identity,
-        pretrained_block=identity,
-        tuned_block=identity,
-        head=nn.Linear(tuned.shape[1], 3),
         preprocess=Preprocess((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
         reference=Reference([f"known-{row}" for row in range(len(labels))], known),
+        early_exit=None,
+        load_engine=pytest.fail,
+        load_network=pytest.fail,
     )
 
 
@@ -71,6 +69,7 @@ def features_with(logits: list[list[float]], model: MeterModel, similar_to: int 
         image_ids=[f"p{i}" for i in range(len(logits))],
         logits=np.array(logits, np.float32),
         embeddings=Embeddings(tuned=rows, pretrained=rows, colours=colours, printed=nothing_read(len(logits))),
+        views=np.full(len(logits), 3),
         failures={},
     )
 

@@ -9,7 +9,8 @@ import pytest
 
 from meter_pipeline.errors import WeightsError
 from meter_pipeline.recognition.model_card import WEIGHTS, list_models, save_card
-from meter_pipeline.recognition.model_store import HELD_OUT, REFERENCE, load_held_out, load_model
+from meter_pipeline.recognition.model_store import HELD_OUT, REFERENCE, check_model, load_held_out, load_model
+from meter_pipeline.recognition.network.engines import NETWORK
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline_tests.support.small_models import Trained
 
@@ -27,7 +28,9 @@ def test_a_card_that_does_not_fit_its_weights_is_refused(drawn_model: Trained, t
     folder = copy_of_model(drawn_model.layout, tmp_path)
     save_card(folder, replace(drawn_model.card, classes=[*drawn_model.card.classes, "EXTRA"]))
     with pytest.raises(WeightsError, match="card names 4 classes"):
-        load_model(Layout(tmp_path))
+        _ = load_model(Layout(tmp_path)).engine
+    with pytest.raises(WeightsError, match="card names 4 classes"):
+        _ = load_model(Layout(tmp_path)).network_in_torch
     save_card(folder, replace(drawn_model.card, preprocess_id="0"))
     with pytest.raises(WeightsError, match="preprocess id"):
         load_model(Layout(tmp_path))
@@ -47,7 +50,12 @@ def test_a_file_that_is_damaged_after_the_model_was_loaded_is_refused(drawn_mode
     reference.write_bytes(content)
     weights.unlink()
     with pytest.raises(WeightsError, match=f"{WEIGHTS} is missing"):
-        load_model(Layout(tmp_path))
+        _ = load_model(Layout(tmp_path)).network_in_torch
+    with pytest.raises(WeightsError, match=f"{WEIGHTS} is missing"):
+        check_model(Layout(tmp_path), drawn_model.card.version)
+    (folder / NETWORK).write_bytes(b"no graph")
+    with pytest.raises(WeightsError, match=f"{NETWORK} does not hold what was written"):
+        _ = load_model(Layout(tmp_path)).engine
     (folder / HELD_OUT).write_bytes(b"PAR1")
     with pytest.raises(WeightsError, match=HELD_OUT):
         load_held_out(Layout(tmp_path), drawn_model.card.version)

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from meter_pipeline.recognition.network.backbones import Backbone
 from meter_pipeline.recognition.network.locating import fit_direction
 from meter_pipeline.recognition.network.preprocess import Preprocess
+from meter_pipeline.recognition.network.torch_network import normalise
 
 
 def plate_on_a_wall(seed: int, size: tuple[int, int] = (360, 480)) -> tuple[Image.Image, tuple[float, float]]:
@@ -30,7 +31,7 @@ def whole_map(backbone: Backbone, preprocess: Preprocess, image: Image.Image) ->
     """Return what the trunk makes of the whole photo, as a batch of one."""
     with torch.inference_mode():
         squeezed = np.asarray(preprocess.view(image, "squeezed"))[None]
-        return backbone.trunk.eval()(preprocess.normalise(squeezed)).numpy()
+        return backbone.trunk.eval()(normalise(preprocess, squeezed)).numpy()
 
 
 def locating_preprocess(backbone: Backbone) -> Preprocess:

@@ -11,6 +11,7 @@ import torch
 
 from meter_pipeline.recognition.network.backbones import Backbone
 from meter_pipeline.recognition.network.preprocess import Preprocess
+from meter_pipeline.recognition.network.torch_network import normalise
 from meter_pipeline.training.trunk_cache import TrunkCache
 from meter_pipeline_tests.support.wall_plates import plate_on_a_wall
 
@@ -78,7 +79,7 @@ def test_samples_are_the_views_in_turn(
         [preprocess.framed_pixels(image), preprocess.located_pixels(image, maps[0].astype(np.float32))]
     )
     with torch.inference_mode():
-        expected = backbone.trunk(preprocess.normalise(pixels)).numpy()
+        expected = backbone.trunk(normalise(preprocess, pixels)).numpy()
     assert np.allclose(maps[:3].astype(np.float32), expected, atol=0.02)
     for number in range(samples):
         assert np.array_equal(cache.sample("a", samples, number), maps[number])

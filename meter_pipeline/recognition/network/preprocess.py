@@ -1,4 +1,7 @@
-"""A photo on its way into the network: decoded, cut into square views of 224x224, normalised; the same for all."""
+"""A photo on its way into the network: decoded and cut into square views of 224x224; the same for all. Needs no torch.
+
+Normalising the pixels is part of the network itself (`onnx_export`, `torch_network`).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from PIL import Image
 
 from meter_pipeline.photos.decoding import open_photo
@@ -136,18 +138,18 @@ class Preprocess:
             photo_map: what the trunk makes of its `squeezed` view, channels x height x width.
         """
         place = self.place(photo_map)
-        return np.stack([np.asarray(self.located(image, name, place)) for name in self.located_views])
+        views = [np.asarray(self.located(image, name, place)) for name in self.located_views]
+        return np.stack(views) if views else np.zeros((0, self.size, self.size, 3), np.uint8)
 
-    def embedding(self, of_views: torch.Tensor) -> torch.Tensor:
-        """Return embeddings (photos x dimensions) from those of the views (photos x views x dimensions)."""
-        weights = torch.tensor([LOCATED[name].weight if name in LOCATED else 1.0 for name in self.views])
-        return (of_views * (weights / weights.sum()).to(of_views)[:, None]).sum(dim=1)
+    def embedding(self, of_views: np.ndarray) -> np.ndarray:
+        """Return embeddings (photos x dimensions) from those of the views (photos x views x dimensions), float32.
 
-    def normalise(self, pixels: np.ndarray) -> torch.Tensor:
-        """Return images (n x size x size x 3, uint8) as the network's input (n x 3 x size x size, float32)."""
-        images = torch.from_numpy(np.require(pixels, requirements=["C", "W"])).permute(0, 3, 1, 2).float().div_(255)
-        mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.std))
-        return images.sub_(mean).div_(std).contiguous(memory_format=torch.channels_last)
+        Args:
+            of_views: of all views, or of the first ones alone.
+        """
+        names = self.views[: of_views.shape[1]]
+        weights = np.array([LOCATED[name].weight if name in LOCATED else 1.0 for name in names], np.float32)
+        return np.asarray((of_views * (weights / weights.sum())[:, None]).sum(axis=1), np.float32)
 
 
 def _hash(parameters: dict[str, object]) -> str:

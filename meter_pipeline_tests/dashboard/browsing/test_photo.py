@@ -109,4 +109,4 @@ def test_gradients_are_left_off_and_the_answer_is_the_same_after_grad_cam(
     before = ask(layout, model, content, "x.jpg", settings)
     grad_cam(model, content, "GREY_A")
     assert ask(layout, model, content, "x.jpg", settings) == before
-    assert not any(parameter.requires_grad for parameter in model.tuned_block.parameters())
+    assert not any(parameter.requires_grad for parameter in model.network_in_torch.tuned_block.parameters())

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from meter_pipeline.recognition.network.backbones import Backbone
 from meter_pipeline.recognition.network.preprocess import Preprocess
@@ -31,7 +30,7 @@ def test_where_nothing_is_found_the_middle_is_looked_at(preprocess: Preprocess) 
 
 
 def test_the_nameplate_counts_a_quarter_in_the_embedding(preprocess: Preprocess) -> None:
-    of_views = torch.tensor([[[1.0, 0.0], [0.0, 1.0], [5.0, 5.0]]])
+    of_views = np.array([[[1.0, 0.0], [0.0, 1.0], [5.0, 5.0]]], np.float32)
     assert preprocess.embedding(of_views).tolist() == [[pytest.approx(1.0), pytest.approx(1.0)]]
 
 

@@ -1,0 +1,114 @@
+"""What puts views through the network, behind one interface: ONNX Runtime, OpenVINO or torch; needs no torch itself.
+
+`engine_choice` says which one a model gets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+NETWORK = "network.onnx"
+"""A model's file of the whole network, from pixels on."""
+PIXELS = "pixels"
+"""Name of the graph's input: views x side x side x 3, uint8."""
+OUTPUTS = ("maps", "logits", "tuned", "pretrained")
+"""Names of the graph's outputs, as `Outputs` has them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """What the network makes of some views, float32, one row per view.
+
+    Attributes:
+        maps: feature maps of the trunk, views x channels x height x width.
+        logits: views x classes.
+        tuned: embeddings by the last block as it was tuned, views x dimensions.
+        pretrained: embeddings by the last block as it was before, views x dimensions.
+    """
+
+    maps: np.ndarray
+    logits: np.ndarray
+    tuned: np.ndarray
+    pretrained: np.ndarray
+
+
+class Engine(Protocol):
+    """Puts views through a network; may be called from several threads at once.
+
+    Attributes:
+        name: `onnx`, `openvino` or `torch`, and where it runs if that is not the processor.
+        photos_per_pass: photos whose views are best put through together.
+        classes: number of its logits.
+    """
+
+    name: str
+    photos_per_pass: int
+    classes: int
+
+    def run(self, pixels: np.ndarray) -> Outputs:
+        """Return what the network makes of views (views x side x side x 3, uint8), of each whatever is beside it."""
+        ...
+
+
+class OnnxEngine:
+    """The network by ONNX Runtime on the processor: each call on one thread, as threads of ours share the work.
+
+    Args:
+        network: a graph's file, or its bytes.
+    """
+
+    photos_per_pass = 1
+    """More at a time are no faster: each image is computed by itself."""
+
+    def __init__(self, network: Path | bytes) -> None:
+        import onnxruntime
+
+        onnxruntime.disable_telemetry_events()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.enable_cpu_mem_arena = False  # it would keep the largest pass's memory for ever
+        source = network if isinstance(network, bytes) else str(network)
+        self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        self.name = "onnx"
+        self.classes = int(self._session.get_outputs()[-1 if len(self._session.get_outputs()) == 1 else 1].shape[1])
+
+    def run(self, pixels: np.ndarray) -> Outputs:
+        """Return what the network makes of views; see `Engine`."""
+        return Outputs(**dict(zip(OUTPUTS, self.outputs(pixels), strict=True)))
+
+    def outputs(self, pixels: np.ndarray) -> list[np.ndarray]:
+        """Return the graph's outputs in its order; a graph of the trunk alone has one."""
+        return list(self._session.run(None, {PIXELS: np.ascontiguousarray(pixels)}))
+
+
+class OpenVinoEngine:
+    """The network by OpenVINO on the processor, each call on one thread; the extra `openvino`.
+
+    Args:
+        network: a graph's file.
+    """
+
+    photos_per_pass = 1
+
+    def __init__(self, network: Path) -> None:
+        import threading
+
+        import openvino
+
+        settings = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+        self._network: Any = openvino.Core().compile_model(str(network), "CPU", settings)
+        self._of_thread = threading.local()
+        self.name = "openvino"
+        self.classes = int(self._network.output("logits").partial_shape[1].get_length())
+
+    def run(self, pixels: np.ndarray) -> Outputs:
+        """Return what the network makes of views; see `Engine`."""
+        request = getattr(self._of_thread, "request", None)
+        if request is None:  # a request works on one thing at a time
+            request = self._of_thread.request = self._network.create_infer_request()
+        found = request.infer({PIXELS: np.ascontiguousarray(pixels)})
+        return Outputs(**{name: np.array(found[name]) for name in OUTPUTS})

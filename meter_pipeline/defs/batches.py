@@ -86,12 +86,13 @@ def drops_are_readable(pipeline: Pipeline) -> dg.AssetCheckResult:
 )
 def url_images(config: DownloadConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """One row per URL: the outcome of fetching it. Each URL is fetched once; failed ones again only on request."""
-    from meter_pipeline.ingest.url_images import DownloadLimits, download_drops
+    from meter_pipeline.batches.streaming import download_and_look
+    from meter_pipeline.ingest.url_images import DownloadLimits
 
     settings = pipeline.settings(config)
     with pipeline.working("batches") as layout:
         limits = DownloadLimits.from_settings(settings)
-        summary = download_drops(layout, limits, retry_failed=config.retry_failed, refresh=config.refresh)
+        summary = download_and_look(layout, limits, retry_failed=config.retry_failed, refresh=config.refresh)
         counts = {"fetched now": summary.fetched, "failed now": summary.failed, "outcomes now": summary.outcomes}
         if summary.alike:
             counts["perhaps pictures of 'no image'"] = summary.alike

@@ -91,11 +91,21 @@ def download_drops(
     *,
     retry_failed: bool = False,
     refresh: bool = False,
+    on_photos: Callable[[list[str]], None] | None = None,
+    cancelled: threading.Event | None = None,
 ) -> DownloadSummary:
     """Fetch the URLs of every drop row that was not refused; see `download_urls`."""
     urls = layout.lake.read(DROP_ROWS, ["image_url"], where=pc.field("reason").is_null())["image_url"]
     wanted = urls.drop_null().unique().to_pylist()
-    return download_urls(wanted, layout, limits, retry_failed=retry_failed, refresh=refresh)
+    return download_urls(
+        wanted,
+        layout,
+        limits,
+        retry_failed=retry_failed,
+        refresh=refresh,
+        on_photos=on_photos,
+        cancelled=cancelled,
+    )
 
 
 def download_urls(
@@ -106,6 +116,8 @@ def download_urls(
     retry_failed: bool = False,
     refresh: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
+    on_photos: Callable[[list[str]], None] | None = None,
+    cancelled: threading.Event | None = None,
 ) -> DownloadSummary:
     """Fetch the URLs that are not in `url_images` yet, or whose photo is lost from the store or cut there.
 
@@ -120,9 +132,13 @@ def download_urls(
         refresh: also ask again for those whose photo is here, and take it if the server has another one now; a photo
             that the server does not give any more stays.
         on_progress: called with (done, to do) after each flush.
+        on_photos: called after each flush with the image_ids of what came, once their rows are in the table; one may
+            be named again.
+        cancelled: set by another thread to end it.
 
     Raises:
         StorageError: the disk is full or not ours to write; what came until then is kept.
+        CancelledError: `cancelled` was set; what came until then is kept.
         KeyboardInterrupt: the run was cancelled, or any other error that ends it; what came until then is kept.
     """
     wanted = list(dict.fromkeys(urls))
@@ -134,7 +150,7 @@ def download_urls(
     alike = 0
     if to_do:
         _logger.info("Fetching %d of %d URLs, %d at a time", len(to_do), len(wanted), limits.threads)
-        progress = Progress(len(to_do), lambda done, total: _log_progress(done, total, outcomes), at_end=True)
+        progress = Progress(len(to_do), lambda words: _log_progress(words, outcomes), of="URLs", at_end=True)
 
         def write(rows: list[Row]) -> None:
             new = [row for row in rows if row["image_url"] not in known]
@@ -144,13 +160,15 @@ def download_urls(
             layout.lake.upsert(URL_IMAGES, pd.DataFrame(changed, columns=list(URL_IMAGES.columns)))
             outcomes.update(str(row["outcome"]) for row in rows)
             progress.advance(len(rows))
+            if on_photos is not None:
+                on_photos([str(row["image_id"]) for row in rows if row["outcome"] == Outcome.OK])
             if on_progress is not None:
                 on_progress(outcomes.total(), len(to_do))
 
         validators = {url: photo.validators for url, photo in known.items()}
         with Fetcher(limits.fetch, connections=limits.threads) as fetcher:
             pool = DownloadPool(fetcher, _to_rows(layout), limits.threads, limits.per_host)
-            left = pool.fetch(to_do, validators, write)
+            left = pool.fetch(to_do, validators, write, cancelled=cancelled)
         if left.rows:  # the last ones, or what came before the run was stopped in the middle of a write
             written = set(layout.lake.read(URL_IMAGES, ["image_url"])["image_url"].to_pylist()) - set(known)
             write([row for row in left.rows if row["image_url"] not in written])
@@ -308,9 +326,9 @@ def _stored(layout: Layout, fetched: Fetched) -> Row:
         return {"outcome": error.outcome, "reason": error.reason, "bytes": len(fetched.content)}
 
 
-def _log_progress(done: int, total: int, outcomes: Counter[str]) -> None:
-    without = done - sum(outcomes[name] for name in WITH_A_PHOTO)
-    _logger.info("%d of %d URLs fetched, %d without a photo", done, total, without)
+def _log_progress(words: str, outcomes: Counter[str]) -> None:
+    without = outcomes.total() - sum(outcomes[name] for name in WITH_A_PHOTO)
+    _logger.info("Fetched: %s; %d without a photo", words, without)
 
 
 def fetch_photo(url: str, settings: DownloadSettings) -> bytes:

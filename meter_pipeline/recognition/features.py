@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -51,20 +52,21 @@ class Features:
 
 
 def extract_features(
-    model: MeterModel, photos: Sequence[tuple[str, Path | bytes]], *, plates: Path | None = None
+    model: MeterModel, photos: Iterable[tuple[str, Path | bytes]], *, plates: Path | None = None
 ) -> Iterator[Features]:
     """Put photos through the network; iterate inside `device.one_thread_each`, as threads of ours share the work.
 
     Args:
         model: the model.
-        photos: image_id and file, or bytes, of each photo.
+        photos: image_id and file, or bytes, of each photo; taken as they come.
         plates: folder where what is read on plates is kept; None: it is not kept.
 
     Yields:
         Features of up to `PHOTOS_PER_BATCH` photos, in order.
     """
     size = PHOTOS_PER_PASS[model.device.type]
-    passes = [photos[start : start + size] for start in range(0, len(photos), size)]
+    left = iter(photos)
+    passes = iter(lambda: list(islice(left, size)), [])
     passes_per_batch = max(1, PHOTOS_PER_BATCH // size)
     ahead = passes_per_batch
     if model.reads_plates:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,7 @@ def update_features(
     lake: Lake,
     spec: TableSpec,
     model: MeterModel,
-    photos: Sequence[tuple[str, Path]],
+    photos: Iterable[tuple[str, Path]],
     *,
     plates: Path | None = None,
     on_damaged: Callable[[str], None] | None = None,
@@ -44,17 +44,17 @@ def update_features(
         lake: the tables.
         spec: a table with the columns of `IMAGE_FEATURES`.
         model: the model.
-        photos: image_id and file of each photo.
+        photos: image_id and file of each photo, no two alike; may come slowly, and not be known beforehand.
         plates: folder where what is read on plates is kept; None: it is not kept.
         on_damaged: called with each photo whose file in the store was found damaged now.
     """
     rows = lake.read(spec, ["image_id", "reason"], where=pc.field("model_version") == model.version)
     reasons = dict(zip(rows["image_id"].to_pylist(), rows["reason"].to_pylist(), strict=True))
     have = {image_id for image_id, reason in reasons.items() if not passes(reason)}
-    missing = [(image_id, path) for image_id, path in photos if image_id not in have]
-    progress = Progress(
-        len(missing), lambda done, total: _logger.info("%d of %d photos through the network", done, total)
-    )
+    wanted = ((image_id, path) for image_id, path in photos if image_id not in have)
+    missing = list(wanted) if isinstance(photos, Sized) else wanted
+    total, computed = len(missing) if isinstance(missing, list) else None, 0
+    progress = Progress(total, lambda words: _logger.info("Through the network: %s", words), of="photos")
     with one_thread_each():
         for batch in extract_features(model, missing, plates=plates):
             new = _as_rows(spec, model, batch)
@@ -65,8 +65,9 @@ def update_features(
             for image_id in [image_id for image_id, reason in batch.failures.items() if reason == DAMAGED]:
                 if on_damaged is not None:
                     on_damaged(image_id)
-            progress.advance(len(batch.image_ids) + len(batch.failures))
-    return len(missing)
+            computed += new.num_rows
+            progress.advance(new.num_rows)
+    return computed
 
 
 def compute_features(layout: Layout) -> int:

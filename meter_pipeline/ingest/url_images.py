@@ -7,7 +7,6 @@ The threads are in `web.download_pool`, one URL is in `web.fetching`, one photo 
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +24,7 @@ from meter_pipeline.ingest.web.outcomes import Outcome
 from meter_pipeline.ingest.web.urls import UrlRefusedError, clean_url, host_of
 from meter_pipeline.photos.decoding import PhotoError
 from meter_pipeline.photos.progress import Progress
-from meter_pipeline.photos.store import store, stored_sizes
+from meter_pipeline.photos.store import PhotosMet, stored_sizes
 from meter_pipeline.settings import DownloadSettings
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import DROP_ROWS, URL_IMAGES
@@ -167,7 +166,10 @@ def download_urls(
 
         validators = {url: photo.validators for url, photo in known.items()}
         with Fetcher(limits.fetch, connections=limits.threads) as fetcher:
-            pool = DownloadPool(fetcher, _to_rows(layout), limits.threads, limits.per_host)
+            photos = PhotosMet(layout)
+            pool = DownloadPool(
+                fetcher, lambda url, fetched: _row(url, photos, fetched), limits.threads, limits.per_host
+            )
             left = pool.fetch(to_do, validators, write, cancelled=cancelled)
         if left.rows:  # the last ones, or what came before the run was stopped in the middle of a write
             written = set(layout.lake.read(URL_IMAGES, ["image_url"])["image_url"].to_pylist()) - set(known)
@@ -291,18 +293,7 @@ def _is_news(row: Row, known: Mapping[str, _Known], lost: set[str]) -> bool:
     return row["outcome"] == Outcome.OK and is_other
 
 
-def _to_rows(layout: Layout) -> Callable[[str, Fetched], Row]:
-    # A photo may take hundreds of megabytes while it is decoded; more at a time than cores gains nothing.
-    decoding = threading.BoundedSemaphore(os.cpu_count() or 1)
-
-    def row_of(url: str, fetched: Fetched) -> Row:
-        with decoding:
-            return _row(url, layout, fetched)
-
-    return row_of
-
-
-def _row(url: str, layout: Layout, fetched: Fetched) -> Row:
+def _row(url: str, photos: PhotosMet, fetched: Fetched) -> Row:
     row: Row = dict.fromkeys(URL_IMAGES.columns)
     row |= {
         "image_url": url,
@@ -315,13 +306,13 @@ def _row(url: str, layout: Layout, fetched: Fetched) -> Row:
         "reason": fetched.reason,
     }
     if fetched.outcome == Outcome.OK:
-        row |= _stored(layout, fetched)
+        row |= _stored(photos, fetched)
     return row
 
 
-def _stored(layout: Layout, fetched: Fetched) -> Row:
+def _stored(photos: PhotosMet, fetched: Fetched) -> Row:
     try:
-        return store(layout, fetched.content).columns()
+        return photos.store(fetched.content).columns()
     except PhotoError as error:
         return {"outcome": error.outcome, "reason": error.reason, "bytes": len(fetched.content)}
 

@@ -19,7 +19,7 @@ from meter_pipeline.ingest.web.host_queues import HostQueues
 FLUSH_INTERVAL_S = 1.0
 FLUSH_ROWS = 64
 """Rows that are worth a write; fewer are written after `FLUSH_INTERVAL_S`."""
-FEWEST_S_BETWEEN_FLUSHES = 0.25
+FEWEST_S_BETWEEN_FLUSHES = 0.5
 """A host that is down gives thousands of rows per second; a write takes 20 ms, however many rows it has."""
 QUEUED_ROWS = 256
 """Results that may wait for the writer."""

@@ -127,9 +127,7 @@ class TrunkCache:
             return
         _logger.info("Frozen trunk%s: %d of %d photos to compute", of_what, len(missing), len(photos))
         self.backbone.trunk.eval().requires_grad_(False).to(self.device)
-        progress = Progress(
-            len(missing), lambda done, total: _logger.info("Frozen trunk%s: %d of %d photos", of_what, done, total)
-        )
+        progress = Progress(len(missing), lambda words: _logger.info("Frozen trunk%s: %s", of_what, words), of="photos")
 
         def compute(photo: tuple[str, Path]) -> None:
             maps = self._through_trunk(images(photo[0], self.preprocess.open(photo[1]), samples))

@@ -79,10 +79,12 @@ def update(
     refresh: Annotated[bool, typer.Option(help="Ask for every photo again, and take those that have changed.")] = False,
 ) -> None:
     """Work through the drops once: fetch, name, export, cluster, write folders. For cron, or without the UI."""
+    from meter_pipeline.cli.update import run_update
+
     asked: dict[str, object] = {
         name: True for name, given in (("retry_failed", retry_failed), ("refresh", refresh)) if given
     }
-    _run("update", {"url_images": asked} if asked else None)
+    run_update(load_settings(), lambda: _run("update", {"url_images": asked} if asked else None), asked=bool(asked))
 
 
 @app.command()
@@ -178,8 +180,12 @@ def _run(
     config: dict[str, dict[str, object]] | None = None,
     *,
     says_verdict: Callable[[], None] | None = None,
-) -> None:
-    """Run a job and print what became of it; exit with 1 if it failed, not if the gate held or refused a model."""
+) -> bool:
+    """Run a job and print what became of it; exit with 1 if it failed, not if the gate held or refused a model.
+
+    Returns:
+        Whether there was no problem at all.
+    """
     from meter_pipeline.cli.runs import GATE_CHECK, run_job
 
     run = run_job(job, config=config)
@@ -192,6 +198,7 @@ def _run(
     if says_verdict is not None:
         says_verdict()
     console.print(f"[green]{job} finished.[/] Run {run.run_id} is in the history: meter dev")
+    return not run.problems
 
 
 def _say_promoted(run: LocalRun) -> None:

@@ -14,6 +14,7 @@ import psutil
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES, RunsFilter
 
 from meter_pipeline.defs.folder_and_history import note_what_is_there, remember
+from meter_pipeline.defs.history_folder import default_home, home_of
 from meter_pipeline.errors import MeterError, storage_errors
 from meter_pipeline.settings import PROJECT_DIR
 from meter_pipeline.storage.files import write_text
@@ -32,16 +33,6 @@ FOLDERS = ("history", "schedules", "storage")
 """What Dagster makes in its home."""
 
 
-def _default_home(data_dir: Path) -> Path:
-    """Return the folder of Dagster's history for a data directory: beside the project's own, inside any other."""
-    return PROJECT_DIR / "dagster_home" if data_dir == PROJECT_DIR / "data" else data_dir / "dagster_home"
-
-
-def home_of(data_dir: Path) -> Path:
-    """Return the folder of Dagster's history for a data directory, as it is or will be; nothing is made."""
-    return Path(os.environ.get("DAGSTER_HOME") or _default_home(data_dir)).expanduser().resolve()
-
-
 def prepare_home(data_dir: Path) -> Path:
     """Make DAGSTER_HOME ready for a data directory and set the environment variable.
 
@@ -58,7 +49,7 @@ def prepare_home(data_dir: Path) -> Path:
             shutil.copyfile(CONFIG_TEMPLATE, home / "dagster.yaml")
     owner_file = home / OWNER_FILE
     owner = owner_file.read_text(encoding="utf-8", errors="replace").strip() if owner_file.exists() else None
-    if owner is not None and Path(owner) != data_dir and home != _default_home(data_dir).resolve():
+    if owner is not None and Path(owner) != data_dir and home != default_home(data_dir).resolve():
         raise MeterError(
             f"The Dagster history in this folder belongs to the data directory {owner}, not to {data_dir}.",
             where=home,

@@ -218,13 +218,18 @@ def _without_run_id(record: logging.LogRecord) -> bool:
 
 
 def main() -> None:
-    """Run the command; an error that a person can act on is printed as a sentence, without a traceback."""
+    """Run the command that a person typed."""
+    run(app)
+
+
+def run(command: Callable[[], object]) -> None:
+    """Run a command; an error that a person can act on is printed as a sentence, without a traceback."""
     handler = RichHandler(console=error_console, show_path=False, show_level=False, log_time_format="%H:%M:%S")
     handler.addFilter(_without_run_id)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     logging.getLogger("meter_pipeline").setLevel(logging.INFO)
     try:
-        app()
+        command()
     except Exception as error:  # the last resort: no traceback reaches a person
         from meter_pipeline.cli.last_resort import sentence_of
 

@@ -1,4 +1,7 @@
-"""Prepares the Dagster instance: its folder, its pool limits, no runs of dead processes, and what the folder holds."""
+"""Prepares the Dagster instance: its folder, its pool limits, no runs of dead processes, and what the folder holds.
+
+Dagster is loaded where it is used: `meter dev` itself only needs the folder.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,19 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import dagster as dg
 import psutil
-from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES, RunsFilter
 
-from meter_pipeline.defs.folder_and_history import note_what_is_there, remember
 from meter_pipeline.defs.history_folder import default_home, home_of
 from meter_pipeline.errors import MeterError, storage_errors
 from meter_pipeline.settings import PROJECT_DIR
 from meter_pipeline.storage.files import write_text
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.private_folders import make_private
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 _logger = logging.getLogger(__name__)
 
@@ -67,8 +71,14 @@ def ready_instance(data_dir: Path) -> Iterator[dg.DagsterInstance]:
 
     Its history says what the data folder holds, and afterwards the folder from what that was made.
     """
+    import dagster as dg
+
+    from meter_pipeline.defs.folder_and_history import note_what_is_there, remember
+    from meter_pipeline.defs.history_engines import keep_engines
+
     prepare_home(data_dir)
     layout = Layout(data_dir)
+    keep_engines()
     with dg.DagsterInstance.get() as instance:
         set_pool_limits(instance)
         fail_abandoned_runs(instance)
@@ -97,6 +107,8 @@ def fail_abandoned_runs(instance: dg.DagsterInstance, *, launched_too: bool = Fa
         launched_too: also those that a `meter dev` launched; only while no `meter dev` is up, which otherwise monitors
             its own runs.
     """
+    from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES, RunsFilter
+
     failed = []
     for run in instance.get_runs(RunsFilter(statuses=list(IN_PROGRESS_RUN_STATUSES))):
         tag = run.tags.get(PROCESS_TAG)

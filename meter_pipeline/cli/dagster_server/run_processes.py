@@ -63,7 +63,7 @@ class RunProcesses:
         if before is not None:
             before.let_go()
 
-    def Queue(self) -> Any:  # noqa: N802
+    def Queue(self) -> Any:
         """Return the queue by which the next process says how it fares."""
         with self._lock:
             taken, self._waiting = self._waiting, None
@@ -72,11 +72,11 @@ class RunProcesses:
         self._asked.taken = taken
         return taken.told
 
-    def Event(self) -> Any:  # noqa: N802
+    def Event(self) -> Any:
         """Return the event that ends what the process is at work on."""
         return self._asked.taken.ended
 
-    def Process(self, *, target: Callable[..., None], args: Sequence[Any]) -> RunProcess:  # noqa: N802
+    def Process(self, *, target: Callable[..., None], args: Sequence[Any]) -> RunProcess:
         """Return the process, which is given its order when it is started."""
         return RunProcess(self._asked.taken, target, args, self._make_the_next)
 

@@ -17,7 +17,6 @@ from typing import Any
 import dagster as dg
 from dagster._core.workspace.context import IWorkspaceProcessContext
 from dagster._daemon import asset_daemon
-from dagster._daemon.asset_daemon import AssetDaemon
 from dagster._daemon.controller import create_daemon_of_type
 from dagster._daemon.daemon import DaemonIterator, DagsterDaemon, SensorDaemon, SpanMarker
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
@@ -119,7 +118,8 @@ class WokenQueue(QueuedRunCoordinatorDaemon):
             yield from _until(self._is_news, QUEUE_AT_LEAST_EVERY_S, shutdown_event)
 
     def _is_news(self) -> bool:
-        return any([database.is_news() for database in self._databases])
+        news = [database.is_news() for database in self._databases]  # each is asked, to know what it has seen
+        return any(news)
 
 
 def _until(is_news: Callable[[], bool], most_s: float, shutdown: threading.Event) -> DaemonIterator:

@@ -9,7 +9,7 @@ import threading
 import uuid
 from typing import Any
 
-import dagster._core.definitions.instigation_logger as instigation_logger
+from dagster._core.definitions import instigation_logger
 from dagster._core.definitions.reconstruct import ReconstructableJob
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.utils import FuturesAwareThreadPoolExecutor
@@ -50,9 +50,7 @@ class ServedCode(DagsterApiServer):
         self._mp_ctx: Any = RunProcesses()
         self._mp_ctx.prepare()
 
-    def ReloadCode(  # noqa: N802
-        self, _request: dagster_api_pb2.ReloadCodeRequest, _context: Any
-    ) -> dagster_api_pb2.ReloadCodeReply:
+    def ReloadCode(self, _request: dagster_api_pb2.ReloadCodeRequest, _context: Any) -> dagster_api_pb2.ReloadCodeReply:
         """Load the code again; where that fails, say so to whoever asks for it."""
         with self._reload:
             _forget_modules()

@@ -130,17 +130,17 @@ class Dev:
 def measure_idle(side: Side, dev: Dev, seconds: float) -> None:
     """Print what each process takes, and note the sums."""
     top = psutil.Process(dev.process.pid)
-    processes = [top, *top.children(recursive=True)]
-    before, began = [_processor_s(process) for process in processes], time.monotonic()
+    before, began = {each: _processor_s(each) for each in (top, *top.children(recursive=True))}, time.monotonic()
     time.sleep(seconds)
-    took = time.monotonic() - began
-    shares = [100 * (_processor_s(process) - used) / took for process, used in zip(processes, before, strict=True)]
-    memory = [_memory_mb(process) for process in processes]
-    for process, share, megabytes in zip(processes, shares, memory, strict=True):
-        print(f"{side.name}: {share:5.2f} % of a core, {megabytes:4.0f} MB: {_what(process)}", flush=True)
+    took, shares, memory = time.monotonic() - began, [], []
+    for process, used in before.items():
+        with suppress(psutil.Error):  # one that ended meanwhile
+            shares.append(100 * (_processor_s(process) - used) / took)
+            memory.append(_memory_mb(process))
+            print(f"{side.name}: {shares[-1]:5.2f} % of a core, {memory[-1]:4.0f} MB: {_what(process)}", flush=True)
     side.note("core, nothing to do (%)", sum(shares))
     side.note("memory, nothing to do (MB)", sum(memory))
-    side.note("processes", len(processes))
+    side.note("processes", len(memory))
 
 
 def measure_drop(side: Side, dev: Dev, name: str, urls: list[str]) -> None:

@@ -57,9 +57,7 @@ def _servers(code: CodeAddress, host: str, port: int) -> list[Server]:
     """Return the three servers; the daemon and the web server load while they wait for the code."""
     web = ("--host", host, "--port", str(port), "--code", str(code))
     return [
-        Server(
-            "The code server", f"{_PACKAGE}.code_server", (str(code),), is_restarted=True, before_start=code.clear
-        ),
+        Server("The code server", f"{_PACKAGE}.code_server", (str(code),), is_restarted=True, before_start=code.clear),
         Server("The web server", f"{_PACKAGE}.web", web),
         Server("Dagster's daemon", f"{_PACKAGE}.daemon", (str(code),)),
     ]

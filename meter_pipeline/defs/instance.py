@@ -74,11 +74,11 @@ def ready_instance(data_dir: Path) -> Iterator[dg.DagsterInstance]:
     import dagster as dg
 
     from meter_pipeline.defs.folder_and_history import note_what_is_there, remember
-    from meter_pipeline.defs.history_engines import keep_engines
+    from meter_pipeline.defs.history_access import keep_access
 
     prepare_home(data_dir)
     layout = Layout(data_dir)
-    keep_engines()
+    keep_access()
     with dg.DagsterInstance.get() as instance:
         set_pool_limits(instance)
         fail_abandoned_runs(instance)

@@ -14,11 +14,11 @@ def main() -> None:
     from dagster._utils.log import configure_loggers
 
     from meter_pipeline.cli.dagster_server.served_code import serve
-    from meter_pipeline.defs.history_engines import keep_engines
+    from meter_pipeline.defs.history_access import keep_access
 
     setup_interrupt_handlers()
     configure_loggers(log_level="WARNING")
-    keep_engines()
+    keep_access()
     with contextlib.suppress(KeyboardInterrupt):
         serve(CodeAddress.of(sys.argv[1]))
 

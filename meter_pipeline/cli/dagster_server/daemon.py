@@ -16,13 +16,13 @@ def main() -> None:
     from dagster._utils.interrupts import capture_interrupts, setup_interrupt_handlers
 
     from meter_pipeline.cli.dagster_server.woken_daemons import woken_daemons
-    from meter_pipeline.defs.history_engines import keep_engines
+    from meter_pipeline.defs.history_access import keep_access
     from meter_pipeline.settings import load_settings
     from meter_pipeline.storage.layout import Layout
 
     address, layout = CodeAddress.of(sys.argv[1]), Layout(load_settings().data_dir)
     setup_interrupt_handlers()
-    keep_engines()
+    keep_access()
     with dg.DagsterInstance.get() as instance:
         wait_for_code(address)
         with (

@@ -22,11 +22,11 @@ def prepare() -> None:
     import dagster as dg
 
     from meter_pipeline.defs.folder_and_history import note_what_is_there, what_waits
-    from meter_pipeline.defs.history_engines import keep_engines
+    from meter_pipeline.defs.history_access import keep_access
     from meter_pipeline.defs.instance import fail_abandoned_runs, set_pool_limits
 
     layout = Layout(load_settings().data_dir)
-    keep_engines()
+    keep_access()
     with dg.DagsterInstance.get() as instance:
         set_pool_limits(instance)
         fail_abandoned_runs(instance, launched_too=True)

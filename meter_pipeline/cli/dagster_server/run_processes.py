@@ -33,10 +33,13 @@ class RunProcesses:
 
     It asks, in one thread, for a queue, for an event and for the process that gets both; all three are parts of one
     process that waits.
+
+    Args:
+        load: what a process does before it waits.
     """
 
-    def __init__(self) -> None:
-        self._spawn = multiprocessing.get_context("spawn")
+    def __init__(self, load: Callable[[], object] | None = None) -> None:
+        self._spawn, self._load = multiprocessing.get_context("spawn"), load or load_what_runs_need
         self._waiting: _Waiting | None = None
         self._lock = threading.Lock()
         self._is_closed = False
@@ -46,7 +49,7 @@ class RunProcesses:
         """Make a process that waits, unless there is one."""
         with self._lock:
             if not self._is_closed and (self._waiting is None or not self._waiting.process.is_alive()):
-                self._waiting = _Waiting(self._spawn)
+                self._waiting = _Waiting(self._spawn, self._load)
 
     def renew(self) -> None:
         """Make another process that waits, which loads the code as it is now."""
@@ -68,7 +71,7 @@ class RunProcesses:
         with self._lock:
             taken, self._waiting = self._waiting, None
         if taken is None or not taken.process.is_alive():
-            taken = _Waiting(self._spawn)
+            taken = _Waiting(self._spawn, self._load)
         self._asked.taken = taken
         return taken.told
 
@@ -127,10 +130,10 @@ class RunProcess:
 class _Waiting:
     """A process that waits for an order."""
 
-    def __init__(self, spawn: Any) -> None:
+    def __init__(self, spawn: Any, load: Callable[[], object]) -> None:
         self.told, self.ended = spawn.Queue(), spawn.Event()
         theirs, self.orders = spawn.Pipe(duplex=False)
-        self.process = spawn.Process(target=wait_for_a_run, args=(theirs, self.told, self.ended))
+        self.process = spawn.Process(target=wait_for_a_run, args=(load, theirs, self.told, self.ended))
         self.process.start()
         theirs.close()  # else its end would not be noticed
 
@@ -139,28 +142,30 @@ class _Waiting:
         self.orders.close()
 
 
-def wait_for_a_run(orders: Connection, told: Any, ended: Any) -> None:
+def wait_for_a_run(load: Callable[[], object], orders: Connection, told: Any, ended: Any) -> None:
     """Load what a run needs, wait for the order, and carry it out; the body of the process.
 
     Args:
+        load: loads what a run needs.
         orders: where the order comes from; nothing comes if its other end is closed.
         told: the queue by which Dagster hears of the run's process.
         ended: the event that ends it.
     """
-    from meter_pipeline.defs.history_engines import keep_engines
-
     with contextlib.suppress(KeyboardInterrupt, EOFError, OSError):
-        keep_engines()
         with contextlib.suppress(Exception):  # the run says what is wrong with the code, in its log
-            _load()
+            load()
         target, order = orders.recv()
         orders.close()
         target(*order, told, ended)
 
 
-def _load() -> None:
+def load_what_runs_need() -> None:
+    """Import `LOADED`, and open Dagster's history once, which imports more."""
     import dagster as dg
 
+    from meter_pipeline.defs.history_access import keep_access
+
+    keep_access()
     for name in LOADED:
         importlib.import_module(name)
     with dg.DagsterInstance.get():

@@ -50,9 +50,7 @@ class ServedCode(DagsterApiServer):
         self._mp_ctx: Any = RunProcesses()
         self._mp_ctx.prepare()
 
-    def ReloadCode(
-        self, _request: dagster_api_pb2.ReloadCodeRequest, _context: Any
-    ) -> dagster_api_pb2.ReloadCodeReply:
+    def ReloadCode(self, _request: dagster_api_pb2.ReloadCodeRequest, _context: Any) -> dagster_api_pb2.ReloadCodeReply:
         """Load the code again; where that fails, say so to whoever asks for it."""
         with self._reload:
             _forget_modules()

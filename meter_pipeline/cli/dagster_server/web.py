@@ -64,12 +64,12 @@ def main() -> None:
     from dagster._utils.interrupts import setup_interrupt_handlers
     from dagster._utils.log import configure_loggers
 
-    from meter_pipeline.defs.history_engines import keep_engines
+    from meter_pipeline.defs.history_access import keep_access
 
     address = CodeAddress.of(asked.code)
     configure_loggers(log_level="WARNING")
     setup_interrupt_handlers()
-    keep_engines()
+    keep_access()
     with dg.DagsterInstance.get() as instance:
         instance.optimize_for_webserver(STATEMENT_TIMEOUT_MS, POOL_RECYCLE_S, POOL_OVERFLOW)
         wait_for_code(address)

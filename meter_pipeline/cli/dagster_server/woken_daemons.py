@@ -1,7 +1,7 @@
 """Dagster's daemons of sensors and of the queue, which look when something has changed, and otherwise now and then.
 
 Dagster's own go round every five seconds, whether there is anything to do or not: a drop waits at each of them, and a
-machine with nothing to do is busy with looking. These ask what changed every second, which costs next to nothing.
+machine with nothing to do is busy with looking. These ask what changed twice a second, which costs next to nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from meter_pipeline.cli.dagster_server.changes import Database, DropsFolder, Fol
 from meter_pipeline.defs.intervals import DROP_INTERVAL_S
 from meter_pipeline.storage.layout import Layout
 
-LOOKED_EVERY_S = 1.0
+LOOKED_EVERY_S = 0.5
 SENSORS_AT_LEAST_EVERY_S = 30.0
 QUEUE_AT_LEAST_EVERY_S = 10.0
 AFTER_EVENTS_S = 3.0
@@ -86,8 +86,7 @@ class WokenSensors(SensorDaemon):
             yield from _until(self._is_news, SENSORS_AT_LEAST_EVERY_S, shutdown_event)
 
     def _is_news(self) -> bool:
-        # All are asked: each remembers what it saw.
-        of_folders = [folder.is_news() for folder in self._folders]
+        of_folders = [folder.is_news() for folder in self._folders]  # all are asked: each remembers what it saw
         self._events_wait = self._events.is_news() or self._events_wait
         is_of_events = self._events_wait and time.monotonic() >= self._events_not_before
         if is_of_events:
@@ -118,7 +117,7 @@ class WokenQueue(QueuedRunCoordinatorDaemon):
             yield from _until(self._is_news, QUEUE_AT_LEAST_EVERY_S, shutdown_event)
 
     def _is_news(self) -> bool:
-        news = [database.is_news() for database in self._databases]  # each is asked, to know what it has seen
+        news = [database.is_news() for database in self._databases]  # all are asked: each remembers what it saw
         return any(news)
 
 

@@ -23,7 +23,7 @@ HOLDER = """
 import sys, time
 from meter_pipeline.cli.dagster_server.run_processes import RunProcesses
 if __name__ == "__main__":
-    processes = RunProcesses()
+    processes = RunProcesses(load=print)
     processes.prepare()
     print(processes._waiting.process.pid, flush=True)
     time.sleep(600)
@@ -31,14 +31,13 @@ if __name__ == "__main__":
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+def _the_next_is_made_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_processes, "NEXT_AFTER_S", 0.1)
 
 
 @pytest.fixture
 def processes() -> Iterator[RunProcesses]:
-    made = RunProcesses()
+    made = RunProcesses(load=int)
     yield made
     waiting = made._waiting
     made.close()
@@ -135,8 +134,9 @@ def test_it_ends_when_who_made_it_is_killed(tmp_path: Path) -> None:
     until(lambda: not psutil.pid_exists(waiting) or psutil.Process(waiting).status() == psutil.STATUS_ZOMBIE)
 
 
-def test_what_it_loads_exists_and_is_not_the_network() -> None:
-    loads = "from meter_pipeline.cli.dagster_server.run_processes import _load; _load()"
+def test_what_it_loads_exists_and_is_not_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    loads = "from meter_pipeline.cli.dagster_server.run_processes import load_what_runs_need as load; load()"
     code = f"{loads}; import sys; print([name for name in ('torch', 'timm', 'sklearn') if name in sys.modules])"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert told.splitlines()[-1] == "[]"

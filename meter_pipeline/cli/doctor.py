@@ -50,6 +50,7 @@ def examine() -> list[Finding]:
     checks: tuple[Callable[[Settings], Finding], ...] = (
         _data_directory,
         _disk,
+        _kept_outputs,
         _dagster_home,
         _other_users,
         _history_and_folder,
@@ -144,6 +145,14 @@ def _disk(settings: Settings) -> Finding:
     if free_gb < DISK_FREE_WARN_GB:
         return Finding("disk", "warn", f"{free_gb:.1f} GB free", "Free some space: photos and features need room.")
     return Finding("disk", "ok", f"{free_gb:.0f} GB free")
+
+
+def _kept_outputs(settings: Settings) -> Finding:
+    from meter_pipeline.training.cache_limit import BYTES_PER_GB, kept_files
+
+    folder = Layout(settings.data_dir).trunk
+    size = sum(each.bytes for each in kept_files(folder)) / BYTES_PER_GB
+    return Finding("kept outputs", "ok", f"{size:.1f} GB of {settings.trunk_cache_gb:g} in {folder}")
 
 
 def _dagster_home(settings: Settings) -> Finding:

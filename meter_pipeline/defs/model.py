@@ -11,7 +11,7 @@ from meter_pipeline.defs.metadata import check_result, column_schema, frame_tabl
 from meter_pipeline.defs.resources import Pipeline
 from meter_pipeline.defs.run_config import overrides_of
 from meter_pipeline.errors import MeterError
-from meter_pipeline.settings import DecisionSettings, GateSettings, TrainingSettings, UnknownSettings
+from meter_pipeline.settings import CacheSettings, DecisionSettings, GateSettings, TrainingSettings, UnknownSettings
 from meter_pipeline.storage.tables import DATASET_SPLIT, EVALUATION_AUDIT, KNOWN_EMBEDDINGS, LABELLED_FEATURES
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def trained_model(config: TrainConfig, pipeline: Pipeline) -> dg.MaterializeResu
 
     settings = pipeline.settings(config)
     with pipeline.working("training") as layout:
-        card = train_model(layout.lake.frame(DATASET_SPLIT), layout, TrainingSettings.from_settings(settings))
+        split, training = layout.lake.frame(DATASET_SPLIT), TrainingSettings.from_settings(settings)
+        card = train_model(split, layout, training, caching=CacheSettings.from_settings(settings))
         return dg.MaterializeResult(
             metadata={
                 "version": card.version,

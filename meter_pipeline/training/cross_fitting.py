@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 import shutil
+import threading
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from meter_pipeline.recognition.network.device import networks_at_a_time
 from meter_pipeline.recognition.scores import Known, Seen
 from meter_pipeline.storage.files import replacing
 from meter_pipeline.training.schedule import TrainingSetup
@@ -110,38 +114,65 @@ def make_folds(labels: np.ndarray, groups: np.ndarray, count: int, seed: int) ->
     return folds
 
 
-def cross_fit(photos: TrainingPhotos, folds: Sequence[Fold], setup: TrainingSetup) -> list[FoldAnswers]:
-    """Train one model per fold and ask it about the photos it was not shown; a fold that is done is kept.
+@contextmanager
+def cross_fitting(
+    photos: TrainingPhotos, folds: Sequence[Fold], setup: TrainingSetup
+) -> Iterator[Callable[[], list[FoldAnswers]]]:
+    """Train one model per fold beside what is done inside, and ask it about the photos it was not shown.
+
+    A fold that is done is kept. Where the block ends before the answers were taken, the folds are stopped.
 
     Args:
         photos: the training photos.
         folds: from `make_folds`.
         setup: as for the model itself.
+
+    Yields:
+        What returns the answers of all folds, in order; the caller's thread then takes folds that nobody began.
     """
-    answers = []
-    for number, fold in enumerate(folds):
-        done = setup.checkpoints / f"fold-{number}.npz"
-        arrays = _kept(done)
-        if arrays is None:
-            _logger.info(
-                "Fold %d of %d: %d photos to train on, %d held out, %d of hidden classes",
-                number + 1,
-                len(folds),
-                len(fold.train),
-                len(fold.held_out),
-                len(fold.hidden),
-            )
-            of_fold = replace(
-                setup,
-                schedule=replace(setup.schedule, seed=setup.schedule.seed + number + 1),
-                checkpoints=setup.checkpoints / "fold",
-            )
-            arrays = _train_and_ask(photos, fold, of_fold)
-            with replacing(done) as temporary, temporary.open("wb") as handle:
-                np.savez(handle, allow_pickle=False, **arrays)
-            shutil.rmtree(of_fold.checkpoints, ignore_errors=True)
-        answers.append(_answers(photos, fold, arrays))
-    return answers
+    setup = replace(setup, stopping=threading.Event())
+    beside = networks_at_a_time(setup.cache.device) - 1
+    pool = ThreadPoolExecutor(max(beside, 1), thread_name_prefix="folds")
+    begun = [pool.submit(_cross_fit, photos, folds, number, setup) for number in range(len(folds))] if beside else []
+
+    def answers() -> list[FoldAnswers]:
+        own = {
+            number: _cross_fit(photos, folds, number, setup)
+            for number in reversed(range(len(folds)))
+            if not begun or begun[number].cancel()
+        }
+        return [own[number] if number in own else begun[number].result() for number in range(len(folds))]
+
+    try:
+        yield answers
+    finally:
+        setup.stopping.set()
+        pool.shutdown(cancel_futures=True)
+
+
+def _cross_fit(photos: TrainingPhotos, folds: Sequence[Fold], number: int, setup: TrainingSetup) -> FoldAnswers:
+    """Return the answers of a fold's model, as they were kept or after training it."""
+    fold, done = folds[number], setup.checkpoints / f"fold-{number}.npz"
+    arrays = _kept(done)
+    if arrays is None:
+        _logger.info(
+            "Fold %d of %d: %d photos to train on, %d held out, %d of hidden classes",
+            number + 1,
+            len(folds),
+            len(fold.train),
+            len(fold.held_out),
+            len(fold.hidden),
+        )
+        of_fold = replace(
+            setup,
+            schedule=replace(setup.schedule, seed=setup.schedule.seed + number + 1),
+            checkpoints=setup.checkpoints / f"fold-{number}",
+        )
+        arrays = _train_and_ask(photos, fold, of_fold)
+        with replacing(done) as temporary, temporary.open("wb") as handle:
+            np.savez(handle, allow_pickle=False, **arrays)
+        shutil.rmtree(of_fold.checkpoints, ignore_errors=True)
+    return _answers(photos, fold, arrays)
 
 
 def _kept(done: Path) -> dict[str, np.ndarray] | None:

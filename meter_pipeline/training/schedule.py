@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from meter_pipeline.settings import TrainingSettings
 from meter_pipeline.training.trunk_cache import TrunkCache
+
+
+class TrainingStopped(Exception):
+    """A training was told to stop."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +52,10 @@ class TrainingSetup:
         schedule: how long to train, and from which seed.
         cache: the trunk's outputs of all the photos; a copy of its backbone's last block is tuned.
         checkpoints: folder for what a training that was killed goes on from.
+        stopping: set where the result is not wanted any more; the training then ends with `TrainingStopped`.
     """
 
     schedule: Schedule
     cache: TrunkCache
     checkpoints: Path
+    stopping: threading.Event = field(default_factory=threading.Event)

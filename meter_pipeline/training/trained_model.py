@@ -36,12 +36,13 @@ from meter_pipeline.recognition.network.preprocess import Preprocess
 from meter_pipeline.recognition.plate_reading import reader_id, require_plate_reader
 from meter_pipeline.recognition.scores import Known, Seen
 from meter_pipeline.recognition.temperature import fit_temperature
-from meter_pipeline.settings import TrainingSettings
+from meter_pipeline.settings import CacheSettings, TrainingSettings
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.set_aside import set_aside
 from meter_pipeline.storage.tables import IMAGE_INVENTORY, PROMOTED_IMAGES
 from meter_pipeline.training.augmentation import AUGMENTATION_ID
-from meter_pipeline.training.cross_fitting import FoldAnswers, cross_fit, make_folds
+from meter_pipeline.training.cache_limit import keep_within_limit
+from meter_pipeline.training.cross_fitting import FoldAnswers, cross_fitting, make_folds
 from meter_pipeline.training.early_exit_fitting import fit_early_exit
 from meter_pipeline.training.guard_fitting import FEW_TAUGHT, fit_guard
 from meter_pipeline.training.held_out import OWN, held_out_rows, no_held_out_rows
@@ -68,6 +69,7 @@ def train_model(
     layout: Layout,
     config: TrainingSettings,
     *,
+    caching: CacheSettings | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> ModelCard:
     """Train a model on a split, store it and name it the challenger; the same photos and config are not trained again.
@@ -76,6 +78,7 @@ def train_model(
         split: rows of `dataset_split`.
         layout: the data directory; photos are read from `raw`, the trunk's outputs kept in `cache`.
         config: settings.
+        caching: how much of the trunk's outputs stays afterwards; None: the default.
         on_epoch: called with the record of each epoch as it ends.
 
     Raises:
@@ -108,6 +111,7 @@ def train_model(
     card = save_model(layout, fields, result.trained, result.preprocess, result.reference, result.guard.held_out)
     set_challenger(layout, version)
     shutil.rmtree(checkpoints, ignore_errors=True)
+    keep_within_limit(layout.trunk, result.cached_files, caching or CacheSettings())
     _logger.info("Model %s: %s", version, {name: round(value, 4) for name, value in card.metrics.items()})
     return card
 
@@ -203,8 +207,10 @@ def _fit(
 ) -> TrainingResult:
     """Train the network and those of the folds, and fit guard and temperature to what they say."""
     train, val = photos.train, photos.val
-    network = train_network(train, val, setup, _logged(on_epoch))
-    folds = cross_fit(train, make_folds(train.labels, train.groups, config.guard_folds, config.seed), setup)
+    to_fit = make_folds(train.labels, train.groups, config.guard_folds, config.seed)
+    with cross_fitting(train, to_fit, setup) as fold_answers:
+        network = train_network(train, val, setup, _logged(on_epoch))
+        folds = fold_answers()
     known = train.known(network.answers(train).tuned)
     val_seen = val_whole = None
     if val is not None:
@@ -232,11 +238,11 @@ def _fit(
 
 def _with_meters_located(cache: TrunkCache, train: PhotoFiles) -> TrunkCache:
     """Learn from the train photos, whole, what meters are located by, and return the cache of the views that follow."""
-    cache.fill_framed(train.by_id, train.samples)
     rows = np.unique(np.linspace(0, len(train) - 1, MOST_TO_LOCATE_BY).round().astype(int))
-    wholes = np.stack([cache.sample(train.image_ids[row], train.samples, 0) for row in rows])
-    preprocess = replace(cache.preprocess, direction=fit_direction(wholes))
-    located = sum(preprocess.place(whole) is not None for whole in wholes)
+    photos = train.by_id
+    wholes = cache.wholes([photos[row] for row in rows], train.samples)
+    cache = cache.with_direction(fit_direction(wholes))
+    located = sum(cache.preprocess.place(whole) is not None for whole in wholes)
     if located < len(wholes):
         _logger.warning(
             "On %d of %d photos nothing tells the meter from what is around it (backbone %s): their views show the "
@@ -245,7 +251,7 @@ def _with_meters_located(cache: TrunkCache, train: PhotoFiles) -> TrunkCache:
             len(wholes),
             cache.backbone.name,
         )
-    return replace(cache, preprocess=preprocess)
+    return cache
 
 
 def _logged(on_epoch: Callable[[EpochRecord], None] | None) -> Callable[[EpochRecord], None]:

@@ -17,7 +17,7 @@ from meter_pipeline.recognition.embeddings import Embeddings
 from meter_pipeline.recognition.network.device import one_thread_each
 from meter_pipeline.recognition.plate_reading import nothing_read, read_plates
 from meter_pipeline.recognition.scores import Known, Seen
-from meter_pipeline.training.trunk_cache import PHOTOS_AHEAD, TrunkCache, block_outputs
+from meter_pipeline.training.trunk_cache import PHOTOS_AHEAD, PHOTOS_PER_PASS, TrunkCache, block_outputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,7 +194,9 @@ def read_photos(files: SplitFiles, cache: TrunkCache, *, plates: Path | None) ->
 
 def _read(files: PhotoFiles, cache: TrunkCache, plates: Path | None) -> TrainingPhotos:
     block = cache.backbone.last_block.eval().requires_grad_(False).to(cache.device)
-    outputs = block_outputs(block, cache, files.image_ids, files.samples)
+    parts = [files.image_ids[start : start + PHOTOS_PER_PASS] for start in range(0, len(files), PHOTOS_PER_PASS)]
+    work = in_parallel(lambda names: block_outputs(block, cache, names, files.samples), parts, ahead=PHOTOS_AHEAD)
+    outputs = torch.cat(list(work))
     pretrained = cache.preprocess.embedding(outputs[:, : len(cache.preprocess.views)].numpy())
     return TrainingPhotos(
         image_ids=files.image_ids,

@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from dataclasses import asdict, dataclass
 from importlib.metadata import version as library_version
+from pathlib import Path
 from typing import Any
 
 from meter_pipeline.recognition.model_store import Reference
@@ -65,6 +66,13 @@ class TrainingResult:
     def preprocess(self) -> Preprocess:
         """How photos come into the network."""
         return self.network.cache.preprocess
+
+    @property
+    def cached_files(self) -> set[Path]:
+        """The files of the trunk's outputs that it was trained on."""
+        parts = [self.photos.train, *([] if self.photos.val is None else [self.photos.val])]
+        cache = self.network.cache
+        return {file for part in parts for name in part.image_ids for file in cache.files(name, part.samples)}
 
     @property
     def reference(self) -> Reference:

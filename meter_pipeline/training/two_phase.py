@@ -22,9 +22,9 @@ from torch.nn import functional
 from meter_pipeline.storage.files import replacing
 from meter_pipeline.training.discriminant_head import discriminant_head, samples_used
 from meter_pipeline.training.mixup import batches_per_epoch, mixed_batches
-from meter_pipeline.training.schedule import TrainingSetup
+from meter_pipeline.training.schedule import TrainingSetup, TrainingStopped
 from meter_pipeline.training.training_photos import TrainingPhotos
-from meter_pipeline.training.trunk_cache import TrunkCache, block_outputs
+from meter_pipeline.training.trunk_cache import TrunkCache, block_input, block_outputs
 
 _logger = logging.getLogger(__name__)
 
@@ -176,7 +176,7 @@ class _TwoPhaseTraining:
         self._device = setup.cache.device
         self._steps_per_epoch = batches_per_epoch(train, setup.schedule.batch_size)
         self.history: list[EpochRecord] = []
-        torch.manual_seed(self._schedule.seed)
+        self._stopping = setup.stopping
         backbone, classes = setup.cache.backbone, int(train.labels.max()) + 1
         self.tuned_block = copy.deepcopy(backbone.last_block).requires_grad_(True).to(self._device)
         self.head = nn.Linear(backbone.dimensions, classes).to(self._device)
@@ -219,12 +219,14 @@ class _TwoPhaseTraining:
         """Return the mean loss, and the share of samples whose larger part was named rightly."""
         step, losses, right, seen = epoch * self._steps_per_epoch, 0.0, 0, 0
         seed = _seed_of(self._schedule.seed, phase.name, epoch)
-        torch.manual_seed(seed)
+        dropping = torch.Generator(self._device).manual_seed(seed)
         inputs_of = self._embeddings if phase.name == HEAD else self._feature_maps
         for mixed in mixed_batches(self._train, inputs_of, batch_size=self._schedule.batch_size, seed=seed):
+            if self._stopping.is_set():
+                raise TrainingStopped
             batch = mixed.to(self._device)
             phase.set_rates(step, self._steps_per_epoch)
-            logits = self.head(functional.dropout(self._embed(phase.name, batch.inputs), DROPOUT))
+            logits = self.head(_dropout(self._embed(phase.name, batch.inputs), dropping))
             loss = batch.share * functional.cross_entropy(logits, batch.labels, self._class_weights)
             loss = loss + (1 - batch.share) * functional.cross_entropy(logits, batch.others, self._class_weights)
             phase.optimiser.zero_grad(set_to_none=True)
@@ -243,7 +245,7 @@ class _TwoPhaseTraining:
         """Return what the last block is fed with: the trunk's feature maps."""
         kept_as, ids = self._train.samples, self._train.image_ids
         maps = [self._cache.sample(ids[row], kept_as, int(sample)) for row, sample in zip(rows, samples, strict=True)]
-        return torch.from_numpy(np.stack(maps)).float()
+        return block_input(np.stack(maps), torch.device("cpu"))
 
     def _embed(self, phase: str, inputs: torch.Tensor) -> torch.Tensor:
         if phase == HEAD:
@@ -318,6 +320,12 @@ def _answers(tuned_block: nn.Module, head: nn.Linear, cache: TrunkCache, photos:
         whole_logits=logits[:, 0].numpy(),
         whole_tuned=outputs[:, 0].numpy(),
     )
+
+
+def _dropout(embeddings: torch.Tensor, random: torch.Generator) -> torch.Tensor:
+    """Drop some numbers of embeddings, by a generator of its own: networks are trained beside each other in threads."""
+    kept = torch.rand(embeddings.shape, generator=random, device=embeddings.device) >= DROPOUT
+    return embeddings * kept / (1 - DROPOUT)
 
 
 def _seed_of(seed: int, phase: str, epoch: int) -> int:

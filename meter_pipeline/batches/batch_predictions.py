@@ -150,7 +150,8 @@ class _Answers:
         self._photo_of_url = pd.Index(photos["image_id"].to_numpy(object)).get_indexer(
             urls["image_id"].to_numpy(object)
         )
-        of_url = _row_hashes(urls.drop(columns="image_url").assign(failure=urls["image_id"].map(failures)))
+        failed = pd.Series([failures.get(image_id) for image_id in urls["image_id"]], urls.index, dtype=object)
+        of_url = _row_hashes(urls.drop(columns="image_url").assign(failure=failed))
         of_photo = np.append(_row_hashes(photos), np.uint64(0))  # the last one is of those without a decision
         self._hashes = np.append(np.stack([of_url, of_photo[self._photo_of_url]], axis=1), [[0, 0]], axis=0)
         self._hashes = self._hashes.astype(np.uint64)

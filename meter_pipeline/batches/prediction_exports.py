@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import logging
 import traceback
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.compute as pc
 
 from meter_pipeline.batches.export_table import DECIMALS, export_table, with_reviewed_label
 from meter_pipeline.errors import MeterError, StorageError, storage_errors
-from meter_pipeline.labels import DropStatus, counted
+from meter_pipeline.labels import DECIDING_ACTIONS, DropStatus, counted
 from meter_pipeline.storage.csv_cells import Cell, csv_bytes
 from meter_pipeline.storage.files import sha256_of, write_bytes
+from meter_pipeline.storage.lake import Lake
 from meter_pipeline.storage.layout import EXPORTS_NOTE, Layout
 from meter_pipeline.storage.notes import read_note, write_note
 from meter_pipeline.storage.private_folders import make_private
@@ -31,11 +33,11 @@ from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, DROPS, R
 from meter_pipeline.storage.xlsx import workbook_bytes
 
 MANIFEST = EXPORTS_NOTE
-"""What was written last: of each drop the digest of its rows, and the SHA-256 of each file."""
+"""What was written last: of each drop a digest of what its files were made from, and the SHA-256 of each file."""
 ROWS = "rows"
 Noted = dict[str, str]
-"""What is noted of a drop's export: the digest of its rows under `ROWS`, a file's SHA-256 under its ending."""
-FORMAT_VERSION = "3"
+"""What is noted of a drop's export: the digest under `ROWS`, a file's SHA-256 under its ending."""
+FORMAT_VERSION = "4"
 """Part of every digest: a new number writes every export again."""
 REFUSED_ENDING, PASSED_OVER_ENDING = "_REFUSED.txt", "_PASSED_OVER.txt"
 SHEET_COLUMNS = ("drop", "position", "cells_position", "other_columns")
@@ -60,11 +62,55 @@ class ExportSummary:
     written: int
 
 
+@dataclass(frozen=True)
+class DropExport:
+    """What the export of a drop is made from.
+
+    Attributes:
+        drop: its name.
+        digest: changes if anything of it does.
+        read: reads rows of `batch_predictions`, with what people said (`with_reviewed_label`), and `SHEET_COLUMNS` of
+            `drop_rows`.
+    """
+
+    drop: str
+    digest: str
+    read: Callable[[], tuple[pd.DataFrame, pd.DataFrame]]
+
+
 def export_drops(layout: Layout) -> ExportSummary:
-    """Write the exports of every drop in the lake whose rows changed; see `write_exports`."""
+    """Write the exports of every drop in the lake whose rows changed; see `write_exports`. The others are not read."""
     lake = layout.lake
-    predictions = with_reviewed_label(lake.frame(BATCH_PREDICTIONS), lake.frame(REVIEWED_IMAGES))
-    return write_exports(predictions, lake.frame(DROP_ROWS, SHEET_COLUMNS), lake.frame(DROPS), layout.batch_reports)
+    for spec in (DROP_ROWS, BATCH_PREDICTIONS):
+        lake.divide(spec)
+    reviewed = lake.frame(REVIEWED_IMAGES, ["image_id", "action", "label"])
+    said = {drop: _digest_of_words(words) for drop, words in _words_by_drop(lake, reviewed)}
+    rows, named = lake.parts(DROP_ROWS), lake.parts(BATCH_PREDICTIONS)
+
+    def read(drop: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        predictions = lake.read_parts(BATCH_PREDICTIONS, [drop]).to_pandas()
+        sheet = lake.read_parts(DROP_ROWS, [drop], SHEET_COLUMNS).to_pandas()
+        return with_reviewed_label(predictions, reviewed), sheet
+
+    exports = []
+    for drop in sorted(named):
+        made_from = [named[drop].digest, rows[drop].digest if drop in rows else "", said.get(drop, "")]
+        exports.append(DropExport(drop, " ".join(made_from), partial(read, drop)))
+    return write_exports(exports, lake.frame(DROPS), layout.batch_reports)
+
+
+def _words_by_drop(lake: Lake, reviewed: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the drops of photos that people decided on, with what they said: columns image_id, action and label."""
+    words = reviewed[reviewed["action"].isin([*DECIDING_ACTIONS])]
+    if len(words):
+        decided_on = pc.field("image_id").isin(words["image_id"].tolist())
+        places = lake.frame(BATCH_PREDICTIONS, ["drop", "image_id"], where=decided_on).drop_duplicates()
+        for drop, of_drop in places.merge(words, on="image_id").groupby("drop"):
+            yield str(drop), of_drop.drop(columns="drop")
+
+
+def _digest_of_words(words: pd.DataFrame) -> str:
+    return hashlib.sha256(words.sort_values("image_id").to_json(orient="values").encode()).hexdigest()[:32]
 
 
 def export_problems(folder: Path) -> Iterator[tuple[Path, str]]:
@@ -88,16 +134,13 @@ def export_problems(folder: Path) -> Iterator[tuple[Path, str]]:
                 yield path, f"cannot be read: {error.strerror or error}"
 
 
-def write_exports(
-    predictions: pd.DataFrame, drop_rows: pd.DataFrame, drops: pd.DataFrame, folder: Path
-) -> ExportSummary:
+def write_exports(exports: Sequence[DropExport], drops: pd.DataFrame, folder: Path) -> ExportSummary:
     """Write `<drop>.csv` and `<drop>.xlsx` for every drop whose rows changed, and notes.
 
     A refused drop has the note `<drop>_REFUSED.txt`, one with URLs that were not taken `<drop>_PASSED_OVER.txt`.
 
     Args:
-        predictions: table `batch_predictions`, with what people said (`with_reviewed_label`).
-        drop_rows: table `drop_rows`; `SHEET_COLUMNS` of it will do.
+        exports: one per drop that has predictions, by drop.
         drops: table `drops`.
         folder: `data/reports/batches`.
 
@@ -106,21 +149,19 @@ def write_exports(
             are written.
         StorageError: the disk is full or read-only, or the folder cannot be made.
     """
-    if len(predictions) or len(drops):
+    if len(exports) or len(drops):
         with storage_errors(folder):
             make_private(folder)
     manifest = _read_manifest(folder)
-    sheets = drop_rows.groupby("drop").indices
+    before = dict(manifest)
     failures: list[str] = []
-    count = written = 0
+    written = 0
     try:
-        for name, rows in predictions.groupby("drop", sort=True):
-            drop, count = str(name), count + 1
-            with _noting(folder / f"{drop}.csv", failures):
-                sheet = drop_rows.iloc[sheets.get(name, [])]
-                written += _write_export(drop, rows, sheet, folder, manifest, failures)
+        for export in exports:
+            with _noting(folder / f"{export.drop}.csv", failures):
+                written += _write_export(export, folder, manifest, failures)
     finally:
-        if written:
+        if manifest != before:
             write_note(folder / MANIFEST, {drop: manifest[drop] for drop in sorted(manifest)})
     _write_notes(drops, folder, failures)
     if failures:
@@ -130,35 +171,42 @@ def write_exports(
             where=f"{folder}: {'; '.join(failures[:FAILURES_NAMED])}{further}",
             fix="Do what is said for each, then run again.",
         )
-    return ExportSummary(count, written)
+    return ExportSummary(len(exports), written)
 
 
-def _write_export(
-    drop: str, rows: pd.DataFrame, sheet: pd.DataFrame, folder: Path, manifest: dict[str, Noted], failures: list[str]
-) -> bool:
-    """Write both files of a drop if its rows changed, and note that in the manifest; return whether they did."""
-    rows = rows.merge(sheet[["position", "cells_position"]], on="position", how="left").sort_values("position")
-    carriers = sheet[sheet["other_columns"].notna()]
-    others = {
-        (drop, position): text for position, text in zip(carriers["position"], carriers["other_columns"], strict=True)
-    }
-    header, table = export_table(rows, others)
-    digest = _digest(header, table)
+def _write_export(export: DropExport, folder: Path, manifest: dict[str, Noted], failures: list[str]) -> bool:
+    """Write both files of a drop if its rows changed, and note that in the manifest; return whether one was written."""
+    drop, digest = export.drop, f"{FORMAT_VERSION} {export.digest}"
     targets = folder / f"{drop}.csv", folder / f"{drop}.xlsx"
-    if manifest.get(drop, {}).get(ROWS) == digest and all(path.is_file() for path in targets):
+    known = manifest.get(drop, {})
+    if known.get(ROWS) == digest and all(path.is_file() for path in targets):
         return False
-    before, noted = len(failures), {ROWS: digest}
+    header, table = _table_of(export)
+    before, noted, written = len(failures), {ROWS: digest}, False
     contents = (lambda: csv_bytes(header, table, decimals=DECIMALS), lambda: workbook_bytes(header, table))
     for path, content in zip(targets, contents, strict=True):
         with _noting(path, failures):
-            written = content()
-            write_bytes(path, written)
-            noted[path.suffix] = hashlib.sha256(written).hexdigest()
+            made = content()
+            noted[path.suffix] = hashlib.sha256(made).hexdigest()
+            # What an export does not show may have changed, and the file may be open in another program.
+            if known.get(path.suffix) != noted[path.suffix] or not path.is_file():
+                write_bytes(path, made)
+                written = True
     if len(failures) > before:
         return False
     manifest[drop] = noted
-    _logger.info("Wrote %s.csv and .xlsx, %d rows", drop, len(table))
-    return True
+    if written:
+        _logger.info("Wrote %s.csv and .xlsx, %d rows", drop, len(table))
+    return written
+
+
+def _table_of(export: DropExport) -> tuple[list[str], list[list[Cell]]]:
+    """Return header and rows of an export."""
+    rows, sheet = export.read()
+    rows = rows.merge(sheet[["position", "cells_position"]], on="position", how="left").sort_values("position")
+    carriers = sheet[sheet["other_columns"].notna()]
+    positions = zip(carriers["position"], carriers["other_columns"], strict=True)
+    return export_table(rows, {(export.drop, position): text for position, text in positions})
 
 
 @contextmanager
@@ -194,13 +242,6 @@ def _what_to_do(path: Path, error: BaseException) -> str:
 def _read_manifest(folder: Path) -> dict[str, Noted]:
     note = read_note(folder / MANIFEST, what_follows="All exports are written again.")
     return {drop: noted for drop, noted in note.items() if isinstance(noted, dict)}
-
-
-def _digest(header: Sequence[str], table: Sequence[Sequence[Cell]]) -> str:
-    state = hashlib.sha256(json.dumps([FORMAT_VERSION, *header]).encode())
-    for row in table:
-        state.update(json.dumps(row).encode())
-    return state.hexdigest()[:32]
 
 
 def _write_notes(drops: pd.DataFrame, folder: Path, failures: list[str]) -> None:

@@ -137,19 +137,19 @@ def batch_predictions(config: DecisionConfig, pipeline: Pipeline) -> dg.Material
 
     rules = DecisionSettings.from_settings(pipeline.settings(config))
     with pipeline.working("batches") as layout:
-        predictions = name_rows(layout, rules)
+        named = name_rows(layout, rules)
+        labels = layout.lake.frame(BATCH_PREDICTIONS, ["final_prediction"])["final_prediction"]
         return table_result(
-            layout.lake, BATCH_PREDICTIONS, metadata={"final labels": counts_table(predictions["final_prediction"])}
+            layout.lake, BATCH_PREDICTIONS, metadata={"made now": named.made, "final labels": counts_table(labels)}
         )
 
 
 @dg.asset_check(asset=batch_predictions, blocking=True)
 def every_row_has_one_prediction(pipeline: Pipeline) -> dg.AssetCheckResult:
     """Every drop row has exactly one prediction."""
-    from meter_pipeline.batches.batch_predictions import prediction_problems
+    from meter_pipeline.batches.batch_predictions import named_wrongly
 
-    lake = pipeline.layout.lake
-    return check_result(prediction_problems(lake.frame(DROP_ROWS), lake.frame(BATCH_PREDICTIONS)))
+    return check_result(named_wrongly(pipeline.layout.lake))
 
 
 @dg.asset(

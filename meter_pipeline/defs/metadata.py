@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import pyarrow as pa
 
 from meter_pipeline.storage.bare_links import no_link
 from meter_pipeline.storage.lake import Lake
@@ -64,16 +63,11 @@ def table_result(
     shown: dict[str, Any] = {"dagster/row_count": lake.count(spec)}
     if preview:
         names = [name for name in spec.columns if spec.columns[name].type != VECTOR and name not in PRIVATE_COLUMNS]
-        shown["preview"] = markdown_table(head(lake.read(spec, names), PREVIEW_ROWS))
+        shown["preview"] = markdown_table(lake.head(spec, PREVIEW_ROWS, names).to_pandas())
     return dg.MaterializeResult(
         metadata={**shown, **(metadata or {})},
         data_version=dg.DataVersion(data_version or lake.version(spec)),
     )
-
-
-def head(table: pa.Table, rows: int) -> pd.DataFrame:
-    """Return the first rows as a frame."""
-    return table.slice(0, rows).to_pandas()
 
 
 def markdown_table(frame: pd.DataFrame) -> dg.MarkdownMetadataValue:

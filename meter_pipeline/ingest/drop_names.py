@@ -7,22 +7,11 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from meter_pipeline.storage.files import LARGEST_NAME, safe_name
 
 NAME_CHARACTERS = 80
 """Of a drop's name, with the number that keeps it apart from others; in bytes, `LARGEST_NAME`."""
-
-
-def rows_by_drop(rows: pa.Table) -> dict[str, pa.Table]:
-    """Return the rows of each drop, in order; nothing is copied."""
-    by_drop: dict[str, pa.Table] = {}
-    start = 0
-    for count in pc.value_counts(rows["drop"]).to_pylist():  # in the table's order: a drop's rows are together in it
-        by_drop[count["values"]] = rows.slice(start, count["counts"])
-        start += count["counts"]
-    return by_drop
 
 
 def adopted_drop_name(file_name: str, rows: pa.Table, nobodys: Mapping[str, pa.Table]) -> str | None:

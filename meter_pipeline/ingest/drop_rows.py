@@ -17,11 +17,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from meter_pipeline.errors import MeterError, SpreadsheetError
 from meter_pipeline.ingest.drop_folder import DropFile, listing
-from meter_pipeline.ingest.drop_names import adopted_drop_name, alike, rows_by_drop, unique_drop_name
+from meter_pipeline.ingest.drop_names import adopted_drop_name, alike, unique_drop_name
 from meter_pipeline.ingest.erased_rows import ErasedRows
 from meter_pipeline.ingest.sheets.accepted_files import MAX_FILE_BYTES, READER_VERSION
 from meter_pipeline.ingest.sheets.reading.process import (
@@ -34,7 +33,9 @@ from meter_pipeline.ingest.sheets.reading.process import (
 from meter_pipeline.ingest.sheets.reading.protocol import ROWS_SCHEMA, open_file, whole_characters
 from meter_pipeline.labels import DropStatus
 from meter_pipeline.settings import DownloadSettings, SheetSettings
+from meter_pipeline.storage.lake import Lake
 from meter_pipeline.storage.layout import Layout
+from meter_pipeline.storage.table_rows import conform
 from meter_pipeline.storage.tables import DROP_ROWS, DROPS
 
 _logger = logging.getLogger(__name__)
@@ -57,14 +58,33 @@ def take_in_drops(
         StorageError: the folder or the tables cannot be used.
         MeterError: the list of what was erased is damaged.
     """
-    before = layout.lake.read(DROP_ROWS)
-    known, erased = layout.lake.frame(DROPS), ErasedRows.read(layout)
-    drops, rows = _register_drops(layout.drops, known, before, choice or SheetSettings(), downloads, erased)
+    lake, erased = layout.lake, ErasedRows.read(layout)
+    lake.shard_files(DROP_ROWS.name)  # what is damaged is said before anything is read
+    lake.divide(DROP_ROWS)
+    known, there = lake.frame(DROPS), _RowsBefore(lake)
+    drops, new = _register_drops(layout.drops, known, there, choice or SheetSettings(), downloads, erased)
     # Rows first: a run killed between the two reads the files again and produces the same rows.
-    if not layout.lake.exists(DROP_ROWS) or not rows.equals(before):
-        layout.lake.replace(DROP_ROWS, rows)
-    layout.lake.replace(DROPS, drops)
+    if new or not lake.exists(DROP_ROWS):
+        lake.replace_parts(DROP_ROWS, ((rows, {}) for _, rows in sorted(new.items())), kept=there.counts.keys() - new)
+    if not lake.exists(DROPS) or not conform(DROPS, drops).equals(lake.read(DROPS)):
+        lake.replace(DROPS, drops)
     return drops
+
+
+class _RowsBefore:
+    """The rows that there are, by drop; only those that are asked for are read.
+
+    Args:
+        lake: the tables.
+    """
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self.counts = {name: part.rows for name, part in lake.parts(DROP_ROWS).items()}
+
+    def of(self, drop: str) -> pa.Table:
+        """Return the rows of a drop, in order."""
+        return self._lake.read_parts(DROP_ROWS, [drop])
 
 
 @dataclass(frozen=True)
@@ -89,11 +109,11 @@ class _Reading:
 def _register_drops(
     folder: Path,
     drops: pd.DataFrame,
-    rows: pa.Table,
+    rows: _RowsBefore,
     choice: SheetSettings,
     downloads: DownloadSettings | None,
     erased: ErasedRows,
-) -> tuple[pd.DataFrame, pa.Table]:
+) -> tuple[pd.DataFrame, dict[str, pa.Table]]:
     """Bring the tables up to date with the folder.
 
     A file that cannot be read is a row with status `refused` and the reason; rows of what the same name held before
@@ -102,20 +122,19 @@ def _register_drops(
     Args:
         folder: `data/drops`.
         drops: table `drops` as it was.
-        rows: table `drop_rows` as it was.
+        rows: rows of `drop_rows` as they were.
         choice: see `take_in_drops`.
         downloads: see `take_in_drops`.
         erased: what does not come back.
 
     Returns:
-        Both tables as they are now, by drop and position.
+        Table `drops` as it is now, by drop, and the rows of drops that are new or others than before, by position.
     """
     files = listing(folder)
     known = {str(row["file_name"]): row for row in _records(drops)}
-    _forget_lost(known, rows, {file.shown for file in files})
-    by_drop = rows_by_drop(rows)
-    taken = {alike(drop) for drop in [*by_drop, *(str(row["drop"]) for row in known.values())]}
-    nobodys = {drop: by_drop[drop] for drop in by_drop.keys() - {row["drop"] for row in known.values()}}
+    _forget_lost(known, rows.counts, {file.shown for file in files})
+    taken = {alike(drop) for drop in [*rows.counts, *(str(row["drop"]) for row in known.values())]}
+    nobodys = {drop: rows.of(drop) for drop in rows.counts.keys() - {row["drop"] for row in known.values()}}
     new_rows: dict[str, pa.Table] = {}
     with ReadingProcess(choice) as process:
         for file in files:
@@ -133,10 +152,7 @@ def _register_drops(
                 new_rows[drop] = _of_drop(drop, reading.rows)
     _forget_refused(known, {file.shown for file in files})
     frame = pd.DataFrame(list(known.values()), columns=list(DROPS.columns)).sort_values("drop", ignore_index=True)
-    if new_rows:
-        by_drop |= new_rows
-        rows = pa.concat_tables([rows.schema.empty_table(), *(by_drop[drop] for drop in sorted(by_drop))])
-    return frame, rows
+    return frame, {drop: new for drop, new in new_rows.items() if not new.equals(rows.of(drop))}
 
 
 def _name(
@@ -227,9 +243,8 @@ def _sentence(error: SpreadsheetError) -> str:
     return whole_characters(str(error))
 
 
-def _forget_lost(known: Mapping[str, dict[str, Any]], rows: pa.Table, there: set[str]) -> None:
+def _forget_lost(known: Mapping[str, dict[str, Any]], counts: Mapping[str, int], there: set[str]) -> None:
     """Have files read again whose rows are not all there: the table was damaged, and what cannot be read left out."""
-    counts = {count["values"]: count["counts"] for count in pc.value_counts(rows["drop"]).to_pylist()}
     for name, row in known.items():
         if row["rows"] == counts.get(row["drop"], 0):
             continue

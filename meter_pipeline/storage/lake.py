@@ -2,14 +2,15 @@
 
 A reader sees the table before or after a write, never half of one, and never a value that was not written: what is
 missing, cut or changed raises a `DamagedTableError`. A table's version is the sum of its rows' hashes: it depends on
-what the rows hold, not on their order or on how they are split into shards.
+what the rows hold, not on their order or on how they are split into shards. Tables that grow by drops have parts, so
+that a new drop is written and read alone.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -25,6 +26,7 @@ from meter_pipeline.storage.manifests import (
     MANIFEST,
     SHARD_SUFFIX,
     Manifest,
+    Part,
     Replaced,
     Shard,
     begin_manifest,
@@ -36,6 +38,8 @@ from meter_pipeline.storage.manifests import (
 from meter_pipeline.storage.private_folders import make_private
 from meter_pipeline.storage.shards import (
     check_shard,
+    first_rows,
+    parts_of,
     read_shard,
     shard_damage,
     shards_found,
@@ -101,6 +105,21 @@ class Lake:
         """Read a table as a pandas frame; raises as `read`."""
         return self.read(spec, columns, where=where).to_pandas()
 
+    def head(self, spec: TableSpec, rows: int, columns: Iterable[str] | None = None) -> pa.Table:
+        """Read rows of the table's first files: so many, or all if there are fewer; raises as `read`."""
+        names = list(spec.columns) if columns is None else list(columns)
+        schema = pa.schema([(name, spec.columns[name].type) for name in names])
+
+        def parts(shards: Sequence[Shard]) -> list[pa.Table]:
+            found, left = [], rows
+            for shard in shards:
+                if left > 0:
+                    found.append(first_rows(self.root / spec.name, spec, shard, names, left).cast(schema))
+                    left -= found[-1].num_rows
+            return found
+
+        return pa.concat_tables([schema.empty_table(), *self._with_shards(spec.name, parts)])
+
     def count(self, spec: TableSpec) -> int:
         """Return the number of rows, from the manifest alone."""
         return sum(shard.rows for shard in self._manifest(spec.name).shards)
@@ -123,7 +142,81 @@ class Lake:
             except DamagedTableError as error:
                 _logger.warning("%s It is made anew.", error.what)
                 old = Manifest(spec.name, spec.key)
-            self._commit(spec, old, [write_shard(folder, spec, table)] if table.num_rows else [])
+            if spec.parted_by is None or table[spec.parted_by].null_count:
+                shards = [write_shard(folder, spec, table)] if table.num_rows else []
+            else:
+                writer = _PartWriter(folder, spec)
+                writer.add(parts_of(spec, table, {}))
+                shards = writer.finish()
+            self._commit(spec, old, shards)
+        return self.version(spec)
+
+    def parts(self, spec: TableSpec) -> dict[str, Part]:
+        """Return what the table consists of, by name; empty where that is not known, or the table has no rows."""
+        shards = self._manifest(spec.name).shards
+        if not all(shard.parts for shard in shards):
+            return {}
+        return {part.name: part for shard in shards for part in shard.parts}
+
+    def read_parts(self, spec: TableSpec, names: Collection[str], columns: Iterable[str] | None = None) -> pa.Table:
+        """Read some of the table's parts, each in its order; no file is opened that holds none of them.
+
+        Raises:
+            DamagedTableError: a file that holds one of them is missing, cut or changed.
+        """
+        wanted, by = set(names), spec.parted_by
+        columns = list(spec.columns) if columns is None else list(columns)
+        schema = pa.schema([(name, spec.columns[name].type) for name in columns])
+
+        def pieces(shards: Sequence[Shard]) -> list[pa.Table]:
+            found = []
+            for shard in shards:
+                here = wanted.intersection(part.name for part in shard.parts)
+                if here:
+                    some = None if len(here) == len(shard.parts) else pc.field(by).isin(sorted(here))
+                    found.append(read_shard(self.root / spec.name, spec, shard, columns, some).cast(schema))
+            return found
+
+        return pa.concat_tables([schema.empty_table(), *self._with_shards(spec.name, pieces)])
+
+    def divide(self, spec: TableSpec) -> None:
+        """Write the table again, part by part, where it is not known what its parts are; raises as `read`."""
+        if self.count(spec) and not self.parts(spec):
+            self.replace(spec, self.read(spec))
+
+    def replace_parts(
+        self,
+        spec: TableSpec,
+        new: Iterable[tuple[pa.Table | pd.DataFrame, Mapping[str, str]]],
+        *,
+        kept: Collection[str] = (),
+    ) -> str:
+        """Make the table of parts that stay and of new ones, and return its version; all others go.
+
+        Files that hold nothing but parts that stay are not touched.
+
+        Args:
+            spec: the table.
+            new: rows, whole parts of them, with what is noted of a part by its name (`Part.made_from`). It may be
+                computed meanwhile, so that not all rows are in memory at a time.
+            kept: names of parts that stay.
+
+        Raises:
+            DamagedTableError: the manifest, or a file that holds a part that stays, is damaged.
+            MeterError: two rows share a key.
+            StorageError: the disk is full or not ours to write.
+        """
+        with self._writing(spec) as folder:
+            old = self._manifest(spec.name)
+            writer = _PartWriter(folder, spec)
+            for shard in old.shards:
+                stay = [part for part in shard.parts if part.name in kept]
+                if stay:
+                    check_shard(folder, spec.name, shard)
+                    writer.keep(shard, stay)
+            for rows, made_from in new:
+                writer.add(parts_of(spec, conform(spec, rows), made_from))
+            self._commit(spec, old, writer.finish())
         return self.version(spec)
 
     def append(self, spec: TableSpec, rows: pa.Table | pd.DataFrame) -> str:
@@ -295,6 +388,61 @@ class Lake:
             is_old = path.name in named or now - path.stat().st_mtime > REPLACED_SHARD_LIFETIME_S
             if path.name not in wanted and is_old:
                 path.unlink(missing_ok=True)
+
+
+class _PartWriter:
+    """Gathers parts into shards that are neither many nor, but for a single large part, large.
+
+    Args:
+        folder: the table's.
+        spec: the table.
+    """
+
+    def __init__(self, folder: Path, spec: TableSpec) -> None:
+        self._folder, self._spec = folder, spec
+        self._shards: list[Shard] = []
+        self._waiting: list[tuple[Part, pa.Table]] = []
+        self._rows_waiting = 0
+
+    def keep(self, shard: Shard, parts: Sequence[Part]) -> None:
+        """Take parts of a shard that is there; all of them, and it stays as it is."""
+        if len(parts) == len(shard.parts):
+            self._shards.append(shard)
+        else:
+            self.add(self._pieces(shard, parts))
+
+    def add(self, pieces: Sequence[tuple[Part, pa.Table]]) -> None:
+        """Take new parts."""
+        for piece in pieces:
+            self._waiting.append(piece)
+            self._rows_waiting += piece[0].rows
+            if self._rows_waiting >= SMALL_SHARD_ROWS:
+                self._write()
+
+    def finish(self) -> list[Shard]:
+        """Write what is left, and return the shards by the names of their parts."""
+        self._write()
+        names = [part.name for shard in self._shards for part in shard.parts]
+        if len(set(names)) < len(names):
+            raise ValueError(f"a part of {self._spec.name} is there twice")
+        small = [shard for shard in self._shards if shard.rows < SMALL_SHARD_ROWS]
+        if len(small) > SHARDS_BEFORE_COMPACTION:
+            self._shards = [shard for shard in self._shards if shard.rows >= SMALL_SHARD_ROWS]
+            for shard in small:
+                self.add(self._pieces(shard, shard.parts))
+            self._write()
+        return sorted(self._shards, key=lambda shard: min(part.name for part in shard.parts))
+
+    def _pieces(self, shard: Shard, parts: Sequence[Part]) -> list[tuple[Part, pa.Table]]:
+        table, by = read_shard(self._folder, self._spec, shard, list(self._spec.columns)), self._spec.parted_by
+        return [(part, table.filter(pc.field(by) == part.name)) for part in parts]
+
+    def _write(self) -> None:
+        if self._waiting:
+            pieces = sorted(self._waiting, key=lambda piece: piece[0].name)
+            table = pa.concat_tables(rows for _, rows in pieces)
+            self._shards.append(write_shard(self._folder, self._spec, table, [part for part, _ in pieces]))
+            self._waiting, self._rows_waiting = [], 0
 
 
 def _own_files(folder: Path) -> list[Path]:

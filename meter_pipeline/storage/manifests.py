@@ -26,6 +26,23 @@ SHARD_SUFFIX = ".parquet"
 
 
 @dataclass(frozen=True)
+class Part:
+    """Rows of a table that are read, made and replaced together, such as those of one drop; all are in one shard.
+
+    Attributes:
+        name: what they have in common, the text in the table's column `TableSpec.parted_by`.
+        rows: how many they are.
+        digest: the sum of their hashes, 32 hex digits.
+        made_from: what their writer noted, to know later whether they are up to date; empty where it noted nothing.
+    """
+
+    name: str
+    rows: int
+    digest: str
+    made_from: str = ""
+
+
+@dataclass(frozen=True)
 class Shard:
     """One Parquet file of a table.
 
@@ -35,6 +52,7 @@ class Shard:
         digest: the sum of their hashes, 32 hex digits.
         bytes: its size.
         sha256: of its bytes.
+        parts: what its rows are divided into; nothing where that is not known, or the table has no parts.
     """
 
     file: str
@@ -42,6 +60,7 @@ class Shard:
     digest: str
     bytes: int
     sha256: str
+    parts: Sequence[Part] = ()
 
 
 @dataclass(frozen=True)
@@ -123,7 +142,7 @@ def begin_manifest(folder: Path, manifest: Manifest) -> None:
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write both files; the table is what they say from the first one on."""
     content = vars(manifest) | {
-        "shards": [vars(shard) for shard in manifest.shards],
+        "shards": [vars(shard) | {"parts": [vars(part) for part in shard.parts]} for shard in manifest.shards],
         "replaced": [vars(each) for each in manifest.replaced],
     }
     raw = sealed(content, indent=None)
@@ -190,9 +209,13 @@ def _read(path: Path, table: str) -> Manifest | Damage | None:
 
 
 def _from_json(content: dict[str, Any]) -> Manifest:
-    shards = tuple(Shard(**shard) for shard in content.pop("shards"))
+    shards = tuple(map(_shard, content.pop("shards")))
     replaced = tuple(Replaced(**each) for each in content.pop("replaced"))
     return Manifest(shards=shards, replaced=replaced, **content)
+
+
+def _shard(content: dict[str, Any]) -> Shard:
+    return Shard(**{**content, "parts": tuple(Part(**part) for part in content.get("parts", ()))})
 
 
 def _has_shards(folder: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,22 +13,51 @@ import pyarrow.parquet as pq
 from meter_pipeline.storage.damage import Damage, VanishedShardError, damaged
 from meter_pipeline.storage.files import replacing, sha256_of
 from meter_pipeline.storage.hashes import difference
-from meter_pipeline.storage.manifests import SHARD_SUFFIX, Shard
+from meter_pipeline.storage.manifests import SHARD_SUFFIX, Part, Shard
 from meter_pipeline.storage.read_errors import may_pass
-from meter_pipeline.storage.table_rows import VERSION_MODULUS, digest, keys
+from meter_pipeline.storage.table_rows import VERSION_MODULUS, digest, digests, keys
 from meter_pipeline.storage.tables import TableSpec
 
 ROWS_PER_LOOK = 10_000
 """Rows read at once where a shard is only looked at."""
 
 
-def write_shard(folder: Path, spec: TableSpec, table: pa.Table) -> Shard:
-    """Write rows as a new shard of a table and return what the manifest says of it."""
+def write_shard(folder: Path, spec: TableSpec, table: pa.Table, parts: Sequence[Part] = ()) -> Shard:
+    """Write rows as a new shard of a table and return what the manifest says of it.
+
+    Args:
+        folder: the table's.
+        spec: the table.
+        table: the rows.
+        parts: what they are divided into; nothing where the table has no parts.
+    """
     path = folder / f"{uuid.uuid4().hex}{SHARD_SUFFIX}"
     with replacing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
         size, sha256 = temporary.stat().st_size, sha256_of(temporary)
-    return Shard(path.name, table.num_rows, _hexadecimal(digest(spec, table)), size, sha256)
+    found = sum_of_digests(parts) if parts else _hexadecimal(digest(spec, table))
+    return Shard(path.name, table.num_rows, found, size, sha256, tuple(parts))
+
+
+def parts_of(spec: TableSpec, table: pa.Table, made_from: Mapping[str, str]) -> list[tuple[Part, pa.Table]]:
+    """Return rows part by part, by name, in their order.
+
+    Args:
+        spec: a table that has parts.
+        table: its rows, each with the name of its part.
+        made_from: what is noted of parts, by name; nothing of those that are not in it.
+    """
+    by = spec.parted_by
+    assert by is not None
+    if table.num_rows and not pc.all(pc.less_equal(table[by][:-1], table[by][1:])).as_py():
+        table = table.take(pc.sort_indices(table, [(by, "ascending")]))  # it keeps the order of equals
+    sizes = [(each["values"], each["counts"]) for each in pc.value_counts(table[by]).to_pylist()]
+    found, start = [], 0
+    for (name, size), number in zip(sizes, digests(spec, table, [size for _, size in sizes]), strict=True):
+        part = Part(name, size, _hexadecimal(number), made_from.get(name, ""))
+        found.append((part, table.slice(start, size)))
+        start += size
+    return found
 
 
 def check_shard(folder: Path, table: str, shard: Shard) -> Path:
@@ -75,6 +104,27 @@ def read_shard(
         if isinstance(error, pa.ArrowException) and sha256_of(path) == shard.sha256:
             raise  # not the file: what was asked of it, or the memory
         raise damaged(Damage(spec.name, path, _unreadable(error), may_pass=may_pass(path, error))) from error
+
+
+def first_rows(folder: Path, spec: TableSpec, shard: Shard, columns: Sequence[str], rows: int) -> pa.Table:
+    """Read a shard's first rows; a column that it does not have is null. Raises as `read_shard`."""
+    path = check_shard(folder, spec.name, shard)
+    schema = pa.schema([(name, spec.columns[name].type) for name in columns])
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            there = [name for name in columns if name in file.schema_arrow.names]
+            table = pa.Table.from_batches(
+                [batch for batch, _ in zip(file.iter_batches(rows, columns=there), range(1), strict=False)],
+                pa.schema([file.schema_arrow.field(name) for name in there]),
+            ).slice(0, rows)
+    except FileNotFoundError as error:
+        raise _vanished(spec.name, path) from error
+    except (OSError, pa.ArrowException) as error:
+        raise damaged(Damage(spec.name, path, _unreadable(error), may_pass=may_pass(path, error))) from error
+    columns_of = {
+        name: table[name] if name in there else pa.nulls(len(table), schema.field(name).type) for name in columns
+    }
+    return pa.table(columns_of).cast(schema)
 
 
 def shard_damage(folder: Path, table: str, shard: Shard) -> Damage | None:
@@ -129,8 +179,8 @@ def shards_found(folder: Path, spec: TableSpec) -> Iterator[Shard]:
             )
 
 
-def sum_of_digests(shards: Sequence[Shard]) -> str:
-    """Return the content hash of a table of these shards, 32 hex digits."""
+def sum_of_digests(shards: Sequence[Shard] | Sequence[Part]) -> str:
+    """Return the content hash of the rows of these shards, or parts, 32 hex digits."""
     return _hexadecimal(sum(int(shard.digest, 16) for shard in shards) % VERSION_MODULUS)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,13 +74,22 @@ def keys(spec: TableSpec, table: pa.Table) -> list[tuple[Any, ...]]:
 
 def digest(spec: TableSpec, table: pa.Table) -> int:
     """Return the sum of the rows' 128-bit hashes: the same for the same rows in any order and number of shards."""
+    return digests(spec, table, [table.num_rows])[0]
+
+
+def digests(spec: TableSpec, table: pa.Table, sizes: Sequence[int]) -> list[int]:
+    """Return the `digest` of each of the pieces that a table consists of, by their numbers of rows."""
     from pandas.util import hash_pandas_object
 
     frame = table.select(spec.hashed).to_pandas()
-    header = hashlib.sha256("|".join(spec.hashed).encode()).digest()
-    total = 0
+    header = int.from_bytes(hashlib.sha256("|".join(spec.hashed).encode()).digest()[:16], "big")
+    ends = np.cumsum(sizes)
+    totals = [size * header for size in sizes]
     for part, key in enumerate(_HASH_KEYS):
         hashes = hash_pandas_object(frame, index=False, hash_key=key).to_numpy(np.uint64)
-        low, high = int((hashes & np.uint64(0xFFFFFFFF)).sum()), int((hashes >> np.uint64(32)).sum())
-        total += ((high << 32) + low) << (64 * part)
-    return (total + table.num_rows * int.from_bytes(header[:16], "big")) % VERSION_MODULUS
+        halves = [np.cumsum(half) for half in (hashes & np.uint64(0xFFFFFFFF), hashes >> np.uint64(32))]
+        for number, (end, size) in enumerate(zip(ends.tolist(), sizes, strict=True)):
+            if size:
+                low, high = (int(half[end - 1]) - (int(half[end - size - 1]) if end > size else 0) for half in halves)
+                totals[number] += ((high << 32) + low) << (64 * part)
+    return [total % VERSION_MODULUS for total in totals]

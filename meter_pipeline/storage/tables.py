@@ -38,6 +38,7 @@ class TableSpec:
         key: columns that identify a row; no two rows have the same values in all of them.
         volatile: columns whose values may differ between two runs that did the same (times, attempts, and the float
             vectors that follow from the key); they are stored but make no new data version.
+        parted_by: the column by which rows are read, made and replaced together; None: the table has no parts.
     """
 
     name: str
@@ -45,6 +46,7 @@ class TableSpec:
     columns: dict[str, Column]
     key: tuple[str, ...]
     volatile: frozenset[str] = field(default_factory=frozenset)
+    parted_by: str | None = None
 
     @property
     def schema(self) -> pa.Schema:
@@ -295,6 +297,7 @@ DROP_ROWS = TableSpec(
         "reason": Column(STRING, "Why the row was refused; null where its URL is fetched."),
     },
     key=("drop", "position"),
+    parted_by="drop",
 )
 
 URL_IMAGES = TableSpec(
@@ -362,6 +365,7 @@ BATCH_PREDICTIONS = TableSpec(
         "reason": Column(STRING, "Why the final label is what it is, in a sentence."),
     },
     key=("drop", "position"),
+    parted_by="drop",
 )
 
 UNKNOWN_EMBEDDINGS = TableSpec(

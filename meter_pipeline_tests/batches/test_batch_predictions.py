@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from meter_pipeline.batches.batch_predictions import predict_rows, prediction_problems, with_former_answers
-from meter_pipeline.recognition.decision import Decision
+from meter_pipeline.recognition.decision import decision_table
 from meter_pipeline.storage.table_rows import conform
 from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, URL_IMAGES
 from meter_pipeline_tests.support.decisions import decided
@@ -26,8 +26,8 @@ def url_images(**outcomes: tuple[str, str | None]) -> pd.DataFrame:
     return conform(URL_IMAGES, pd.DataFrame(rows, columns=list(URL_IMAGES.columns))).to_pandas()
 
 
-def decisions(**labels: str) -> list[Decision]:
-    return [decided(image_id, {label: 0.9}) for image_id, label in labels.items()]
+def decisions(**labels: str) -> pd.DataFrame:
+    return decision_table([decided(image_id, {label: 0.9}) for image_id, label in labels.items()])
 
 
 ROWS = drop_rows(

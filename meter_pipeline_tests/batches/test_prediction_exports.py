@@ -17,12 +17,11 @@ from openpyxl.utils.escape import unescape
 
 from meter_pipeline.batches import export_table, prediction_exports
 from meter_pipeline.batches.export_table import FURTHER_COLUMNS, PLACE_COLUMNS, with_reviewed_label
-from meter_pipeline.batches.prediction_exports import write_exports
 from meter_pipeline.errors import MeterError, StorageError, storage_errors
 from meter_pipeline.ingest.sheets.spreadsheets import read_spreadsheet
 from meter_pipeline.storage.files import safe_name, write_bytes
 from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, DROPS, EXPORT_COLUMNS
-from meter_pipeline_tests.support.exports import read_export
+from meter_pipeline_tests.support.exports import read_export, write_exports
 from meter_pipeline_tests.support.sheet_texts import ANY_TEXT
 
 FORMULAS = [

@@ -9,6 +9,7 @@ import pandas as pd
 from meter_pipeline.batches.batch_predictions import predict_rows
 from meter_pipeline.ingest.drop_rows import take_in_drops
 from meter_pipeline.ingest.salvaged_rows import restore_rows
+from meter_pipeline.recognition.decision import decision_table
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, URL_IMAGES
 
@@ -23,7 +24,9 @@ def test_rows_come_back_and_their_other_columns_with_the_file(tmp_path: Path) ->
     there.write_text("url,meter\nhttp://p.example/2.jpg,9\n", encoding="utf-8")
     take_in_drops(layout)
     before = layout.lake.frame(DROP_ROWS)
-    layout.lake.replace(BATCH_PREDICTIONS, predict_rows(before, pd.DataFrame(columns=list(URL_IMAGES.columns)), []))
+    layout.lake.replace(
+        BATCH_PREDICTIONS, predict_rows(before, pd.DataFrame(columns=list(URL_IMAGES.columns)), decision_table([]))
+    )
     layout.batch_reports.mkdir(parents=True)
     for name in ("gone.csv", "there.csv"):
         (layout.batch_reports / name).write_text("with the other columns", encoding="utf-8")

@@ -9,6 +9,7 @@ import pandas as pd
 from meter_pipeline.batches.batch_predictions import predict_rows
 from meter_pipeline.ingest.salvaged_urls import restore_urls
 from meter_pipeline.photos.store import store
+from meter_pipeline.recognition.decision import decision_table
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DROP_ROWS, URL_IMAGES
 from meter_pipeline_tests.support.fault_server import PHOTO
@@ -41,7 +42,7 @@ def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
         columns=list(DROP_ROWS.columns),
     ).astype(object)
     layout.lake.replace(URL_IMAGES, fetched)
-    predictions = predict_rows(sheet, fetched, [])
+    predictions = predict_rows(sheet, fetched, decision_table([]))
     # Nothing is decided here, so the photo's row is an ERROR with the photo's id: as of one that no network took.
     layout.lake.replace(BATCH_PREDICTIONS, predictions)
     before = layout.lake.version(URL_IMAGES)

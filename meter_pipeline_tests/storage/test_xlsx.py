@@ -102,7 +102,9 @@ def by_openpyxl(header: list[str], rows: list[list]) -> str:
     sheet = book.create_sheet()
     sheet.append([cell_of(sheet, name, bold=True) for name in header])
     for row in rows:
-        sheet.append([cell_of(sheet, value, xlsx.NUMBER_FORMATS.get(name)) for name, value in zip(header, row)])
+        sheet.append(
+            [cell_of(sheet, value, xlsx.NUMBER_FORMATS.get(name)) for name, value in zip(header, row, strict=False)]
+        )
     buffer = io.BytesIO()
     book.save(buffer)
     with zipfile.ZipFile(buffer) as archive:

@@ -19,7 +19,7 @@ from meter_pipeline.recognition.model_store import MeterModel, load_model
 from meter_pipeline.recognition.single_photo import predict_photos
 from meter_pipeline.settings import DecisionSettings, Settings, load_settings
 from meter_pipeline.storage.layout import Layout
-from meter_pipeline.storage.tables import DECISION_COLUMNS, DROP_ROWS, IMAGE_INVENTORY, URL_IMAGES
+from meter_pipeline.storage.tables import BATCH_PREDICTIONS, DECISION_COLUMNS, DROP_ROWS, IMAGE_INVENTORY, URL_IMAGES
 from meter_pipeline_tests.support.patterns import draw
 from meter_pipeline_tests.support.small_models import train_longer
 
@@ -66,7 +66,8 @@ def test_upload_command_and_batch_give_one_answer(
     layout.lake.replace(URL_IMAGES, pd.DataFrame(urls).reindex(columns=list(URL_IMAGES.columns)))
     layout.lake.replace(DROP_ROWS, pd.DataFrame(rows).reindex(columns=list(DROP_ROWS.columns)))
     compute_features(layout)
-    batch = name_rows(layout, DecisionSettings.from_settings(settings)).to_dict("records")
+    name_rows(layout, DecisionSettings.from_settings(settings))
+    batch = layout.lake.frame(BATCH_PREDICTIONS).to_dict("records")
     command = predict_photos(layout, [tmp_path / f"{number}.jpg" for number in range(3)], settings)
     for content, of_batch, of_command in zip(contents, batch, command, strict=True):
         found = ask(layout, model, content, of_command.image, settings).prediction

@@ -60,9 +60,9 @@ def download_and_look(
         photos.end(at_once=downloads.exception() is not None)
 
     with ThreadPoolExecutor(1, thread_name_prefix="downloads") as beside:
-        downloads = beside.submit(download)
-        downloads.add_done_callback(end)
         try:
+            downloads = beside.submit(download)
+            downloads.add_done_callback(end)
             if photos.wait():
                 _look_at(photos, layout)
             while not downloads.done():

@@ -21,7 +21,7 @@ from meter_pipeline.storage.library_errors import explained
 from meter_pipeline.storage.masking import mask_urls
 from meter_pipeline.storage.tables import IMAGE_FEATURES
 
-QUEUED_PHOTOS = 256
+QUEUED_PHOTOS = 2048
 """Photos that may wait for the network; what comes beyond is left to `image_features`."""
 _POLL_S = 0.5
 """On Windows a wait without an end is not interrupted by Ctrl-C."""

@@ -21,7 +21,7 @@ from meter_pipeline.storage.library_errors import explained
 from meter_pipeline.storage.masking import mask_urls
 from meter_pipeline.storage.tables import IMAGE_FEATURES
 
-QUEUED_PHOTOS = 256
+QUEUED_PHOTOS = 2048
 """Photos that may wait for the network; what comes beyond is left to `image_features`."""
 _POLL_S = 0.5
 """On Windows a wait without an end is not interrupted by Ctrl-C."""
@@ -60,9 +60,9 @@ def download_and_look(
         photos.end(at_once=downloads.exception() is not None)
 
     with ThreadPoolExecutor(1, thread_name_prefix="downloads") as beside:
-        downloads = beside.submit(download)
-        downloads.add_done_callback(end)
         try:
+            downloads = beside.submit(download)
+            downloads.add_done_callback(end)
             if photos.wait():
                 _look_at(photos, layout)
             while not downloads.done():

@@ -134,13 +134,17 @@ def download_urls(
     wanted = pc.unique(urls if isinstance(urls, pa.Array) else pa.array(urls, pa.string())).drop_null()
     to_do, lost = _to_do(wanted, layout, retry_failed)
     known = _known_photos(layout, set(wanted.to_pylist()).difference(to_do, lost)) if refresh else {}
+    asked = len(wanted)
+    del wanted
     if lost:
         known |= {url: _Known(photo.image_id, Validators()) for url, photo in _known_photos(layout, lost).items()}
     to_do += sorted(known)
+    # What looking through a large table took is given back: a network is loaded beside the downloads.
+    pa.default_memory_pool().release_unused()
     outcomes: Counter[str] = Counter()
     alike = 0
     if to_do:
-        _logger.info("Fetching %d of %d URLs, %d at a time", len(to_do), len(wanted), limits.threads)
+        _logger.info("Fetching %d of %d URLs, %d at a time", len(to_do), asked, limits.threads)
         progress = Progress(len(to_do), lambda words: _log_progress(words, outcomes), of="URLs", at_end=True)
 
         def write(rows: list[Row]) -> None:

@@ -162,14 +162,17 @@ def test_each_photo_is_handed_over_once_in_order(layout: Layout) -> None:
     assert not list(photos)
 
 
-def test_what_no_place_is_left_for_is_not_waited_for_and_may_come_again(layout: Layout) -> None:
+def test_what_no_place_is_left_for_is_not_waited_for_and_may_come_again(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "QUEUED_PHOTOS", 100)
     photos = PhotosToCome(layout)
     photos.offer(DIGESTS)
     assert next(photos)[0] == DIGESTS[0]
     photos.offer([DIGESTS[0], DIGESTS[999]])
     photos.end()
     ids = [image_id for image_id, _ in photos]
-    assert ids == [*DIGESTS[1 : streaming.QUEUED_PHOTOS], DIGESTS[999]]
+    assert ids == [*DIGESTS[1:100], DIGESTS[999]]
 
 
 def test_who_waits_is_woken_by_the_end(layout: Layout) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from meter_pipeline.demo.image_server import ImageServer
 from meter_pipeline.errors import MeterError
+from meter_pipeline.ingest import url_images
 from meter_pipeline.ingest.alike_pictures import ALIKE_NOTE
 from meter_pipeline.ingest.drop_rows import take_in_drops
 from meter_pipeline.ingest.url_images import DownloadLimits, download_drops, download_urls, fetch_photo
@@ -306,6 +307,23 @@ def test_one_picture_for_many_urls_is_noted_and_no_answer_is_lost(layout: Layout
     more = [server.url(f"/photo/{number}.jpg") for number in range(21, 81)]
     assert download_urls(more, layout, LIMITS).alike == 0
     assert layout.lake.frame(URL_IMAGES)["notes"].isna().all()
+
+
+def test_a_large_table_is_written_again_only_where_a_note_of_it_changes(
+    layout: Layout, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(url_images, "SMALL_SHARD_ROWS", 1)
+    stand_ins = [server.url(f"/same/{number}.jpg") for number in range(5)]
+    download_urls(stand_ins, layout, LIMITS)
+    first = set(layout.lake.shard_files("url_images"))
+    assert download_urls([server.url("/photo/1.jpg")], layout, LIMITS).alike == 5
+    second = set(layout.lake.shard_files("url_images"))
+    assert len(second) == 2
+    assert first < second
+    assert download_urls([server.url("/same/5.jpg")], layout, LIMITS).alike == 6
+    assert not second & set(layout.lake.shard_files("url_images"))
+    notes = layout.lake.frame(URL_IMAGES).set_index("image_url")["notes"]
+    assert set(notes[stand_ins]) == {f"5 other URLs{ALIKE_NOTE}"}
 
 
 def test_a_photo_that_a_few_urls_share_is_not_noted(layout: Layout, server: FaultServer) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import pytest
 from PIL import Image, ImageFilter
 
-from meter_pipeline.photos.quality import is_dark, measure
+from meter_pipeline.photos.quality import GREEN_HUES, GREEN_MIN_SATURATION, GREEN_MIN_VALUE, is_dark, measure
 
 
 def noisy(side: int = 300) -> Image.Image:
@@ -32,6 +35,20 @@ def test_glare_and_green_are_shares_of_the_photo() -> None:
     quality = measure(image)
     assert quality.glare == 0.25
     assert quality.green_ratio == 0.25
+
+
+def green_share_of_all_pixels(image: Image.Image) -> float:
+    hue, saturation, value = np.moveaxis(np.asarray(image.convert("HSV"), np.float64), 2, 0)
+    low, high = (math.ceil(GREEN_HUES[0] * 256 / 360), math.floor(GREEN_HUES[1] * 256 / 360))
+    strong = (saturation >= math.ceil(GREEN_MIN_SATURATION * 255)) & (value >= math.ceil(GREEN_MIN_VALUE * 255))
+    return float(((hue >= low) & (hue <= high) & strong).mean())
+
+
+@pytest.mark.parametrize("red", range(0, 256, 15))
+def test_green_is_found_wherever_its_hue_says_so(red: int) -> None:
+    green, blue = np.meshgrid(np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.uint8))
+    image = Image.fromarray(np.stack([np.full_like(green, red), green, blue], axis=2))
+    assert measure(image).green_ratio == green_share_of_all_pixels(image)
 
 
 def test_the_size_of_a_photo_hardly_matters() -> None:

@@ -47,6 +47,10 @@ class HostQueues:
             self._out[host] += 1
             if self._waiting[host] and self._out[host] < self._per_host:
                 self._turns.append(host)
+            if self._left == 0:
+                self._changed.notify_all()  # nothing will come for those that wait
+            elif self._turns:
+                self._changed.notify()
             return url
 
     def done(self, url: str) -> None:
@@ -57,4 +61,4 @@ class HostQueues:
             self._out[host] -= 1
             if was_full and self._waiting[host]:
                 self._turns.append(host)
-            self._changed.notify_all()
+                self._changed.notify()  # one: to wake all who wait costs as much as to fetch the URL

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from meter_pipeline.ingest.web import download_pool
 from meter_pipeline.ingest.web.addresses import AddressRules
 from meter_pipeline.ingest.web.download_pool import FLUSH_ROWS, DownloadPool, Row
 from meter_pipeline.ingest.web.fetching import CancelledError, Fetched, Fetcher, FetchLimits
@@ -66,7 +67,11 @@ def test_a_thread_that_fails_stops_the_others_and_what_came_is_given_back(
     assert no_download_thread_is_left()
 
 
-def test_rows_whose_writing_fails_are_given_back(server: FaultServer, fetcher: Fetcher) -> None:
+def test_rows_whose_writing_fails_are_given_back(
+    server: FaultServer, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download_pool, "FLUSH_INTERVAL_S", 60.0)  # a busy machine brings fewer rows within a second
+
     def full(rows: list[Row]) -> None:
         raise OSError("No space left on device")
 

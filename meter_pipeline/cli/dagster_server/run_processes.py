@@ -22,10 +22,8 @@ LOADED = (
     "dagster._grpc.impl",
     "meter_pipeline.definitions",
     "meter_pipeline.ingest.drop_rows",
-    "meter_pipeline.ingest.url_images",
-    "meter_pipeline.batches.prediction_exports",
 )
-"""What a waiting process has loaded: Dagster, the graph, and what a batch needs, but not the network."""
+"""What a waiting process has loaded: Dagster, the graph, and pandas with what the first step of a batch needs."""
 
 
 class RunProcesses:

@@ -70,6 +70,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=50)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started ends too
     sides = [Side("now", PROJECT)]
     if arguments.baseline:
         sides.insert(0, Side("before", arguments.baseline.resolve()))

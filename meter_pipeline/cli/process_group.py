@@ -32,7 +32,7 @@ def end_group(leader: int, *, but: int | None = None, patience_s: float = PATIEN
         but: the process that is left alone: whoever calls from inside the group.
         patience_s: seconds between the polite signal and the other one.
     """
-    members = [each for each in _members(leader) if each.pid != but]
+    members = [each for each in _members(leader) if each.pid != but and not _ends_by_itself(each)]
     for member in members:
         with contextlib.suppress(psutil.Error):
             member.terminate()
@@ -41,6 +41,17 @@ def end_group(leader: int, *, but: int | None = None, patience_s: float = PATIEN
         if member.pid != but:
             with contextlib.suppress(psutil.Error):
                 member.kill()
+
+
+def _ends_by_itself(process: psutil.Process) -> bool:
+    """Return whether it is the process that Python has beside those of `multiprocessing`.
+
+    It ends with the last of them, and not when it is asked to, so it is not waited for.
+    """
+    try:
+        return any("multiprocessing.resource_tracker" in word for word in process.cmdline())
+    except psutil.Error:
+        return False
 
 
 def _members(leader: int) -> list[psutil.Process]:

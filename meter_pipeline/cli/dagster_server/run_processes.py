@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-NEXT_AFTER_S = 10.0
+NEXT_AFTER_S = 20.0
 """Time that a run has the processor for itself before the next process is made, unless it ends before."""
 LOADED = (
     "alembic.migration",
@@ -22,10 +22,8 @@ LOADED = (
     "dagster._grpc.impl",
     "meter_pipeline.definitions",
     "meter_pipeline.ingest.drop_rows",
-    "meter_pipeline.ingest.url_images",
-    "meter_pipeline.batches.prediction_exports",
 )
-"""What a waiting process has loaded: Dagster, the graph, and what a batch needs, but not the network."""
+"""What a waiting process has loaded: Dagster, the graph, and pandas with what the first step of a batch needs."""
 
 
 class RunProcesses:
@@ -151,12 +149,14 @@ def wait_for_a_run(load: Callable[[], object], orders: Connection, told: Any, en
         told: the queue by which Dagster hears of the run's process.
         ended: the event that ends it.
     """
-    with contextlib.suppress(KeyboardInterrupt, EOFError, OSError):
+    try:
         with contextlib.suppress(Exception):  # the run says what is wrong with the code, in its log
             load()
         target, order = orders.recv()
-        orders.close()
-        target(*order, told, ended)
+    except (KeyboardInterrupt, EOFError, OSError):
+        return
+    orders.close()
+    target(*order, told, ended)
 
 
 def load_what_runs_need() -> None:

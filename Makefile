@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo lint check test test-deploy dev dashboard lock clean
+.PHONY: demo lint check test test-deploy bench bench-serving bench-batch bench-rows bench-dev bench-training dev dashboard lock clean
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -16,6 +16,25 @@ demo: $(READY)
 
 dashboard: $(READY)
 	$(BIN)/meter dashboard
+
+# Every figure of docs/performance.md; about an hour on two cores that do nothing else. Each part can be run alone.
+bench: bench-serving bench-batch bench-rows bench-dev bench-training
+
+bench-serving: $(READY)
+	$(BIN)/python benchmarks/serving.py
+	$(BIN)/python benchmarks/serving.py --backbone resnet18
+
+bench-batch: $(READY)
+	$(BIN)/python benchmarks/batch.py
+
+bench-rows: $(READY)
+	$(BIN)/python benchmarks/rows.py
+
+bench-dev: $(READY)
+	$(BIN)/python benchmarks/dev.py
+
+bench-training: $(READY)
+	$(BIN)/python benchmarks/training.py
 
 dev: $(READY)
 	$(BIN)/meter dev

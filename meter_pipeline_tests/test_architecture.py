@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from meter_pipeline.cli.dagster_server.code_server import LOCATION, MODULE
+from meter_pipeline.cli.dagster_server.code_address import LOCATION, MODULE
 
 PACKAGE = Path(__file__).resolve().parents[1] / "meter_pipeline"
 PROJECT = PACKAGE.parent

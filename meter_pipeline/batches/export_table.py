@@ -132,17 +132,15 @@ def _as_json(row: Mapping[str, str], names: frozenset[str]) -> str:
     return json.dumps(left, ensure_ascii=False) if left else ""
 
 
-def _column(rows: pd.DataFrame, name: str) -> Iterator[Cell]:
-    scale = 100 if name in _IN_PERCENT else 1
-    for value in rows[name].tolist():
-        if pd.isna(value):
-            yield None
-        elif name in DECIMALS:
-            yield round(value * scale, DECIMALS[name])
-        elif name == "row_number":
-            yield int(value)
-        else:
-            yield str(value)
+def _column(rows: pd.DataFrame, name: str) -> list[Cell]:
+    values, missing = rows[name].tolist(), rows[name].isna().tolist()
+    cells = zip(values, missing, strict=True)
+    if name in DECIMALS:
+        scale, places = 100 if name in _IN_PERCENT else 1, DECIMALS[name]
+        return [None if is_missing else round(value * scale, places) for value, is_missing in cells]
+    if name == "row_number":
+        return [None if is_missing else int(value) for value, is_missing in cells]
+    return [None if is_missing else str(value) for value, is_missing in cells]
 
 
 def _renamed(names: Sequence[str]) -> list[str]:

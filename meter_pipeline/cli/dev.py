@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import tempfile
@@ -10,19 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import dagster as dg
 from filelock import FileLock, Timeout
 
-from meter_pipeline.cli.dagster_server.code_server import CodeAddress
-from meter_pipeline.cli.server_process import Server, check_port, free_port, run_until_told
-from meter_pipeline.defs.folder_and_history import note_what_is_there, what_waits
-from meter_pipeline.defs.instance import fail_abandoned_runs, prepare_home, set_pool_limits
+from meter_pipeline.cli.dagster_server.code_address import CodeAddress
+from meter_pipeline.cli.server_process import Server, check_port, free_port, run_to_its_end, run_until_told
+from meter_pipeline.defs.instance import prepare_home
 from meter_pipeline.errors import MeterError
 from meter_pipeline.settings import Settings
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.leftovers import sweep
 
-_logger = logging.getLogger(__name__)
+_PACKAGE = "meter_pipeline.cli.dagster_server"
 
 
 def serve(settings: Settings, *, host: str, port: int) -> int:
@@ -44,34 +41,25 @@ def serve(settings: Settings, *, host: str, port: int) -> int:
     with lock:
         check_port(host, port, command="meter dev")
         sweep(layout)
-        with dg.DagsterInstance.get() as instance:
-            set_pool_limits(instance)
-            fail_abandoned_runs(instance, launched_too=True)
-            note_what_is_there(instance, layout)
-        if waits := what_waits(layout):
-            _logger.warning("%s", waits)
-        with _code_address() as code:
-            return run_until_told(
-                _servers(code, host, port),
-                {
-                    **os.environ,
-                    "METER_DATA_DIR": str(settings.data_dir),
-                    "PYTHONUNBUFFERED": "1",
-                    "DAGSTER_IS_DEV_CLI": "1",  # as `dagster dev` says it: errors of the code are said in short
-                },
-            )
+        environment = {
+            **os.environ,
+            "METER_DATA_DIR": str(settings.data_dir),
+            "PYTHONUNBUFFERED": "1",
+            "DAGSTER_IS_DEV_CLI": "1",  # as `dagster dev` says it: errors of the code are said in short
+        }
+        if code := run_to_its_end(Server("What prepares the history", f"{_PACKAGE}.preparing"), environment):
+            return code
+        with _code_address() as address:
+            return run_until_told(_servers(address, host, port), environment)
 
 
 def _servers(code: CodeAddress, host: str, port: int) -> list[Server]:
     """Return the three servers; the daemon and the web server load while they wait for the code."""
-    package = "meter_pipeline.cli.dagster_server"
     web = ("--host", host, "--port", str(port), "--code", str(code))
     return [
-        Server(
-            "The code server", f"{package}.code_server", code.arguments(), is_restarted=True, before_start=code.clear
-        ),
-        Server("The web server", f"{package}.web", web),
-        Server("Dagster's daemon", f"{package}.daemon", (str(code),)),
+        Server("The code server", f"{_PACKAGE}.code_server", (str(code),), is_restarted=True, before_start=code.clear),
+        Server("The web server", f"{_PACKAGE}.web", web),
+        Server("Dagster's daemon", f"{_PACKAGE}.daemon", (str(code),)),
     ]
 
 

@@ -79,10 +79,12 @@ def update(
     refresh: Annotated[bool, typer.Option(help="Ask for every photo again, and take those that have changed.")] = False,
 ) -> None:
     """Work through the drops once: fetch, name, export, cluster, write folders. For cron, or without the UI."""
+    from meter_pipeline.cli.update import run_update
+
     asked: dict[str, object] = {
         name: True for name, given in (("retry_failed", retry_failed), ("refresh", refresh)) if given
     }
-    _run("update", {"url_images": asked} if asked else None)
+    run_update(load_settings(), lambda: _run("update", {"url_images": asked} if asked else None), asked=bool(asked))
 
 
 @app.command()
@@ -178,8 +180,12 @@ def _run(
     config: dict[str, dict[str, object]] | None = None,
     *,
     says_verdict: Callable[[], None] | None = None,
-) -> None:
-    """Run a job and print what became of it; exit with 1 if it failed, not if the gate held or refused a model."""
+) -> bool:
+    """Run a job and print what became of it; exit with 1 if it failed, not if the gate held or refused a model.
+
+    Returns:
+        Whether there was no problem at all.
+    """
     from meter_pipeline.cli.runs import GATE_CHECK, run_job
 
     run = run_job(job, config=config)
@@ -192,6 +198,7 @@ def _run(
     if says_verdict is not None:
         says_verdict()
     console.print(f"[green]{job} finished.[/] Run {run.run_id} is in the history: meter dev")
+    return not run.problems
 
 
 def _say_promoted(run: LocalRun) -> None:
@@ -211,13 +218,18 @@ def _without_run_id(record: logging.LogRecord) -> bool:
 
 
 def main() -> None:
-    """Run the command; an error that a person can act on is printed as a sentence, without a traceback."""
+    """Run the command that a person typed."""
+    run(app)
+
+
+def run(command: Callable[[], object]) -> None:
+    """Run a command; an error that a person can act on is printed as a sentence, without a traceback."""
     handler = RichHandler(console=error_console, show_path=False, show_level=False, log_time_format="%H:%M:%S")
     handler.addFilter(_without_run_id)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     logging.getLogger("meter_pipeline").setLevel(logging.INFO)
     try:
-        app()
+        command()
     except Exception as error:  # the last resort: no traceback reaches a person
         from meter_pipeline.cli.last_resort import sentence_of
 

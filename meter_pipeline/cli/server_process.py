@@ -98,6 +98,15 @@ def run_until_told(servers: Sequence[Server], environment: dict[str, str]) -> in
     return max(1, ended.process.returncode)
 
 
+def run_to_its_end(program: Server, environment: dict[str, str]) -> int:
+    """Run a program that ends by itself, and return its exit code; it does not outlive this process."""
+    running = _Running(program, environment)
+    try:
+        return running.process.wait()
+    finally:
+        end_all([running.process])
+
+
 class _Running:
     """A server and its process."""
 

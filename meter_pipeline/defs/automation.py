@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -19,7 +20,9 @@ from dagster import AssetKey, AutomationCondition, AutomationContext, Automation
 from meter_pipeline.defs.made_from import CODE_VERSION, DATA_VERSION, INPUT_VERSION
 
 if TYPE_CHECKING:
+    from dagster._core.asset_graph_view.asset_graph_view import AssetGraphView
     from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetGraph
+    from dagster._core.event_api import EventLogRecord
 
 REQUESTS_PER_CHANGE = 2
 """The first try and one retry; then the asset stays failed until its inputs or code change, or a person runs it."""
@@ -44,17 +47,19 @@ class MadeFromOlderInputs(AutomationCondition):
 
     def evaluate(self, context: AutomationContext) -> AutomationResult:
         """Compare the asset's last materialization with what is there now."""
-        instance, graph = context.asset_graph_view.instance, context.asset_graph
-        change = _pending_change(instance, graph, context.key)
-        failed_run = _last_failed_run(instance, context.key)
+        made = _what_is_made(context.asset_graph_view)
+        change = made.pending_change(context.key)
+        if change is None:
+            return AutomationResult(context, context.get_empty_subset(), cursor=json.dumps([None, 0]))
+        failed_run = made.last_failed_run(context.key)
         seen_change, tries = json.loads(context.cursor) if context.cursor else (None, 0)
         requested_before = context.get_previous_requested_subset(context.key)
         if requested_before is not None and not requested_before.is_empty:
             tries += 1
         if seen_change != change:
             # If the run that made these inputs was also to make this asset and failed at it, that was the first try.
-            tries = int(failed_run is not None and failed_run in _runs_that_made_inputs(instance, graph, context.key))
-        wanted = change is not None and (tries == 0 or (tries < REQUESTS_PER_CHANGE and failed_run is not None))
+            tries = int(failed_run is not None and failed_run in made.runs_that_made_inputs(context.key))
+        wanted = tries == 0 or (tries < REQUESTS_PER_CHANGE and failed_run is not None)
         subset = context.candidate_subset if wanted else context.get_empty_subset()
         return AutomationResult(context, subset, cursor=json.dumps([change, tries]))
 
@@ -84,47 +89,79 @@ class ChainUnderWay(AutomationCondition):
         return AutomationResult(context, context.get_empty_subset())
 
 
-def _pending_change(instance: DagsterInstance, graph: BaseAssetGraph, key: AssetKey) -> str | None:
-    """Return the change that an asset has not taken in yet, as a short hash; None if it is up to date.
+class _WhatIsMade:
+    """The last materialization of each asset and the data versions there are, asked for once in a look at all assets.
 
-    The hash stays the same as long as the inputs and the code do, so that the tries at one change can be counted.
+    Args:
+        instance: the history.
+        graph: the assets.
     """
-    node = graph.get(key)
-    current = {parent.to_user_string(): data_version(instance, graph, parent) for parent in sorted(node.parent_keys)}
-    now = {"code": node.code_version, "inputs": current}
-    event = instance.get_latest_materialization_event(key)
-    tags = (event.asset_materialization.tags or {}) if event and event.asset_materialization else None
-    if tags is not None:
-        made_from = {
-            "code": tags.get(CODE_VERSION),
-            "inputs": {name: tags.get(INPUT_VERSION + name) for name in current},
-        }
-        if made_from == now:
+
+    def __init__(self, instance: DagsterInstance, graph: BaseAssetGraph) -> None:
+        self._instance, self._graph = instance, graph
+
+    def pending_change(self, key: AssetKey) -> str | None:
+        """Return the change that an asset has not taken in yet, as a short hash; None if it is up to date.
+
+        The hash stays the same as long as the inputs and the code do, so that the tries at one change can be counted.
+        """
+        node = self._graph.get(key)
+        current = {parent.to_user_string(): self._data_version(parent) for parent in sorted(node.parent_keys)}
+        now = {"code": node.code_version, "inputs": current}
+        event = self._materializations.get(key)
+        tags = (event.asset_materialization.tags or {}) if event and event.asset_materialization else None
+        if tags is not None:
+            made_from = {
+                "code": tags.get(CODE_VERSION),
+                "inputs": {name: tags.get(INPUT_VERSION + name) for name in current},
+            }
+            if made_from == now:
+                return None
+        return hashlib.sha256(json.dumps([now, tags is None], sort_keys=True).encode()).hexdigest()[:16]
+
+    def last_failed_run(self, key: AssetKey) -> str | None:
+        """Return the id of the last run that was to make the asset, if it failed before it made it."""
+        planned = self._instance.event_log_storage.get_latest_planned_materialization_info(key)
+        run = self._instance.get_run_by_id(planned.run_id) if planned else None
+        if run is None or run.status != dg.DagsterRunStatus.FAILURE:
             return None
-    return hashlib.sha256(json.dumps([now, tags is None], sort_keys=True).encode()).hexdigest()[:16]
+        event = self._materializations.get(key)
+        return None if event and event.run_id == run.run_id else run.run_id
+
+    def runs_that_made_inputs(self, key: AssetKey) -> set[str]:
+        """Return the runs that the current inputs of an asset are from."""
+        events = (self._materializations.get(parent) for parent in self._graph.get(key).parent_keys)
+        return {event.run_id for event in events if event}
+
+    def _data_version(self, key: AssetKey) -> str | None:
+        """Return the current data version of an asset, as Dagster records it for its readers."""
+        if self._graph.get(key).is_external:
+            return self._observed.get(key)
+        event = self._materializations.get(key)
+        return (event.event_log_entry.tags or {}).get(DATA_VERSION) if event else None
+
+    @cached_property
+    def _materializations(self) -> dict[AssetKey, EventLogRecord]:
+        keys = sorted(self._graph.materializable_asset_keys)
+        last = {
+            record.asset_entry.asset_key: record.asset_entry.last_materialization_record
+            for record in self._instance.get_asset_records(keys)
+        }
+        return {key: event for key, event in last.items() if event is not None}
+
+    @cached_property
+    def _observed(self) -> dict[AssetKey, str | None]:
+        versions: dict[AssetKey, str | None] = {}
+        for key in self._graph.external_asset_keys:
+            record = self._instance.get_latest_data_version_record(key, is_source=True)
+            versions[key] = (record.event_log_entry.tags or {}).get(DATA_VERSION) if record else "INITIAL"
+        return versions
 
 
-def data_version(instance: DagsterInstance, graph: BaseAssetGraph, key: AssetKey) -> str | None:
-    """Return the current data version of an asset, observed or materialized, as Dagster records it for its readers."""
-    record = instance.get_latest_data_version_record(key, graph.get(key).is_external)
-    if record is None:
-        return "INITIAL" if graph.get(key).is_external else None
-    return (record.event_log_entry.tags or {}).get(DATA_VERSION)
-
-
-def _last_failed_run(instance: DagsterInstance, key: AssetKey) -> str | None:
-    """Return the id of the last run that was to make the asset, if it failed before it made it."""
-    planned = instance.event_log_storage.get_latest_planned_materialization_info(key)
-    run = instance.get_run_by_id(planned.run_id) if planned else None
-    if run is None or run.status != dg.DagsterRunStatus.FAILURE:
-        return None
-    event = instance.get_latest_materialization_event(key)
-    return None if event and event.run_id == run.run_id else run.run_id
-
-
-def _runs_that_made_inputs(instance: DagsterInstance, graph: BaseAssetGraph, key: AssetKey) -> set[str]:
-    events = (instance.get_latest_materialization_event(parent) for parent in graph.get(key).parent_keys)
-    return {event.run_id for event in events if event}
+@lru_cache(maxsize=1)
+def _what_is_made(view: AssetGraphView) -> _WhatIsMade:
+    """Return what is made as of one look at all assets: each look has a view of its own."""
+    return _WhatIsMade(view.instance, view.asset_graph)
 
 
 def when_inputs_change(

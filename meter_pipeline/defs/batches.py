@@ -10,7 +10,7 @@ from meter_pipeline.defs.observations import excel_drops
 from meter_pipeline.defs.resources import Pipeline
 from meter_pipeline.defs.review import reviewed_images
 from meter_pipeline.defs.run_config import overrides_of
-from meter_pipeline.settings import DecisionSettings, DownloadSettings, SheetSettings
+from meter_pipeline.settings import DecisionSettings, DownloadSettings, ServingSettings, SheetSettings
 from meter_pipeline.storage.tables import (
     BATCH_PREDICTIONS,
     DROP_ROWS,
@@ -41,6 +41,10 @@ class DownloadConfig(overrides_of(DownloadSettings)):  # type: ignore[misc]
 
     retry_failed: bool = False
     refresh: bool = False
+
+
+class ServingConfig(overrides_of(ServingSettings)):  # type: ignore[misc]
+    """Overrides of the settings for this run."""
 
 
 class DecisionConfig(overrides_of(DecisionSettings)):  # type: ignore[misc]
@@ -86,12 +90,13 @@ def drops_are_readable(pipeline: Pipeline) -> dg.AssetCheckResult:
 )
 def url_images(config: DownloadConfig, pipeline: Pipeline) -> dg.MaterializeResult:
     """One row per URL: the outcome of fetching it. Each URL is fetched once; failed ones again only on request."""
-    from meter_pipeline.ingest.url_images import DownloadLimits, download_drops
+    from meter_pipeline.batches.streaming import download_and_look
+    from meter_pipeline.ingest.url_images import DownloadLimits
 
     settings = pipeline.settings(config)
     with pipeline.working("batches") as layout:
         limits = DownloadLimits.from_settings(settings)
-        summary = download_drops(layout, limits, retry_failed=config.retry_failed, refresh=config.refresh)
+        summary = download_and_look(layout, limits, retry_failed=config.retry_failed, refresh=config.refresh)
         counts = {"fetched now": summary.fetched, "failed now": summary.failed, "outcomes now": summary.outcomes}
         if summary.alike:
             counts["perhaps pictures of 'no image'"] = summary.alike
@@ -103,16 +108,17 @@ def url_images(config: DownloadConfig, pipeline: Pipeline) -> dg.MaterializeResu
     deps=[url_images, champion_model],
     code_version="1",
     pool="batches",
-    kinds={"pytorch", "parquet"},
+    kinds={"onnx", "parquet"},
     metadata=column_schema(IMAGE_FEATURES),
     automation_condition=IN_THE_BATCH,
 )
-def image_features(pipeline: Pipeline) -> dg.MaterializeResult:
-    """One row per photo and model: embeddings and logits from one forward pass; each is computed only once."""
+def image_features(config: ServingConfig, pipeline: Pipeline) -> dg.MaterializeResult:
+    """One row per photo and model: embeddings and logits; each is computed once, most while photos are downloaded."""
     from meter_pipeline.recognition.image_features import compute_features
 
+    serving = ServingSettings.from_settings(pipeline.settings(config))
     with pipeline.working("batches") as layout:
-        computed = compute_features(layout)
+        computed = compute_features(layout, serving)
         return table_result(layout.lake, IMAGE_FEATURES, metadata={"computed now": computed}, preview=False)
 
 

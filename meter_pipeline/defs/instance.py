@@ -1,4 +1,7 @@
-"""Prepares the Dagster instance: its folder, its pool limits, no runs of dead processes, and what the folder holds."""
+"""Prepares the Dagster instance: its folder, its pool limits, no runs of dead processes, and what the folder holds.
+
+Dagster is loaded where it is used: `meter dev` itself only needs the folder.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,19 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import dagster as dg
 import psutil
-from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES, RunsFilter
 
-from meter_pipeline.defs.folder_and_history import note_what_is_there, remember
+from meter_pipeline.defs.history_folder import default_home, home_of
 from meter_pipeline.errors import MeterError, storage_errors
 from meter_pipeline.settings import PROJECT_DIR
 from meter_pipeline.storage.files import write_text
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.private_folders import make_private
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 _logger = logging.getLogger(__name__)
 
@@ -30,16 +35,6 @@ CONFIG_TEMPLATE = PROJECT_DIR / "dagster_home" / "dagster.yaml"
 OWNER_FILE = "data_dir.txt"
 FOLDERS = ("history", "schedules", "storage")
 """What Dagster makes in its home."""
-
-
-def _default_home(data_dir: Path) -> Path:
-    """Return the folder of Dagster's history for a data directory: beside the project's own, inside any other."""
-    return PROJECT_DIR / "dagster_home" if data_dir == PROJECT_DIR / "data" else data_dir / "dagster_home"
-
-
-def home_of(data_dir: Path) -> Path:
-    """Return the folder of Dagster's history for a data directory, as it is or will be; nothing is made."""
-    return Path(os.environ.get("DAGSTER_HOME") or _default_home(data_dir)).expanduser().resolve()
 
 
 def prepare_home(data_dir: Path) -> Path:
@@ -58,7 +53,7 @@ def prepare_home(data_dir: Path) -> Path:
             shutil.copyfile(CONFIG_TEMPLATE, home / "dagster.yaml")
     owner_file = home / OWNER_FILE
     owner = owner_file.read_text(encoding="utf-8", errors="replace").strip() if owner_file.exists() else None
-    if owner is not None and Path(owner) != data_dir and home != _default_home(data_dir).resolve():
+    if owner is not None and Path(owner) != data_dir and home != default_home(data_dir).resolve():
         raise MeterError(
             f"The Dagster history in this folder belongs to the data directory {owner}, not to {data_dir}.",
             where=home,
@@ -76,8 +71,14 @@ def ready_instance(data_dir: Path) -> Iterator[dg.DagsterInstance]:
 
     Its history says what the data folder holds, and afterwards the folder from what that was made.
     """
+    import dagster as dg
+
+    from meter_pipeline.defs.folder_and_history import note_what_is_there, remember
+    from meter_pipeline.defs.history_access import keep_access
+
     prepare_home(data_dir)
     layout = Layout(data_dir)
+    keep_access()
     with dg.DagsterInstance.get() as instance:
         set_pool_limits(instance)
         fail_abandoned_runs(instance)
@@ -106,6 +107,8 @@ def fail_abandoned_runs(instance: dg.DagsterInstance, *, launched_too: bool = Fa
         launched_too: also those that a `meter dev` launched; only while no `meter dev` is up, which otherwise monitors
             its own runs.
     """
+    from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES, RunsFilter
+
     failed = []
     for run in instance.get_runs(RunsFilter(statuses=list(IN_PROGRESS_RUN_STATUSES))):
         tag = run.tags.get(PROCESS_TAG)

@@ -10,6 +10,15 @@ from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 from meter_pipeline.defs import folder_and_history
 from meter_pipeline.defs.beta import beta_features
 from meter_pipeline.defs.instance import fail_abandoned_runs
+from meter_pipeline.defs.intervals import (
+    ABANDONED_INTERVAL_S,
+    AUTOMATION_INTERVAL_S,
+    DECISION_INTERVAL_S,
+    DROP_INTERVAL_S,
+    FOLDER_INTERVAL_S,
+    MOST_LOOKS_HELD,
+    RETRAINING_INTERVAL_S,
+)
 from meter_pipeline.defs.jobs import train
 from meter_pipeline.defs.observations import (
     DATA_VERSION_TAG,
@@ -27,14 +36,6 @@ from meter_pipeline.ingest.drop_folder import DropFile, listing, settled
 from meter_pipeline.storage.masking import mask_urls
 from meter_pipeline.storage.private_folders import make_private
 
-DROP_INTERVAL_S = 5
-MOST_LOOKS_HELD = 12
-"""Number of looks for which a growing file holds up the complete ones; then they are taken in without it."""
-DECISION_INTERVAL_S = 5
-RETRAINING_INTERVAL_S = 60
-FOLDER_INTERVAL_S = 15
-AUTOMATION_INTERVAL_S = 5
-ABANDONED_INTERVAL_S = 60
 RUNNING = dg.DefaultSensorStatus.RUNNING
 
 observe_labelled_job = dg.define_asset_job(
@@ -96,11 +97,11 @@ def decision_sensor(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> 
 )
 def retraining(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.RunRequest | dg.SkipReason:
     """Request the job `train` where the rule says so; a training that failed counts as today's."""
-    from meter_pipeline.review.retraining import due, look
-
     from_photos = pipeline.settings().retrain_from_photos
     if from_photos is None:
         return dg.SkipReason("Off: METER_RETRAIN_FROM_PHOTOS is not set, so a person starts each training.")
+    from meter_pipeline.review.retraining import due, look  # loads pandas, which most looks do without
+
     under_way = dg.RunsFilter(job_name=train.name, statuses=list(IN_PROGRESS_RUN_STATUSES))
     if context.instance.get_runs(under_way, limit=1):
         return dg.SkipReason("A training is under way.")

@@ -7,39 +7,30 @@ The threads are in `web.download_pool`, one URL is in `web.fetching`, one photo 
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from meter_pipeline.errors import MeterError
+from meter_pipeline.ingest.alike_pictures import COLUMNS, notes_of_alike
 from meter_pipeline.ingest.web.download_pool import DownloadPool, Row
 from meter_pipeline.ingest.web.fetching import Fetched, Fetcher, FetchLimits, Validators
 from meter_pipeline.ingest.web.outcomes import Outcome
-from meter_pipeline.ingest.web.urls import UrlRefusedError, clean_url, host_of
+from meter_pipeline.ingest.web.urls import UrlRefusedError, clean_url
 from meter_pipeline.photos.decoding import PhotoError
 from meter_pipeline.photos.progress import Progress
-from meter_pipeline.photos.store import store, stored_sizes
+from meter_pipeline.photos.store import PhotosMet, stored_sizes
 from meter_pipeline.settings import DownloadSettings
+from meter_pipeline.storage.lake import SMALL_SHARD_ROWS
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import DROP_ROWS, URL_IMAGES
 
 WITH_A_PHOTO = frozenset({Outcome.OK, Outcome.NOT_MODIFIED})
-
-NOTE_SEPARATOR = "; "
-ALIKE_NOTE = " gave the same picture: perhaps it stands for 'no image'"
-ALIKE_URLS = 5
-"""URLs of one host that give one picture, at the least, before that is noted."""
-ALIKE_SHARE = 0.2
-"""Share of the host's photos that it has to be as well ..."""
-MANY_ALIKE_URLS = 50
-"""... unless it is so many."""
 
 _logger = logging.getLogger(__name__)
 
@@ -91,21 +82,32 @@ def download_drops(
     *,
     retry_failed: bool = False,
     refresh: bool = False,
+    on_photos: Callable[[list[str]], None] | None = None,
+    cancelled: threading.Event | None = None,
 ) -> DownloadSummary:
     """Fetch the URLs of every drop row that was not refused; see `download_urls`."""
     urls = layout.lake.read(DROP_ROWS, ["image_url"], where=pc.field("reason").is_null())["image_url"]
-    wanted = urls.drop_null().unique().to_pylist()
-    return download_urls(wanted, layout, limits, retry_failed=retry_failed, refresh=refresh)
+    return download_urls(
+        urls.unique(),
+        layout,
+        limits,
+        retry_failed=retry_failed,
+        refresh=refresh,
+        on_photos=on_photos,
+        cancelled=cancelled,
+    )
 
 
 def download_urls(
-    urls: Sequence[str],
+    urls: Sequence[str] | pa.Array,
     layout: Layout,
     limits: DownloadLimits,
     *,
     retry_failed: bool = False,
     refresh: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
+    on_photos: Callable[[list[str]], None] | None = None,
+    cancelled: threading.Event | None = None,
 ) -> DownloadSummary:
     """Fetch the URLs that are not in `url_images` yet, or whose photo is lost from the store or cut there.
 
@@ -120,109 +122,124 @@ def download_urls(
         refresh: also ask again for those whose photo is here, and take it if the server has another one now; a photo
             that the server does not give any more stays.
         on_progress: called with (done, to do) after each flush.
+        on_photos: called after each flush with the image_ids of what came, once their rows are in the table; one may
+            be named again.
+        cancelled: set by another thread to end it.
 
     Raises:
         StorageError: the disk is full or not ours to write; what came until then is kept.
+        CancelledError: `cancelled` was set; what came until then is kept.
         KeyboardInterrupt: the run was cancelled, or any other error that ends it; what came until then is kept.
     """
-    wanted = list(dict.fromkeys(urls))
+    wanted = pc.unique(urls if isinstance(urls, pa.Array) else pa.array(urls, pa.string())).drop_null()
     to_do, lost = _to_do(wanted, layout, retry_failed)
-    known = _known_photos(layout, set(wanted) - set(to_do) - lost) if refresh else {}
-    known |= {url: _Known(photo.image_id, Validators()) for url, photo in _known_photos(layout, lost).items()}
+    known = _known_photos(layout, set(wanted.to_pylist()).difference(to_do, lost)) if refresh else {}
+    if lost:
+        known |= {url: _Known(photo.image_id, Validators()) for url, photo in _known_photos(layout, lost).items()}
     to_do += sorted(known)
     outcomes: Counter[str] = Counter()
     alike = 0
     if to_do:
         _logger.info("Fetching %d of %d URLs, %d at a time", len(to_do), len(wanted), limits.threads)
-        progress = Progress(len(to_do), lambda done, total: _log_progress(done, total, outcomes), at_end=True)
+        progress = Progress(len(to_do), lambda words: _log_progress(words, outcomes), of="URLs", at_end=True)
 
         def write(rows: list[Row]) -> None:
             new = [row for row in rows if row["image_url"] not in known]
             changed = [row for row in rows if row["image_url"] in known and _is_news(row, known, lost)]
-            layout.lake.append(URL_IMAGES, pd.DataFrame(new, columns=list(URL_IMAGES.columns)))
+            layout.lake.append(URL_IMAGES, _table(new))
             changed += _not_given_back(layout, [row for row in rows if row["image_url"] in lost])
-            layout.lake.upsert(URL_IMAGES, pd.DataFrame(changed, columns=list(URL_IMAGES.columns)))
+            layout.lake.upsert(URL_IMAGES, _table(changed))
             outcomes.update(str(row["outcome"]) for row in rows)
             progress.advance(len(rows))
+            if on_photos is not None:
+                on_photos([str(row["image_id"]) for row in rows if row["outcome"] == Outcome.OK])
             if on_progress is not None:
                 on_progress(outcomes.total(), len(to_do))
 
         validators = {url: photo.validators for url, photo in known.items()}
         with Fetcher(limits.fetch, connections=limits.threads) as fetcher:
-            pool = DownloadPool(fetcher, _to_rows(layout), limits.threads, limits.per_host)
-            left = pool.fetch(to_do, validators, write)
-        if left.rows:  # the last ones, or what came before the run was stopped in the middle of a write
-            written = set(layout.lake.read(URL_IMAGES, ["image_url"])["image_url"].to_pylist()) - set(known)
-            write([row for row in left.rows if row["image_url"] not in written])
+            photos = PhotosMet(layout)
+            pool = DownloadPool(
+                fetcher, lambda url, fetched: _row(url, photos, fetched), limits.threads, limits.per_host
+            )
+            left = pool.fetch(to_do, validators, write, cancelled=cancelled)
+        rows = left.rows if left.problem is None else _not_written(layout, left.rows, known)
+        if rows:
+            write(rows)
         if left.problem is not None:
             raise left.problem
-        # In one order, whatever the order of arrival was.
-        table, alike = _with_notes_of_alike(layout.lake.read(URL_IMAGES).sort_by("image_url"))
-        layout.lake.replace(URL_IMAGES, table)
+        alike = _tidied(layout)
         if alike:
             _logger.warning("%d URLs gave a picture that many others gave too: perhaps one for 'no image'", alike)
     failed = sum(count for outcome, count in outcomes.items() if outcome not in WITH_A_PHOTO)
     return DownloadSummary(len(to_do), failed, dict(sorted(outcomes.items())), alike)
 
 
-def _with_notes_of_alike(table: pa.Table) -> tuple[pa.Table, int]:
-    """Return `url_images` with a note where many URLs of a host gave the same picture, and the number of such URLs.
+def _table(rows: Sequence[Row]) -> pa.Table:
+    return pa.Table.from_pylist(list(rows), schema=URL_IMAGES.schema)
 
-    Stores answer with one picture for all that they do not have. It is classified like every other, since it may as
-    well be one photo under many URLs: the note lets people see it.
+
+def _not_written(layout: Layout, rows: Sequence[Row], known: Mapping[str, _Known]) -> list[Row]:
+    """Return those of the rows that are not in the table yet: the run may have been stopped in the middle of a write.
+
+    What there was of a known URL before is no sign that it was written now.
     """
-    urls, ids, notes = (table[name].to_pylist() for name in ("image_url", "image_id", "notes"))
-    hosts = [host_of(url) if image_id else "" for url, image_id in zip(urls, ids, strict=True)]
-    of_host = Counter(hosts)
-    of_picture = Counter(zip(hosts, ids, strict=True))
-    noted, alike = [], 0
-    for host, image_id, note in zip(hosts, ids, notes, strict=True):
-        others = [part for part in (note or "").split(NOTE_SEPARATOR) if part and not part.endswith(ALIKE_NOTE)]
-        times = of_picture[host, image_id] if image_id else 0
-        if times >= ALIKE_URLS and (times >= MANY_ALIKE_URLS or times >= ALIKE_SHARE * of_host[host]):
-            others.append(f"{times - 1:,} other URLs{ALIKE_NOTE}")
-            alike += 1
-        noted.append(NOTE_SEPARATOR.join(others) or None)
-    place = table.schema.get_field_index("notes")
-    return table.set_column(place, table.schema.field(place), pa.array(noted, table.schema.field(place).type)), alike
+    urls = [str(row["image_url"]) for row in rows if row["image_url"] not in known]
+    there = layout.lake.read(URL_IMAGES, ["image_url"], where=pc.field("image_url").isin(urls))
+    written = set(there["image_url"].to_pylist())
+    return [row for row in rows if row["image_url"] not in written]
 
 
-def _to_do(wanted: list[str], layout: Layout, retry_failed: bool) -> tuple[list[str], set[str]]:
+def _tidied(layout: Layout) -> int:
+    """Bring the notes of `url_images` up to date; return how many URLs gave a picture that many others gave too.
+
+    A table of one small shard is put in one order, whatever the order of arrival was. A larger one is written anew only
+    where a note of it changes.
+    """
+    if layout.lake.count(URL_IMAGES) < SMALL_SHARD_ROWS:
+        table = layout.lake.read(URL_IMAGES).sort_by("image_url")
+        notes, alike = notes_of_alike(table)
+        layout.lake.replace(URL_IMAGES, table if notes is None else _with_column(table, "notes", notes))
+        return alike
+    notes, alike = notes_of_alike(layout.lake.read(URL_IMAGES, COLUMNS))
+    if notes is not None:
+        layout.lake.replace(URL_IMAGES, _with_column(layout.lake.read(URL_IMAGES), "notes", notes))
+    return alike
+
+
+def _with_column(table: pa.Table, name: str, values: pa.Array | pa.ChunkedArray) -> pa.Table:
+    place = table.schema.get_field_index(name)
+    return table.set_column(place, table.schema.field(place), values)
+
+
+def _to_do(wanted: pa.Array, layout: Layout, retry_failed: bool) -> tuple[list[str], set[str]]:
     """Return the URLs to fetch, and those whose photo is lost from the store or cut there.
 
     Rows without a photo that are to be fetched again are taken out of the table, not overwritten later: after a killed
     run they are missing, so that the next run fetches them in any case.
     """
-    known = layout.lake.read(URL_IMAGES, ["image_url", "outcome", "image_id", "bytes", "reason"])
+    known = layout.lake.read(URL_IMAGES, ["image_url", "outcome", "image_id", "bytes", "reason"]).combine_chunks()
     sizes = stored_sizes(layout, sweep=True)
-    back: set[str] = set()
-    asked = set(wanted)
-    done: set[str] = set()
-    again: set[str] = set()
-    lost: set[str] = set()
-    for url, outcome, image_id, size, reason in zip(*(known[n].to_pylist() for n in known.column_names), strict=True):
-        if outcome != Outcome.OK:
-            (again if retry_failed and url in asked else done).add(url)
-            continue
-        done.add(url)
-        if reason is not None and sizes.get(image_id) == size:
-            back.add(url)
-        if url in asked and sizes.get(image_id) != size and (retry_failed or reason is None):
-            lost.add(url)
-    if again or back:
-        table = layout.lake.read(URL_IMAGES)
-        layout.lake.replace(
-            URL_IMAGES, _not_lost(table, back).filter(~pc.field("image_url").isin(pa.array(sorted(again), pa.string())))
-        )
-    return [url for url in wanted if url not in done], lost
+    place = pc.index_in(known["image_id"], pa.array(sizes, pa.string()))
+    is_here = pc.fill_null(pc.equal(pa.array(sizes.values(), pa.int64()).take(place), known["bytes"]), False)
+    is_ok, is_asked = pc.equal(known["outcome"], str(Outcome.OK)), pc.is_in(known["image_url"], wanted)
+    without_reason = pc.is_null(known["reason"])
+    again = pc.and_(pc.invert(is_ok), pc.and_(is_asked, retry_failed))
+    back = pc.and_(is_ok, pc.and_not(is_here, without_reason))
+    lost = pc.and_(is_ok, pc.and_(is_asked, pc.and_(pc.invert(is_here), pc.or_(without_reason, retry_failed))))
+    again_urls, back_urls = (known["image_url"].filter(mask).combine_chunks() for mask in (again, back))
+    if len(again_urls) or len(back_urls):
+        table = _not_lost(layout.lake.read(URL_IMAGES), back_urls)
+        layout.lake.replace(URL_IMAGES, table.filter(pc.invert(pc.is_in(table["image_url"], again_urls))))
+    done = known["image_url"].filter(pc.invert(again)).combine_chunks()
+    to_do = wanted.filter(pc.invert(pc.is_in(wanted, done))).to_pylist()
+    return to_do, set(known["image_url"].filter(lost).to_pylist())
 
 
-def _not_lost(table: pa.Table, urls: set[str]) -> pa.Table:
+def _not_lost(table: pa.Table, urls: pa.Array) -> pa.Table:
     """Return `url_images` without the reasons of photos that are there again: restored, or fetched for another URL."""
-    place = table.schema.get_field_index("reason")
-    is_back = pc.is_in(table["image_url"], pa.array(sorted(urls), pa.string()))
-    reasons = pc.if_else(is_back, pa.scalar(None, pa.string()), table["reason"])
-    return table.set_column(place, table.schema.field(place), reasons)
+    is_back = pc.is_in(table["image_url"], urls)
+    return _with_column(table, "reason", pc.if_else(is_back, pa.scalar(None, pa.string()), table["reason"]))
 
 
 def _not_given_back(layout: Layout, rows: list[Row]) -> list[Row]:
@@ -273,18 +290,7 @@ def _is_news(row: Row, known: Mapping[str, _Known], lost: set[str]) -> bool:
     return row["outcome"] == Outcome.OK and is_other
 
 
-def _to_rows(layout: Layout) -> Callable[[str, Fetched], Row]:
-    # A photo may take hundreds of megabytes while it is decoded; more at a time than cores gains nothing.
-    decoding = threading.BoundedSemaphore(os.cpu_count() or 1)
-
-    def row_of(url: str, fetched: Fetched) -> Row:
-        with decoding:
-            return _row(url, layout, fetched)
-
-    return row_of
-
-
-def _row(url: str, layout: Layout, fetched: Fetched) -> Row:
+def _row(url: str, photos: PhotosMet, fetched: Fetched) -> Row:
     row: Row = dict.fromkeys(URL_IMAGES.columns)
     row |= {
         "image_url": url,
@@ -297,20 +303,20 @@ def _row(url: str, layout: Layout, fetched: Fetched) -> Row:
         "reason": fetched.reason,
     }
     if fetched.outcome == Outcome.OK:
-        row |= _stored(layout, fetched)
+        row |= _stored(photos, fetched)
     return row
 
 
-def _stored(layout: Layout, fetched: Fetched) -> Row:
+def _stored(photos: PhotosMet, fetched: Fetched) -> Row:
     try:
-        return store(layout, fetched.content).columns()
+        return photos.store(fetched.content).columns()
     except PhotoError as error:
         return {"outcome": error.outcome, "reason": error.reason, "bytes": len(fetched.content)}
 
 
-def _log_progress(done: int, total: int, outcomes: Counter[str]) -> None:
-    without = done - sum(outcomes[name] for name in WITH_A_PHOTO)
-    _logger.info("%d of %d URLs fetched, %d without a photo", done, total, without)
+def _log_progress(words: str, outcomes: Counter[str]) -> None:
+    without = outcomes.total() - sum(outcomes[name] for name in WITH_A_PHOTO)
+    _logger.info("Fetched: %s; %d without a photo", words, without)
 
 
 def fetch_photo(url: str, settings: DownloadSettings) -> bytes:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
+from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from meter_pipeline.photos.decoding import open_photo
@@ -17,7 +19,7 @@ from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.leftovers import LEFTOVER_AFTER_S
 from meter_pipeline.storage.set_aside import set_aside
 
-__all__ = ["StoredPhoto", "image_id_of", "set_damaged_aside", "store", "stored_ids", "stored_sizes"]
+__all__ = ["PhotosMet", "StoredPhoto", "image_id_of", "set_damaged_aside", "store", "stored_ids", "stored_sizes"]
 
 _logger = logging.getLogger(__name__)
 
@@ -46,8 +48,9 @@ class StoredPhoto:
 
     def columns(self) -> dict[str, object]:
         """Return it as columns of `url_images`."""
-        row = {name: value for name, value in asdict(self).items() if name != "quality"}
-        return row | asdict(self.quality)
+        row = vars(self) | vars(self.quality)
+        del row["quality"]
+        return row
 
 
 def store(layout: Layout, content: bytes) -> StoredPhoto:
@@ -71,6 +74,48 @@ def store(layout: Layout, content: bytes) -> StoredPhoto:
     if not _is_there(path, content):
         write_bytes(path, content)
     return stored
+
+
+class PhotosMet:
+    """Stores photos as `store` does; one whose bytes it has met lately is not decoded and measured again.
+
+    For one run: it takes a photo's file for sound that it wrote or found so itself. Shared by threads; as many decode
+    at a time as there are cores, since a photo may take hundreds of megabytes meanwhile.
+
+    Args:
+        layout: where the store is.
+        most: photos that are remembered; those that were met last.
+    """
+
+    def __init__(self, layout: Layout, most: int = 4096) -> None:
+        self._layout, self._most = layout, most
+        self._met: OrderedDict[str, StoredPhoto] = OrderedDict()
+        self._lock = threading.Lock()
+        self._decoding = threading.BoundedSemaphore(os.cpu_count() or 1)
+
+    def store(self, content: bytes) -> StoredPhoto:
+        """Put a photo's bytes into the store; raises as `store`."""
+        image_id = image_id_of(content)
+        with self._lock:
+            known = self._met.get(image_id)
+            if known is not None:
+                self._met.move_to_end(image_id)
+        if known is not None and _has_size(self._layout.image(image_id), len(content)):
+            return known
+        with self._decoding:
+            stored = store(self._layout, content)
+        with self._lock:
+            self._met[image_id] = stored
+            if len(self._met) > self._most:
+                self._met.popitem(last=False)
+        return stored
+
+
+def _has_size(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except OSError:
+        return False
 
 
 def _is_there(path: Path, content: bytes) -> bool:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from scipy.special import softmax
 
 from meter_pipeline.labels import FinalLabel, Rule
 from meter_pipeline.photos.quality import is_dark
@@ -19,9 +18,13 @@ from meter_pipeline.recognition.features import Features
 from meter_pipeline.recognition.guard import MOST_WHEN_NOT_SURE, Guard
 from meter_pipeline.recognition.model_store import MeterModel
 from meter_pipeline.recognition.scores import FAMILIAR_COLOURS, FAMILIAR_PRINT, Seen, nearest_known
+from meter_pipeline.recognition.softmax import softmax
 from meter_pipeline.recognition.temperature import at_temperature
 from meter_pipeline.settings import DecisionSettings
 from meter_pipeline.storage.tables import DECISION_COLUMNS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONFIDENCE_DECIMALS = 6
 """Decimals of confidences and guard scores: rules compare what the tables show."""
@@ -168,7 +171,7 @@ def decide(
 def class_probabilities(logits: np.ndarray) -> np.ndarray:
     """Return the softmax of logits (photos x classes), in double precision; no photos give no probabilities."""
     exact = logits.astype(np.float64)
-    return softmax(exact, axis=1) if len(exact) else exact
+    return softmax(exact) if len(exact) else exact
 
 
 def best_first(probabilities: np.ndarray) -> np.ndarray:
@@ -194,6 +197,7 @@ def decision_table(decisions: Sequence[Decision], *, exact: bool = False) -> pd.
     Returns:
         Columns `tables.DECISION_COLUMNS`; numbers are float64, everything else is text or None.
     """
+    import pandas as pd
 
     def shown(guess: Guess) -> float:
         return guess.probability if exact else guess.confidence

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
-from scipy.special import softmax
 
 from meter_pipeline.recognition.guard import Guard
 from meter_pipeline.recognition.scores import Known, Seen
+from meter_pipeline.recognition.softmax import softmax
 
 DARK_LUMA = 25.0
 """Mean luma of the view of the whole, 0 to 255, below which a photo gets no closer views: it is DARK by the default of
@@ -45,7 +45,7 @@ class EarlyExit:
             guard: the model's guard.
             classes: the model's classes.
         """
-        confident = softmax(seen.logits.astype(np.float64), axis=1).max(axis=1) >= self.confidence
+        confident = softmax(seen.logits.astype(np.float64)).max(axis=1) >= self.confidence
         if not confident.any():
             return confident
         scores = guard.deviations(seen, known).sum(axis=0)

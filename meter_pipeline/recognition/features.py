@@ -62,7 +62,7 @@ def extract_features(
 
     Args:
         model: the model.
-        photos: image_id and file, or bytes, of each photo; taken as they are needed.
+        photos: image_id and file, or bytes, of each photo; taken as they come.
         plates: folder where what is read on plates is kept; None: it is not kept.
 
     Yields:

@@ -48,7 +48,7 @@ def update_features(
         lake: the tables.
         spec: a table with the columns of `IMAGE_FEATURES`.
         model: the model.
-        photos: image_id and file of each photo, no photo twice; taken as they are needed.
+        photos: image_id and file of each photo, no two alike; may come slowly, and not be known beforehand.
         plates: folder where what is read on plates is kept; None: it is not kept.
         on_damaged: called with each photo whose file in the store was found damaged now.
     """
@@ -56,13 +56,10 @@ def update_features(
     reasons = dict(zip(rows["image_id"].to_pylist(), rows["reason"].to_pylist(), strict=True))
     have = {image_id for image_id, reason in reasons.items() if not passes(reason)}
     have -= _looked_at_too_briefly(rows, model)
-    missing: Iterable[tuple[str, Path]] = (photo for photo in photos if photo[0] not in have)
-    total = 0
-    if isinstance(photos, Sized):
-        missing = list(missing)
-        total = len(missing)
-    progress = Progress(total, lambda done, of: _logger.info("%d of %d photos through the network", done, of))
-    tried, looks = 0, 0
+    wanted = ((image_id, path) for image_id, path in photos if image_id not in have)
+    missing = list(wanted) if isinstance(photos, Sized) else wanted
+    total, computed, looks = len(missing) if isinstance(missing, list) else None, 0, 0
+    progress = Progress(total, lambda words: _logger.info("Through the network: %s", words), of="photos")
     for batch in extract_features(model, missing, plates=plates):
         new = _as_rows(spec, model, batch)
         again = pa.array([image_id in reasons for image_id in new["image_id"].to_pylist()], pa.bool_())
@@ -72,12 +69,11 @@ def update_features(
         for image_id in [image_id for image_id, reason in batch.failures.items() if reason == DAMAGED]:
             if on_damaged is not None:
                 on_damaged(image_id)
-        done = len(batch.image_ids) + len(batch.failures)
-        tried, looks = tried + done, looks + int(batch.views.sum())
-        progress.advance(done)
-    if tried:
-        _logger.info("%d photos through the network (%s), %d views in all", tried, model.engine.name, looks)
-    return tried
+        computed, looks = computed + new.num_rows, looks + int(batch.views.sum())
+        progress.advance(new.num_rows)
+    if computed:
+        _logger.info("%d photos through the network by %s, in %d views", computed, model.engine.name, looks)
+    return computed
 
 
 def _looked_at_too_briefly(rows: pa.Table, model: MeterModel) -> set[str]:

@@ -107,7 +107,7 @@ def read_plates(photos: Sequence[tuple[str, Path]], folder: Path) -> np.ndarray:
     unread = sum(not kept_codes(folder, image_id).exists() for image_id, _ in photos)
     seconds = unread * SECONDS_PER_PHOTO / min(os.cpu_count() or 1, MOST_WORKERS)
     _logger.info("Plates: %d of %d photos to read, about %.0f s", unread, len(photos), seconds)
-    progress = Progress(len(photos), lambda done, total: _logger.info("Plates: %d of %d photos", done, total))
+    progress = Progress(len(photos), lambda words: _logger.info("Plates: %s", words), of="photos")
     codes, lost = nothing_read(len(photos)), 0
     found = in_parallel(lambda photo: _codes_or_none(*photo, folder), photos, ahead=PHOTOS_AHEAD)
     for row, of_photo in enumerate(found):

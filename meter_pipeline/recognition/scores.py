@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.special import log_softmax, logsumexp, softmax
 
 from meter_pipeline.recognition.class_gaussians import ClassGaussians
 from meter_pipeline.recognition.embeddings import Embeddings, side_by_side
 from meter_pipeline.recognition.plate_reading import CODES
+from meter_pipeline.recognition.softmax import log_softmax, log_sum_exp, softmax
 
 NEIGHBOURS = 3
 """Nearest photos whose similarities are averaged."""
@@ -186,17 +186,17 @@ def _nearness(gaussians: ClassGaussians | None, embeddings: np.ndarray) -> np.nd
 
 
 def _margin(seen: Seen, _: Known) -> np.ndarray:
-    two = np.sort(log_softmax(seen.logits, axis=1), axis=1)[:, -2:]
+    two = np.sort(log_softmax(seen.logits), axis=1)[:, -2:]
     return two[:, -1] - two[:, 0]
 
 
 SCORES: dict[str, Score] = {
-    "softmax": lambda seen, _: softmax(seen.logits, axis=1).max(axis=1),
-    "soft softmax": lambda seen, _: softmax(seen.logits / SOFT_TEMPERATURE, axis=1).max(axis=1),
+    "softmax": lambda seen, _: softmax(seen.logits).max(axis=1),
+    "soft softmax": lambda seen, _: softmax(seen.logits / SOFT_TEMPERATURE).max(axis=1),
     "margin": _margin,
     "max-logit": lambda seen, _: seen.logits.max(axis=1).astype(np.float64),
-    "energy": lambda seen, _: logsumexp(seen.logits, axis=1),
-    "generalized entropy": lambda seen, _: _generalized_entropy(softmax(seen.logits, axis=1)),
+    "energy": lambda seen, _: log_sum_exp(seen.logits),
+    "generalized entropy": lambda seen, _: _generalized_entropy(softmax(seen.logits)),
     "pretrained similarity": lambda seen, known: class_similarity(
         seen.embeddings.pretrained, seen.predicted, known.embeddings.pretrained, known.labels
     ),

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, logsumexp
 
 from meter_pipeline.errors import MeterError
+from meter_pipeline.recognition.softmax import log_softmax, log_sum_exp
 
 LOG_TEMPERATURE_BOUNDS = (-3.0, 3.0)
 """Natural logarithm of the temperatures that are tried: 0.05 to 20."""
@@ -36,6 +35,8 @@ def fit_temperature(logits: np.ndarray, labels: Sequence[int] | np.ndarray) -> f
         ValueError: there are no photos, the shapes do not fit, or a label is not a class.
         MeterError: a logit is not a finite number.
     """
+    from scipy.optimize import minimize_scalar
+
     logits, labels = np.asarray(logits, np.float64), np.asarray(labels, np.int64)
     if logits.ndim != 2 or logits.shape[0] != labels.shape[0] or logits.shape[0] == 0:
         raise ValueError(f"logits {logits.shape} and labels {labels.shape} do not fit, or there are none")
@@ -47,7 +48,7 @@ def fit_temperature(logits: np.ndarray, labels: Sequence[int] | np.ndarray) -> f
     def loss(log_temperature: float) -> float:
         scaled = logits / np.exp(log_temperature)
         prior = (log_temperature / LOG_TEMPERATURE_SPREAD) ** 2 / 2
-        return float(np.sum(logsumexp(scaled, axis=1) - scaled[rows, labels]) + prior)
+        return float(np.sum(log_sum_exp(scaled) - scaled[rows, labels]) + prior)
 
     found = minimize_scalar(loss, bounds=LOG_TEMPERATURE_BOUNDS, method="bounded", options={"xatol": 1e-6})
     return float(np.exp(found.x))
@@ -62,7 +63,7 @@ def at_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """
     if temperature <= 0:
         raise ValueError(f"temperature must be above 0, not {temperature}")
-    return np.exp(log_softmax(log_probabilities(probabilities) / temperature, axis=1))
+    return np.exp(log_softmax(log_probabilities(probabilities) / temperature))
 
 
 def log_probabilities(probabilities: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 Cell = str | int | float | None
 QUOTE = "'"
@@ -30,6 +30,10 @@ _INSIDE = re.compile(rf"([;|\t\r\n])(?={_RUNS}|')")
 _MARKED_INSIDE = re.compile(rf"([;|\t\r\n])'(?={_RUNS}|')")
 _SEPARATORS = (";", "|", "\t", "\r", "\n")
 _PLAIN_NUMBER = re.compile(r"-\d+(\.\d+)?")
+TEXT = frozenset({str, type(None)})
+"""Types of the cells of a column that holds texts alone."""
+ROWS_AT_A_TIME, TEXTS_REMEMBERED = 1_000, 20_000
+"""Rows made safe at a time, and texts of a column that are kept as they are written."""
 _MAKES_FORMULA = re.compile(r"[(!|]")
 
 
@@ -62,23 +66,46 @@ def csv_bytes(
         table: the rows.
         decimals: decimals of a column's numbers, by its name; numbers of other columns are written as they are.
     """
-    places = [(decimals or {}).get(name) for name in header]
+    writers = [_column_writer((decimals or {}).get(name)) for name in header]
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(_line([safe_cell(name) for name in header]))
-    writer.writerows(_line([_csv_cell(cell, place) for cell, place in zip(row, places, strict=True)]) for row in table)
+    for first in range(0, len(table), ROWS_AT_A_TIME):
+        columns = zip(*table[first : first + ROWS_AT_A_TIME], strict=True)
+        cells = [write(column) for write, column in zip(writers, columns, strict=True)]
+        writer.writerows(map(_line, zip(*cells, strict=True)))
     return buffer.getvalue().encode("utf-8-sig", errors="replace")
 
 
-def _line(cells: list[str]) -> list[str]:
+def _line(cells: Sequence[str]) -> Sequence[str]:
     if cells and cells[0].startswith("-") and any(_MAKES_FORMULA.search(cell) for cell in cells[1:]):
         return [QUOTE + cells[0], *cells[1:]]
     return cells
 
 
-def _csv_cell(cell: Cell, decimals: int | None) -> str:
-    if isinstance(cell, str):
-        return safe_cell(cell)
-    if cell is None:
-        return ""
-    return str(cell) if decimals is None else f"{cell:.{decimals}f}"
+def _column_writer(decimals: int | None) -> Callable[[Sequence[Cell]], list[str]]:
+    """Return what makes texts of the cells of a column; most columns hold few different ones."""
+    known: dict[Cell, str] = {}
+    form = "" if decimals is None else f".{decimals}f"
+
+    def write(cells: Sequence[Cell]) -> list[str]:
+        if set(map(type, cells)) <= TEXT:
+            return each_once(cells, safe_cell, known)
+        return ["" if c is None else safe_cell(c) if isinstance(c, str) else format(c, form) for c in cells]
+
+    return write
+
+
+def each_once(cells: Sequence[Cell], write: Callable[[str], str], known: dict[Cell, str]) -> list[str]:
+    """Return what is written of texts, computed once for those that are alike; of an empty cell nothing is written.
+
+    Args:
+        cells: texts, and None for empty cells.
+        write: what is written of a text.
+        known: what was written before; it is added to, and emptied when it has become large.
+    """
+    if len(known) > TEXTS_REMEMBERED:
+        known.clear()
+    for cell in set(cells).difference(known):
+        known[cell] = write(cell) if isinstance(cell, str) else ""
+    return list(map(known.__getitem__, cells))

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from meter_pipeline.labels import NOISE
-from meter_pipeline.storage.lake import Lake
 from meter_pipeline.storage.private_folders import make_private
+
+if TYPE_CHECKING:
+    from meter_pipeline.storage.lake import Lake
 
 CLUSTERS_ROOT = "clusters"
 NOISE_FOLDER = "noise"
@@ -84,6 +87,8 @@ class Layout:
     @property
     def lake(self) -> Lake:
         """The Parquet tables."""
+        from meter_pipeline.storage.lake import Lake  # loads pyarrow, which most commands do without
+
         return Lake(self.root / "lake")
 
     @property

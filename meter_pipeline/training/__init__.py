@@ -3,7 +3,8 @@
 `trained_model` runs the steps: `training_photos` and `trunk_cache` read the photos (`augmentation`), `two_phase` trains
 a network (`schedule`, `mixup`, and `discriminant_head` for what names the photos), `cross_fitting` those of the folds,
 `guard_fitting` fits the guard to what they say of photos they were not shown (`held_out`, `guard_limits`,
-`photos_needed`), and `training_result` is what the card tells.
+`photos_needed`), `early_exit_fitting` chooses which photos need no closer views, `training_result` is what the card
+tells, and `saving` writes the model.
 
 Only `trained_model.train_model` is called from outside. A model that answers is in `recognition`, which this package
 imports; whether a model is good enough is in `evaluation`.

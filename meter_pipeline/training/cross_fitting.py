@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +56,7 @@ class FoldAnswers:
 
     Attributes:
         seen: the photos, as in `Fold.not_shown`.
+        whole: the same, by the view of the whole alone.
         known: the fold's train photos.
         labels: class of each photo as an index into the fold's classes; -1 where it was hidden.
         classes: the fold's classes, as indices into all classes.
@@ -63,6 +64,7 @@ class FoldAnswers:
     """
 
     seen: Seen
+    whole: Seen
     known: Known
     labels: np.ndarray
     classes: np.ndarray
@@ -195,9 +197,7 @@ def _train_and_ask(photos: TrainingPhotos, fold: Fold, setup: TrainingSetup) -> 
     """Return what a fold's model says, in arrays that can be kept."""
     train = _train_photos(photos, fold)
     network = train_network(train, None, setup)
-    logits, tuned = network.answers(photos.take(fold.not_shown))
-    _, known = network.answers(train)
-    return {"logits": logits, "tuned": tuned, "known": known}
+    return asdict(network.answers(photos.take(fold.not_shown))) | {"known": network.answers(train).tuned}
 
 
 def _answers(photos: TrainingPhotos, fold: Fold, arrays: dict[str, np.ndarray]) -> FoldAnswers:
@@ -205,6 +205,7 @@ def _answers(photos: TrainingPhotos, fold: Fold, arrays: dict[str, np.ndarray]) 
     index_of = {int(label): index for index, label in enumerate(classes)}
     return FoldAnswers(
         seen=asked.seen(arrays["logits"], arrays["tuned"]),
+        whole=asked.seen_whole(arrays["whole_logits"], arrays["whole_tuned"]),
         known=_train_photos(photos, fold).known(arrays["known"]),
         labels=np.array([index_of.get(int(label), -1) for label in asked.labels], np.int64),
         classes=classes,

@@ -43,6 +43,7 @@ from meter_pipeline.storage.tables import IMAGE_INVENTORY, PROMOTED_IMAGES
 from meter_pipeline.training.augmentation import AUGMENTATION_ID
 from meter_pipeline.training.cache_limit import keep_within_limit
 from meter_pipeline.training.cross_fitting import FoldAnswers, cross_fitting, make_folds
+from meter_pipeline.training.early_exit_fitting import fit_early_exit
 from meter_pipeline.training.guard_fitting import FEW_TAUGHT, fit_guard
 from meter_pipeline.training.held_out import OWN, held_out_rows, no_held_out_rows
 from meter_pipeline.training.saving import save_model
@@ -210,18 +211,25 @@ def _fit(
     with cross_fitting(train, to_fit, setup) as fold_answers:
         network = train_network(train, val, setup, _logged(on_epoch))
         folds = fold_answers()
-    known = train.known(network.answers(train)[1])
-    val_seen = None if val is None else val.seen(*network.answers(val))
+    known = train.known(network.answers(train).tuned)
+    val_seen = val_whole = None
+    if val is not None:
+        said = network.answers(val)
+        val_seen, val_whole = val.seen(said.logits, said.tuned), val.seen_whole(said.whole_logits, said.whole_tuned)
+    guard = fit_guard(
+        known,
+        _held_out(photos, known, val_seen, [(fold, fold.seen) for fold in folds]),
+        known_flagged=config.guard_known_flagged,
+        taught=taught,
+    )
     return TrainingResult(
         config=config,
         photos=photos,
         network=network,
         known=known,
-        guard=fit_guard(
-            known,
-            _held_out(photos, known, val_seen, folds),
-            known_flagged=config.guard_known_flagged,
-            taught=taught,
+        guard=guard,
+        early_exit=fit_early_exit(
+            guard, _held_out(photos, known, val_whole, [(fold, fold.whole) for fold in folds]), setup.cache.preprocess
         ),
         temperature=_temperature(photos, val_seen, folds),
         val_accuracy=None if val is None or val_seen is None else float(np.mean(val_seen.predicted == val.labels)),
@@ -267,12 +275,21 @@ def _logged(on_epoch: Callable[[EpochRecord], None] | None) -> Callable[[EpochRe
     return log
 
 
-def _held_out(photos: TrainingSet, known: Known, val: Seen | None, folds: Sequence[FoldAnswers]) -> pd.DataFrame:
-    """Return one row per photo that a fold's model, or the model itself, was not shown."""
+def _held_out(
+    photos: TrainingSet, known: Known, val: Seen | None, folds: Sequence[tuple[FoldAnswers, Seen]]
+) -> pd.DataFrame:
+    """Return one row per photo that a fold's model, or the model itself, was not shown.
+
+    Args:
+        photos: all photos.
+        known: the train photos.
+        val: the val photos as the model saw them.
+        folds: the folds, each with the photos as its model saw them.
+    """
     names = photos.names(photos.train)
     parts = [
         held_out_rows(
-            fold.seen,
+            seen,
             fold.known,
             fold.labels,
             image_ids=[photos.train.image_ids[row] for row in fold.rows],
@@ -280,7 +297,7 @@ def _held_out(photos: TrainingSet, known: Known, val: Seen | None, folds: Sequen
             outputs=[photos.classes[index] for index in fold.classes],
             fold=number,
         )
-        for number, fold in enumerate(folds)
+        for number, (fold, seen) in enumerate(folds)
     ]
     if photos.val is not None and val is not None:
         parts.append(

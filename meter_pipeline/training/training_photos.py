@@ -94,6 +94,11 @@ class TrainingPhotos:
         """
         return Seen(logits=logits, embeddings=replace(self.embeddings, tuned=tuned).normalised())
 
+    def seen_whole(self, logits: np.ndarray, tuned: np.ndarray) -> Seen:
+        """As `seen`, of the view of the whole alone."""
+        embeddings = replace(self.embeddings, tuned=tuned, pretrained=self.outputs[:, 0].numpy())
+        return Seen(logits=logits, embeddings=embeddings.normalised())
+
     def known(self, tuned: np.ndarray) -> Known:
         """Return the photos as the guard compares others with them; `tuned` is as for `seen`."""
         embeddings = replace(self.embeddings, tuned=tuned).normalised()

@@ -15,6 +15,7 @@ from meter_pipeline.recognition.network.torch_network import TorchNetwork
 from meter_pipeline.recognition.plate_reading import reader_id
 from meter_pipeline.recognition.scores import FAMILIAR_PRINT, Known
 from meter_pipeline.settings import TrainingSettings
+from meter_pipeline.training.early_exit_fitting import FittedEarlyExit
 from meter_pipeline.training.guard_fitting import FittedGuard
 from meter_pipeline.training.training_photos import TrainingSet
 from meter_pipeline.training.two_phase import TrainedNetwork
@@ -35,6 +36,7 @@ class TrainingResult:
         network: the trained network.
         known: the train photos as the guard compares others with them.
         guard: the guard, and what is known of how it does.
+        early_exit: which photos need no closer views.
         temperature: fitted on held-out photos; 1 where there were too few.
         val_accuracy: share of val photos named rightly, 0 to 1; None without a val set.
     """
@@ -44,6 +46,7 @@ class TrainingResult:
     network: TrainedNetwork
     known: Known
     guard: FittedGuard
+    early_exit: FittedEarlyExit
     temperature: float
     val_accuracy: float | None
 
@@ -97,6 +100,7 @@ class TrainingResult:
             "history": [asdict(record) for record in self.network.history],
             "metrics": self.metrics,
             "guard": self._guard_fields(),
+            "early_exit": self.early_exit.as_card(),
             "temperature": self.temperature,
             "libraries": {name: library_version(name) for name in LIBRARIES},
         }

@@ -121,9 +121,7 @@ class TrunkCache:
         if not missing:
             return
         _logger.info("Frozen trunk: %d of %d photos to compute", len(missing), len(photos))
-        progress = Progress(
-            len(missing), lambda done, total: _logger.info("Frozen trunk: %d of %d photos", done, total)
-        )
+        progress = Progress(len(missing), lambda words: _logger.info("Frozen trunk: %s", words), of="photos")
         with one_thread_each():
             for _ in in_parallel(lambda photo: self._compute(*photo, samples), missing, ahead=PHOTOS_AHEAD):
                 progress.advance()

@@ -52,6 +52,23 @@ class EpochRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What a network says of photos, one row per photo.
+
+    Attributes:
+        logits: from all views, photos x classes.
+        tuned: embeddings from all views, photos x dimensions.
+        whole_logits: from the view of the whole alone.
+        whole_tuned: likewise.
+    """
+
+    logits: np.ndarray
+    tuned: np.ndarray
+    whole_logits: np.ndarray
+    whole_tuned: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainedNetwork:
     """The result of a training.
 
@@ -67,8 +84,8 @@ class TrainedNetwork:
     cache: TrunkCache
     history: tuple[EpochRecord, ...]
 
-    def answers(self, photos: TrainingPhotos) -> tuple[np.ndarray, np.ndarray]:
-        """Return logits (photos x classes) and tuned embeddings (photos x dimensions), from all views of each photo."""
+    def answers(self, photos: TrainingPhotos) -> Answers:
+        """Return what the network says of photos."""
         return _answers(self.tuned_block, self.head, self.cache, photos)
 
 
@@ -250,7 +267,7 @@ class _TwoPhaseTraining:
 
     def _val_logits(self, phase: str, val: TrainingPhotos) -> torch.Tensor:
         if phase == TUNE:
-            return torch.from_numpy(_answers(self.tuned_block, self.head, self._cache, val)[0])
+            return torch.from_numpy(_answers(self.tuned_block, self.head, self._cache, val).logits)
         with torch.inference_mode():
             return self.head(val.outputs.to(self._device)).mean(dim=1).cpu()
 
@@ -292,14 +309,17 @@ class _TwoPhaseTraining:
         return _Standing(state["epoch"], state["best"], state["since_best"])
 
 
-def _answers(
-    tuned_block: nn.Module, head: nn.Linear, cache: TrunkCache, photos: TrainingPhotos
-) -> tuple[np.ndarray, np.ndarray]:
+def _answers(tuned_block: nn.Module, head: nn.Linear, cache: TrunkCache, photos: TrainingPhotos) -> Answers:
     views = len(cache.preprocess.views)
     outputs = block_outputs(tuned_block, cache, photos.image_ids, photos.samples, use=views)
     with torch.inference_mode():
-        logits = head(outputs.to(cache.device)).mean(dim=1).cpu()
-    return logits.numpy(), cache.preprocess.embedding(outputs.numpy())
+        logits = head(outputs.to(cache.device)).cpu()
+    return Answers(
+        logits=logits.mean(dim=1).numpy(),
+        tuned=cache.preprocess.embedding(outputs.numpy()),
+        whole_logits=logits[:, 0].numpy(),
+        whole_tuned=outputs[:, 0].numpy(),
+    )
 
 
 def _dropout(embeddings: torch.Tensor, random: torch.Generator) -> torch.Tensor:

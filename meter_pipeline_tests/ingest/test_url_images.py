@@ -13,8 +13,9 @@ import pytest
 
 from meter_pipeline.demo.image_server import ImageServer
 from meter_pipeline.errors import MeterError
+from meter_pipeline.ingest.alike_pictures import ALIKE_NOTE
 from meter_pipeline.ingest.drop_rows import take_in_drops
-from meter_pipeline.ingest.url_images import ALIKE_NOTE, DownloadLimits, download_drops, download_urls, fetch_photo
+from meter_pipeline.ingest.url_images import DownloadLimits, download_drops, download_urls, fetch_photo
 from meter_pipeline.ingest.web.download_pool import FLUSH_ROWS, QUEUED_ROWS
 from meter_pipeline.ingest.web.fetching import FetchLimits
 from meter_pipeline.settings import load_settings

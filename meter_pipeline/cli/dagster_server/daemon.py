@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import sys
 
-from meter_pipeline.cli.dagster_server.code_server import CodeAddress, wait_for_code
+from meter_pipeline.cli.dagster_server.code_address import CodeAddress, wait_for_code
 
 
 def main() -> None:
     """Run the daemon on the instance of `DAGSTER_HOME`; the argument is the code server's address."""
+    from pathlib import Path
+
     import dagster as dg
     from dagster._daemon.controller import DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS, daemon_controller_from_instance
     from dagster._utils.interrupts import capture_interrupts, setup_interrupt_handlers
 
-    address = CodeAddress.of(sys.argv[1])
+    from meter_pipeline.cli.dagster_server.woken_daemons import woken_daemons
+    from meter_pipeline.defs.history_access import keep_access
+    from meter_pipeline.settings import load_settings
+    from meter_pipeline.storage.layout import Layout
+
+    address, layout = CodeAddress.of(sys.argv[1]), Layout(load_settings().data_dir)
     setup_interrupt_handlers()
+    keep_access()
     with dg.DagsterInstance.get() as instance:
         wait_for_code(address)
         with (
@@ -23,6 +31,7 @@ def main() -> None:
                 instance,
                 workspace_load_target=address.target(),
                 heartbeat_tolerance_seconds=DEFAULT_DAEMON_HEARTBEAT_TOLERANCE_SECONDS,
+                gen_daemons=lambda instance: woken_daemons(instance, layout, Path(instance.root_directory)),
                 log_level="warning",
                 code_server_log_level="warning",
             ) as controller,

@@ -7,7 +7,7 @@ import argparse
 from dagster._core.workspace.context import IWorkspaceProcessContext
 from starlette.types import ASGIApp
 
-from meter_pipeline.cli.dagster_server.code_server import CodeAddress, wait_for_code
+from meter_pipeline.cli.dagster_server.code_address import CodeAddress, wait_for_code
 from meter_pipeline.cli.dagster_server.guarded_ui import UnderPaths
 from meter_pipeline.dashboard.server.addresses import path_of
 from meter_pipeline.dashboard.server.headers import SafeHeaders
@@ -64,9 +64,12 @@ def main() -> None:
     from dagster._utils.interrupts import setup_interrupt_handlers
     from dagster._utils.log import configure_loggers
 
+    from meter_pipeline.defs.history_access import keep_access
+
     address = CodeAddress.of(asked.code)
     configure_loggers(log_level="WARNING")
     setup_interrupt_handlers()
+    keep_access()
     with dg.DagsterInstance.get() as instance:
         instance.optimize_for_webserver(STATEMENT_TIMEOUT_MS, POOL_RECYCLE_S, POOL_OVERFLOW)
         wait_for_code(address)

@@ -7,25 +7,40 @@ the checked address is the one connected to; Host header, TLS server name and ce
 from __future__ import annotations
 
 import ipaddress
+import os
+import re
 import socket
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import PoolManager
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
+from meter_pipeline.errors import MeterError
 from meter_pipeline.ingest.web.addresses import AddressRules, BlockedAddressError
 from meter_pipeline.ingest.web.look_ups import Resolver, looked_up
 from meter_pipeline.ingest.web.proxies import Proxy, ProxyGuard
 
 WATCH_INTERVAL_S = 0.1
+_NEVER_AGAIN = Retry(0, read=False)
+_SENT_AS_IT_IS = (
+    r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/\-]|"
+    r"%(?:[0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|[46]0|5[B-E]|7[BCDF]))*+"
+)
+"""Characters of a path or query that no client writes in another way, and what is encoded for a reason."""
+_AS_IT_IS = re.compile(
+    rf"(https?)://([a-z0-9](?:[a-z0-9\-]|\.(?!\.))*[a-z0-9])(?::([1-9][0-9]{{0,4}}))?"
+    rf"((?:/(?![^?]*/\.)(?!\.){_SENT_AS_IT_IS})?(?:\?{_SENT_AS_IT_IS})?)"
+)
 
 
 class DeadlineWatch:
@@ -81,13 +96,16 @@ class DeadlineWatch:
                         _shut(sock)
 
 
-class GuardedAdapter(HTTPAdapter):
-    """A `requests` adapter whose connections reach only addresses that the rules allow.
+class GuardedPools:
+    """Connections by host, kept open for the next request, that reach only addresses that the rules allow.
+
+    Certificates are checked against those of REQUESTS_CA_BUNDLE, or those that come with `requests`. No other setting
+    of the environment counts: neither a proxy nor passwords from ~/.netrc.
 
     Args:
         rules: what may be reached.
         watch: is told which socket each thread uses.
-        connections: number kept open per host.
+        connections: number kept open per host, and of hosts.
         resolver: `socket.getaddrinfo`, or what a test puts in its place.
         proxy: what every request goes through; where it is is its owner's choice, and no rule applies to it.
     """
@@ -100,43 +118,73 @@ class GuardedAdapter(HTTPAdapter):
         resolver: Resolver = socket.getaddrinfo,
         proxy: Proxy | None = None,
     ) -> None:
-        self._pool_classes = _pool_classes(rules, watch, resolver)
-        self._classes_of_proxy = _pool_classes(None, watch, resolver)
-        self._proxy, self._proxy_guard = proxy, ProxyGuard(rules, resolver)
-        super().__init__(pool_connections=connections, pool_maxsize=connections, max_retries=0)
+        certificates = Path(os.environ.get("REQUESTS_CA_BUNDLE") or DEFAULT_CA_BUNDLE_PATH)
+        self._certificates_missing = None if certificates.exists() else certificates
+        kind = "ca_cert_dir" if certificates.is_dir() else "ca_certs"
+        self._tls = {"cert_reqs": "CERT_REQUIRED", kind: str(certificates)}
+        self._proxy_guard = None if proxy is None else ProxyGuard(rules, resolver)
+        if proxy is None:
+            self._pools = PoolManager(num_pools=connections, maxsize=connections)
+            self._pools.pool_classes_by_scheme = _pool_classes(rules, watch, resolver)
+        else:
+            self._pools = HTTPAdapter(pool_connections=connections, pool_maxsize=connections).proxy_manager_for(
+                proxy.url
+            )
+            self._pools.pool_classes_by_scheme = _pool_classes(None, watch, resolver)
 
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **_: Any) -> None:
-        """Make the pools of guarded connections."""
-        self.poolmanager = PoolManager(num_pools=connections, maxsize=maxsize, block=block)
-        self.poolmanager.pool_classes_by_scheme = self._pool_classes
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """Make the pools of connections to the proxy of the settings; another one is refused."""
-        if self._proxy is None:
-            raise BlockedAddressError("Downloads go through no proxy but that of METER_DOWNLOAD_PROXY.")
-        manager = super().proxy_manager_for(proxy, **kwargs)
-        manager.pool_classes_by_scheme = self._classes_of_proxy
-        return manager
-
-    def send(
-        self,
-        request: requests.PreparedRequest,
-        stream: bool = False,
-        timeout: Any = None,
-        verify: Any = True,
-        cert: Any = None,
-        proxies: Mapping[str, str] | None = None,
-    ) -> requests.Response:
-        """Send a request; where it goes through the proxy, only if its host may be reached.
+    def ask(self, url: str, headers: Mapping[str, str], timeout: Timeout) -> BaseHTTPResponse:
+        """Send a GET request and return the answer as soon as its head is there; no redirect is followed.
 
         Raises:
             BlockedAddressError: the host may not be reached.
+            MeterError: there are no certificates to check the server's against.
+            HTTPError: the request failed; `MaxRetryError` where no connection came about.
+            RequestException: the URL cannot be asked for.
         """
-        through = dict(proxies or {})  # none, unless somebody sets some: those are refused below
-        if self._proxy is not None:
-            self._proxy_guard.check(urlsplit(request.url or "").hostname or "")
-            through |= {"http": self._proxy.url, "https": self._proxy.url}
-        return super().send(request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=through)
+        scheme, host, port, target = parts_of(url)
+        if scheme == "https" and self._certificates_missing is not None:
+            raise MeterError(
+                "There are no certificates to check servers against.",
+                where=self._certificates_missing,
+                fix="Let REQUESTS_CA_BUNDLE name a file of certificates, or unset it.",
+            )
+        if self._proxy_guard is not None:
+            self._proxy_guard.check(host)
+            if scheme == "http":
+                target = f"http://{urlsplit(url).netloc}{target}"
+        pool = self._pools.connection_from_host(host, port, scheme, pool_kwargs=self._tls)
+        return pool.urlopen(
+            "GET",
+            target,
+            headers=headers,
+            redirect=False,
+            assert_same_host=False,
+            preload_content=False,
+            decode_content=False,
+            retries=_NEVER_AGAIN,
+            timeout=timeout,
+        )
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._pools.clear()
+
+
+def parts_of(url: str) -> tuple[str, str, int | None, str]:
+    """Return scheme, host, port and target (path and query) of a request for a URL.
+
+    Most URLs are sent as they are. The others are written as `requests` writes them.
+
+    Raises:
+        RequestException: the URL cannot be asked for.
+    """
+    if (plain := _AS_IT_IS.fullmatch(url)) is not None:
+        scheme, host, port, target = plain.groups()
+        return scheme, host, int(port) if port else None, target if target[:1] == "/" else f"/{target}"
+    prepared = requests.PreparedRequest()
+    prepared.prepare_url(url, None)
+    parts = urlsplit(prepared.url or "")
+    return parts.scheme.lower(), parts.hostname or "", parts.port, prepared.path_url
 
 
 def _pool_classes(

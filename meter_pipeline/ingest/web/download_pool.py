@@ -19,7 +19,7 @@ from meter_pipeline.ingest.web.host_queues import HostQueues
 FLUSH_INTERVAL_S = 1.0
 FLUSH_ROWS = 64
 """Rows that are worth a write; fewer are written after `FLUSH_INTERVAL_S`."""
-FEWEST_S_BETWEEN_FLUSHES = 0.25
+FEWEST_S_BETWEEN_FLUSHES = 0.5
 """A host that is down gives thousands of rows per second; a write takes 20 ms, however many rows it has."""
 QUEUED_ROWS = 256
 """Results that may wait for the writer."""
@@ -58,7 +58,12 @@ class DownloadPool:
     per_host: int
 
     def fetch(
-        self, urls: Sequence[str], known: Mapping[str, Validators], write: Callable[[list[Row]], None]
+        self,
+        urls: Sequence[str],
+        known: Mapping[str, Validators],
+        write: Callable[[list[Row]], None],
+        *,
+        cancelled: threading.Event | None = None,
     ) -> Unwritten:
         """Fetch every URL once.
 
@@ -66,6 +71,7 @@ class DownloadPool:
             urls: cleaned URLs, no two alike.
             known: by what a server can tell that the photo of a URL is still the same.
             write: called in this thread with the rows that have come since the last call.
+            cancelled: set by another thread to end it; the problem is then a `CancelledError`.
         """
         results: queue.Queue[Row | BaseException] = queue.Queue(maxsize=QUEUED_ROWS)
         stopped, left = threading.Event(), Unwritten()
@@ -91,6 +97,8 @@ class DownloadPool:
                         stop(result)
                     else:
                         left.rows.append(result)
+                if left.problem is None and cancelled is not None and cancelled.is_set():
+                    stop(CancelledError())
                 waited_s = time.monotonic() - written
                 is_worth_it = len(left.rows) >= FLUSH_ROWS and waited_s >= FEWEST_S_BETWEEN_FLUSHES
                 due = is_worth_it or waited_s >= FLUSH_INTERVAL_S

@@ -8,24 +8,26 @@ by an answer without a photo is put into words in `answers`.
 from __future__ import annotations
 
 import email.utils
-import os
 import random
 import re
 import socket
 import ssl
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Self
 
-import requests
+import urllib3
 import urllib3.exceptions
-from requests.cookies import RequestsCookieJar
+from requests.exceptions import RequestException
+from urllib3 import BaseHTTPResponse
 
 from meter_pipeline.ingest.web.addresses import AddressRules, BlockedAddressError
 from meter_pipeline.ingest.web.answers import asks_to_sign_in, words_about_page, words_about_refusal
-from meter_pipeline.ingest.web.connections import DeadlineWatch, GuardedAdapter, Resolver
+from meter_pipeline.ingest.web.connections import DeadlineWatch, GuardedPools, Resolver
 from meter_pipeline.ingest.web.host_breaker import HostBreaker
 from meter_pipeline.ingest.web.outcomes import RETRIED_STATUSES, Outcome, outcome_of_status, status_text
 from meter_pipeline.ingest.web.proxies import Proxy
@@ -133,6 +135,7 @@ class Fetched:
     validators: Validators = Validators()
 
 
+_HEADERS = {"User-Agent": USER_AGENT, "Accept": "image/*,*/*;q=0.5", "Accept-Encoding": "identity"}
 _ERRNO = re.compile(r"^\[Errno -?\d+\] ")
 _TUNNEL_REFUSED = re.compile(r"Tunnel connection failed: (\d{3})")
 
@@ -182,18 +185,7 @@ class Fetcher:
         self._cancelled = threading.Event()
         self._breaker = breaker or HostBreaker(self._cancelled)
         self._watch = DeadlineWatch()
-        self._session = requests.Session()
-        self._session.trust_env = False  # no proxy from the environment, no passwords from ~/.netrc
-        self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
-        self._session.cookies = _NoCookies()
-        self._session.headers = {
-            "User-Agent": USER_AGENT,
-            "Accept": "image/*,*/*;q=0.5",
-            "Accept-Encoding": "identity",
-        }
-        adapter = GuardedAdapter(limits.addresses, self._watch, connections, resolver, limits.proxy)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        self._pools = GuardedPools(limits.addresses, self._watch, connections, resolver, limits.proxy)
         self._proxy_is_silent = False  # the last request that met no answer did not come farther than the proxy
         self._random = random.Random()  # jitter only: no result depends on it
 
@@ -206,7 +198,7 @@ class Fetcher:
     def close(self) -> None:
         """Close every connection."""
         self._watch.stop()
-        self._session.close()
+        self._pools.close()
 
     def cancel(self) -> None:
         """Make every running and later `fetch` raise `CancelledError` soon."""
@@ -308,17 +300,17 @@ class Fetcher:
                     )
                 asked.add((url, cookie))
                 response = self._request(url, deadline, headers | ({"Cookie": cookie} if cookie else {}))
-                with response:
+                with _closed_after(response):
                     if not told:
                         told = True
                         self._breaker.succeeded(host)
                     target = response.headers.get("Location")
-                    if response.status_code in REDIRECTS and target:
+                    if response.status in REDIRECTS and target:
                         _drain(response)
-                        cookies.take(url, response.raw.headers.getlist("Set-Cookie"))
+                        cookies.take(url, response.headers.getlist("Set-Cookie"))
                         url = _redirected(url, target)
                         continue
-                    if response.status_code == 304 and headers:
+                    if response.status == 304 and headers:
                         reason = "The server says that the photo is the same as before."
                         raise _AttemptError(Outcome.NOT_MODIFIED, reason)
                     content = self._body(response, url, deadline, enough)
@@ -343,30 +335,45 @@ class Fetcher:
             if not told:
                 self._breaker.withdrawn(host)
 
-    def _request(self, url: str, deadline: float, headers: dict[str, str]) -> requests.Response:
+    def _request(self, url: str, deadline: float, headers: dict[str, str]) -> BaseHTTPResponse:
         remaining = max(0.05, deadline - time.monotonic())
-        timeout = (min(self.limits.connect_s, remaining), min(self.limits.read_s, remaining))
+        connect_s, read_s = min(self.limits.connect_s, remaining), min(self.limits.read_s, remaining)
         try:
-            return self._session.get(url, stream=True, allow_redirects=False, timeout=timeout, headers=headers)
+            return self._pools.ask(url, _HEADERS | headers, urllib3.Timeout(connect=connect_s, read=read_s))
         except BlockedAddressError as error:
             raise _AttemptError(Outcome.BLOCKED, str(error)) from error
-        except requests.exceptions.ProxyError as error:
-            raise self._no_way_through_proxy(error) from error
-        except requests.exceptions.SSLError as error:
-            raise _AttemptError(Outcome.CONNECTION_ERROR, f"No secure connection: {_cause(error)}.") from error
-        except requests.exceptions.ConnectTimeout as error:
-            reason = f"No connection within {timeout[0]:g} s."
-            raise _AttemptError(Outcome.HOST_DOWN, reason, again=True, host_silent=True) from error
-        except requests.exceptions.Timeout as error:
-            through = f" through the proxy {self.limits.proxy.name}" if self.limits.proxy else ""
-            reason = f"No answer within {timeout[1]:g} s{through}."
-            raise _AttemptError(Outcome.TIMEOUT, reason, again=True, host_silent=True) from error
-        except requests.exceptions.ConnectionError as error:
-            raise self._no_connection(error, deadline) from error
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, UnicodeError, ValueError) as error:
-            raise _AttemptError(Outcome.BAD_URL, f"The URL cannot be asked for: {_cause(error)}.") from error
+        except (urllib3.exceptions.HTTPError, RequestException, OSError, ValueError) as error:
+            raise self._no_answer(error, deadline, connect_s, read_s) from error
 
-    def _no_connection(self, error: requests.exceptions.ConnectionError, deadline: float) -> _AttemptError:
+    def _no_answer(self, error: Exception, deadline: float, connect_s: float, read_s: float) -> _AttemptError:
+        """Return what to say where a request was not answered.
+
+        Args:
+            error: what was raised.
+            deadline: of the attempt, monotonic seconds.
+            connect_s: how long a connection was waited for.
+            read_s: how long an answer was waited for.
+        """
+        kinds = urllib3.exceptions
+        unconnected = isinstance(error, kinds.MaxRetryError)
+        why = error.reason if isinstance(error, kinds.MaxRetryError) else error
+        if isinstance(why, kinds.ProxyError):
+            return self._no_way_through_proxy(error)
+        if isinstance(why, kinds.SSLError):
+            return _AttemptError(Outcome.CONNECTION_ERROR, f"No secure connection: {_cause(error)}.")
+        if unconnected and isinstance(why, kinds.ConnectTimeoutError) and not isinstance(why, kinds.NewConnectionError):
+            reason = f"No connection within {connect_s:g} s."
+            return _AttemptError(Outcome.HOST_DOWN, reason, again=True, host_silent=True)
+        if not unconnected and isinstance(why, kinds.ReadTimeoutError):
+            through = f" through the proxy {self.limits.proxy.name}" if self.limits.proxy else ""
+            reason = f"No answer within {read_s:g} s{through}."
+            return _AttemptError(Outcome.TIMEOUT, reason, again=True, host_silent=True)
+        of_connection = isinstance(why, kinds.ProtocolError | kinds.ClosedPoolError | OSError)
+        if unconnected or (of_connection and not isinstance(why, RequestException)):
+            return self._no_connection(error, deadline)
+        return _AttemptError(Outcome.BAD_URL, f"The URL cannot be asked for: {_cause(error)}.")
+
+    def _no_connection(self, error: Exception, deadline: float) -> _AttemptError:
         if time.monotonic() >= deadline:
             reason = f"Not finished within {self.limits.total_s:g} s."
             return _AttemptError(Outcome.TIMEOUT, reason, again=True, host_silent=True)
@@ -381,7 +388,7 @@ class Fetcher:
             Outcome.CONNECTION_ERROR, f"The connection broke: {_cause(error)}.", again=True, host_silent=True
         )
 
-    def _no_way_through_proxy(self, error: requests.exceptions.ProxyError) -> _AttemptError:
+    def _no_way_through_proxy(self, error: Exception) -> _AttemptError:
         """Return what to say where the proxy is down, or refuses to connect."""
         name = self.limits.proxy.name if self.limits.proxy else ""
         refused = _TUNNEL_REFUSED.search(str(error))
@@ -402,9 +409,9 @@ class Fetcher:
             of_proxy=True,
         )
 
-    def _error_of(self, response: requests.Response, url: str) -> _AttemptError:
+    def _error_of(self, response: BaseHTTPResponse, url: str) -> _AttemptError:
         """Return the error of an answer that is not 200, with what its body says."""
-        status = response.status_code
+        status = response.status
         body = _beginning(response)
         again = status in RETRIED_STATUSES
         wait_s = retry_after(response.headers.get("Retry-After")) if again else None
@@ -416,9 +423,9 @@ class Fetcher:
         reason = f"The server answered {status_text(status)}{': ' + words if words else ''}."
         return _AttemptError(outcome_of_status(status), reason, again=again, wait_s=wait_s)
 
-    def _body(self, response: requests.Response, url: str, deadline: float, enough: int | None) -> bytes:
+    def _body(self, response: BaseHTTPResponse, url: str, deadline: float, enough: int | None) -> bytes:
         """Return the bytes of a 200 answer, within the limits."""
-        if response.status_code != 200:
+        if response.status != 200:
             raise self._error_of(response, url)
         limit = self.limits.max_bytes
         declared = response.headers.get("Content-Length", "")
@@ -429,7 +436,7 @@ class Fetcher:
         content = bytearray()
         sniffed = False
         try:
-            for chunk in response.iter_content(CHUNK_BYTES if enough is None else enough):
+            for chunk in response.stream(CHUNK_BYTES if enough is None else enough, decode_content=True):
                 content += chunk
                 if enough is not None and len(content) >= enough:
                     return bytes(content)
@@ -440,7 +447,7 @@ class Fetcher:
                 if not sniffed and len(content) >= SNIFFED_BYTES and enough is None:
                     sniffed = True
                     _refuse_foreign(content, url)
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        except (urllib3.exceptions.HTTPError, OSError) as error:
             if time.monotonic() >= deadline:
                 raise self._late() from error
             raise _broken_body(error) from error
@@ -455,14 +462,17 @@ class Fetcher:
         return _AttemptError(Outcome.TIMEOUT, f"Not finished within {self.limits.total_s:g} s.", again=True)
 
 
-class _NoCookies(RequestsCookieJar):
-    """Keeps no cookies: nothing that one host sends is sent to another."""
+@contextmanager
+def _closed_after(response: BaseHTTPResponse) -> Iterator[None]:
+    """Give the connection back after the block; one whose answer was not read to its end is closed."""
+    try:
+        yield
+    finally:
+        response.close()
+        response.release_conn()
 
-    def set_cookie(self, *_: object, **__: object) -> None:
-        return
 
-
-def _validators(response: requests.Response) -> Validators:
+def _validators(response: BaseHTTPResponse) -> Validators:
     etag, last_modified = (response.headers.get(name) for name in ("ETag", "Last-Modified"))
     return Validators(*(value if value and len(value) <= MAX_VALIDATOR else None for value in (etag, last_modified)))
 
@@ -509,31 +519,31 @@ def _refuse_foreign(content: bytearray, url: str) -> None:
         raise _AttemptError(refusal.outcome, words or refusal.reason)
 
 
-def _beginning(response: requests.Response) -> bytes:
+def _beginning(response: BaseHTTPResponse) -> bytes:
     """Return the first bytes of an error's body; what comes of it when the server breaks off."""
     content = b""
     try:
-        for chunk in response.iter_content(READ_OF_AN_ERROR):
+        for chunk in response.stream(READ_OF_AN_ERROR, decode_content=True):
             content += chunk
             if len(content) >= READ_OF_AN_ERROR:
                 break
         else:
             return content
-    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError):
-        response.raw.close()
+    except (urllib3.exceptions.HTTPError, OSError):
+        response.close()
         return content
     _drain(response)
     return content[:READ_OF_AN_ERROR]
 
 
-def _drain(response: requests.Response) -> None:
+def _drain(response: BaseHTTPResponse) -> None:
     """Read a short rest of an answer, so that its connection can be used again; a long one is not worth it."""
     declared = response.headers.get("Content-Length", "")
     if declared.isdecimal() and int(declared) <= DRAINED_BYTES:
         try:
-            response.raw.read(DRAINED_BYTES, decode_content=False)
+            response.read(DRAINED_BYTES, decode_content=False)
         except (urllib3.exceptions.HTTPError, OSError):
-            response.raw.close()
+            response.close()
 
 
 def _broken_body(error: Exception) -> _AttemptError:
@@ -546,7 +556,7 @@ def _broken_body(error: Exception) -> _AttemptError:
 
 
 def _innermost(error: BaseException) -> BaseException:
-    """Return the urllib3 or system error inside the errors that `requests` wraps it in."""
+    """Return the urllib3 or system error inside the errors that it is wrapped in."""
     while True:
         inner = getattr(error, "reason", None)
         if not isinstance(inner, BaseException):

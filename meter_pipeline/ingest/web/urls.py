@@ -40,6 +40,7 @@ PLAIN = re.compile(
     rf"https?://[a-z0-9][a-z0-9.\-]{{0,250}}(?::[1-9][0-9]{{0,3}})?(?:/{_PLAIN_PART}(?:\?(?!$){_PLAIN_PART})?)?(?<![.:!])"
 )
 """A URL that cleaning does not change: most URLs are, and this takes a hundredth of the time."""
+_HOST = re.compile(r"https?://([^/?#]*)")
 _HOST_CHARACTERS = re.compile(r"[a-z0-9._\-]+|[0-9a-f:.]+")
 
 
@@ -92,7 +93,8 @@ def clean_url(text: str) -> str:
 
 def host_of(url: str) -> str:
     """Return the host of a cleaned URL, with its port where it names one."""
-    return urlsplit(url).netloc
+    found = _HOST.match(url)
+    return found[1] if found else urlsplit(url).netloc
 
 
 def without_invisible(text: str) -> str:

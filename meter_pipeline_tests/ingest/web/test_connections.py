@@ -10,8 +10,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
+import urllib3
+from hypothesis import given
+from hypothesis import strategies as st
 
+from meter_pipeline.errors import MeterError
 from meter_pipeline.ingest.web.addresses import AddressRules
+from meter_pipeline.ingest.web.connections import DeadlineWatch, GuardedPools, parts_of
 from meter_pipeline.ingest.web.fetching import Fetcher, FetchLimits
 from meter_pipeline_tests.support.bounds import takes_at_most
 from meter_pipeline_tests.support.fault_server import CANARY, FaultServer
@@ -124,3 +130,54 @@ def test_a_tls_handshake_that_drips_ends_with_the_time_to_connect() -> None:
     closing.set()
     listener.close()
     assert fetched.outcome in {"timeout", "connection_error"}
+
+
+_PIECES = st.sampled_from(
+    [
+        *"aZ09/._-~!$&'()*+,;=:@?#%",
+        "%20",
+        "%2F",
+        "%2f",
+        "%41",
+        "%7E",
+        "%C3%A4",
+        "/../",
+        "/./",
+        "..",
+        "//",
+        " ",
+        "\u00e4",
+    ]
+)
+"""What URLs are made of, and what clients write in other ways."""
+
+
+@given(
+    host=st.sampled_from(["photos.example", "1.2.3.4", "a", "a-b.c", "[::1]", "a..b", "a.", "x_y.example"]),
+    port=st.sampled_from(["", ":1", ":8080", ":65535"]),
+    rest=st.lists(_PIECES, max_size=12).map("".join),
+    slash=st.sampled_from(["/", "?", ""]),
+)
+def test_what_is_sent_for_a_url_is_what_requests_would_send(host: str, port: str, rest: str, slash: str) -> None:
+    url = f"http://{host}{port}{slash}{rest if slash else ''}"
+    prepared = requests.PreparedRequest()
+    try:
+        prepared.prepare_url(url, None)
+    except (requests.RequestException, UnicodeError):
+        with pytest.raises((requests.RequestException, UnicodeError)):
+            parts_of(url)
+        return
+    scheme, name, number, target = parts_of(url)
+    assert (scheme, target) == ("http", prepared.path_url)
+    assert str(prepared.url).startswith(f"http://{host}{port}")
+    assert (name, f":{number}" if number else "") == (host.strip("[]"), port)
+
+
+def test_without_certificates_no_server_is_asked_over_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/certificates.pem")
+    watch = DeadlineWatch()
+    pools = GuardedPools(LOOPBACK, watch, 1)
+    with pytest.raises(MeterError, match="REQUESTS_CA_BUNDLE"):
+        pools.ask("https://127.0.0.1:1/photo.jpg", {}, urllib3.Timeout(1))
+    pools.close()
+    watch.stop()

@@ -9,7 +9,7 @@ import pytest
 
 from meter_pipeline.ingest.web.addresses import AddressRules
 from meter_pipeline.ingest.web.download_pool import FLUSH_ROWS, DownloadPool, Row
-from meter_pipeline.ingest.web.fetching import Fetched, Fetcher, FetchLimits
+from meter_pipeline.ingest.web.fetching import CancelledError, Fetched, Fetcher, FetchLimits
 from meter_pipeline_tests.support.fault_server import FaultServer
 
 LIMITS = FetchLimits(attempts=1, addresses=AddressRules.of(["127.0.0.1"], []))
@@ -73,4 +73,19 @@ def test_rows_whose_writing_fails_are_given_back(server: FaultServer, fetcher: F
     left = DownloadPool(fetcher, row_of, threads=4, per_host=4).fetch(urls_of(server, 400), {}, full)
     assert isinstance(left.problem, OSError)
     assert FLUSH_ROWS <= len(left.rows) <= server.hits.total() < 400
+    assert no_download_thread_is_left()
+
+
+def test_another_thread_can_end_it_and_what_came_is_given_back(server: FaultServer, fetcher: Fetcher) -> None:
+    cancelled, written = threading.Event(), list[Row]()
+
+    def cancel_after_the_tenth(url: str, fetched: Fetched) -> Row:
+        if url.endswith("/10.jpg"):
+            cancelled.set()
+        return row_of(url, fetched)
+
+    pool = DownloadPool(fetcher, cancel_after_the_tenth, threads=4, per_host=4)
+    left = pool.fetch(urls_of(server, 400), {}, written.extend, cancelled=cancelled)
+    assert isinstance(left.problem, CancelledError)
+    assert 10 <= len([*written, *left.rows]) <= server.hits.total() < 400
     assert no_download_thread_is_left()

@@ -183,8 +183,6 @@ def _train(
     views = len(cache.preprocess.views)
     files = files_of_split(split, layout.raw, train_samples=max(config.train_views, views), val_samples=views)
     cache = _with_meters_located(cache, files.train)
-    for part in (files.train, files.val):
-        cache.fill(part.by_id, part.samples)
     photos = read_photos(files, cache, plates=layout.plates if config.read_plates else None)
     setup = TrainingSetup(schedule=Schedule.from_settings(config), cache=cache, checkpoints=checkpoints)
     _logger.info(

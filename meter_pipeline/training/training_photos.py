@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from PIL import Image
 
 from meter_pipeline.labels import Split
 from meter_pipeline.photos.parallel import in_parallel
@@ -174,7 +175,7 @@ def _files(rows: pd.DataFrame, classes: Sequence[str], raw: Path, samples: int) 
 
 
 def read_photos(files: SplitFiles, cache: TrunkCache, *, plates: Path | None) -> TrainingSet:
-    """Read what the training and the guard look at; the trunk's outputs have to be in the cache.
+    """Read what the training and the guard look at; what the cache lacks of the trunk's outputs is computed.
 
     Args:
         files: the photos.
@@ -183,16 +184,31 @@ def read_photos(files: SplitFiles, cache: TrunkCache, *, plates: Path | None) ->
 
     Raises:
         PhotoError: a photo cannot be decoded any more.
+        WeightsError: the trunk cannot be written as what computes it.
     """
+    colours = [_filled(part, cache) for part in (files.train, files.val)]
     with one_thread_each():
         return TrainingSet(
             classes=files.classes,
-            train=_read(files.train, cache, plates),
-            val=_read(files.val, cache, plates) if len(files.val) else None,
+            train=_read(files.train, cache, plates, colours[0]),
+            val=_read(files.val, cache, plates, colours[1]) if len(files.val) else None,
         )
 
 
-def _read(files: PhotoFiles, cache: TrunkCache, plates: Path | None) -> TrainingPhotos:
+def _filled(files: PhotoFiles, cache: TrunkCache) -> dict[str, np.ndarray]:
+    """Compute what the cache lacks, and return the colours of the photos that had to be decoded for it."""
+    colours: dict[str, np.ndarray] = {}
+
+    def look_at(image_id: str, image: Image.Image) -> None:
+        colours[image_id] = photo_colours(cache.preprocess, image)
+
+    cache.fill(files.by_id, files.samples, on_open=look_at)
+    return colours
+
+
+def _read(
+    files: PhotoFiles, cache: TrunkCache, plates: Path | None, colours: Mapping[str, np.ndarray]
+) -> TrainingPhotos:
     block = cache.backbone.last_block.eval().requires_grad_(False).to(cache.device)
     parts = [files.image_ids[start : start + PHOTOS_PER_PASS] for start in range(0, len(files), PHOTOS_PER_PASS)]
     work = in_parallel(lambda names: block_outputs(block, cache, names, files.samples), parts, ahead=PHOTOS_AHEAD)
@@ -206,13 +222,15 @@ def _read(files: PhotoFiles, cache: TrunkCache, plates: Path | None) -> Training
         embeddings=Embeddings(
             tuned=pretrained,
             pretrained=pretrained,
-            colours=_colours(files, cache),
+            colours=_colours(files, cache, colours),
             printed=nothing_read(len(files)) if plates is None else read_plates(files.by_id, plates),
         ),
     )
 
 
-def _colours(files: PhotoFiles, cache: TrunkCache) -> np.ndarray:
+def _colours(files: PhotoFiles, cache: TrunkCache, known: Mapping[str, np.ndarray]) -> np.ndarray:
     preprocess = cache.preprocess
-    work = in_parallel(lambda path: photo_colours(preprocess, preprocess.open(path)), files.paths, ahead=PHOTOS_AHEAD)
-    return np.stack(list(work))
+    left = [(image_id, path) for image_id, path in files.by_id if image_id not in known]
+    work = in_parallel(lambda photo: photo_colours(preprocess, preprocess.open(photo[1])), left, ahead=PHOTOS_AHEAD)
+    found = dict(known) | {image_id: colours for (image_id, _), colours in zip(left, work, strict=True)}
+    return np.stack([found[image_id] for image_id in files.image_ids])

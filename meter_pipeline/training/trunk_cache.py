@@ -7,7 +7,7 @@ import io
 import logging
 import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -106,12 +106,19 @@ class TrunkCache:
         other._wholes.update(self._wholes)
         return other
 
-    def fill(self, photos: Sequence[tuple[str, Path]], samples: int) -> None:
+    def fill(
+        self,
+        photos: Sequence[tuple[str, Path]],
+        samples: int,
+        *,
+        on_open: Callable[[str, Image.Image], None] = lambda _image_id, _image: None,
+    ) -> None:
         """Compute what is not there yet, each photo decoded and augmented once.
 
         Args:
             photos: image_id and file of each photo.
             samples: how many samples of each.
+            on_open: called with each photo that has to be decoded, from several threads at once.
 
         Raises:
             PhotoError: a photo cannot be decoded any more.
@@ -123,7 +130,7 @@ class TrunkCache:
         _logger.info("Frozen trunk: %d of %d photos to compute", len(missing), len(photos))
         progress = Progress(len(missing), lambda words: _logger.info("Frozen trunk: %s", words), of="photos")
         with one_thread_each():
-            for _ in in_parallel(lambda photo: self._compute(*photo, samples), missing, ahead=PHOTOS_AHEAD):
+            for _ in in_parallel(lambda photo: self._compute(*photo, samples, on_open), missing, ahead=PHOTOS_AHEAD):
                 progress.advance()
 
     def wholes(self, photos: Sequence[tuple[str, Path]], samples: int) -> np.ndarray:
@@ -184,9 +191,11 @@ class TrunkCache:
             return False
         return True not in self._kinds(samples) or _is_whole(self._located_file(image_id, samples))
 
-    def _compute(self, image_id: str, path: Path, samples: int) -> None:
+    def _compute(self, image_id: str, path: Path, samples: int, on_open: Callable[[str, Image.Image], None]) -> None:
         """Keep what is missing of a photo: the framed views, and from where the meter is on them the located ones."""
-        sources = _Sources(self.preprocess.open(path), image_id, self.seed, as_it_is=len(self.preprocess.views))
+        image = self.preprocess.open(path)
+        on_open(image_id, image)
+        sources = _Sources(image, image_id, self.seed, as_it_is=len(self.preprocess.views))
         framed = self._framed_file(image_id, samples)
         if not _is_whole(framed):
             _keep(self._framed_maps(image_id, sources, samples), framed)

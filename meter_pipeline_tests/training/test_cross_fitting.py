@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -16,7 +18,8 @@ from meter_pipeline.recognition.model_store import load_held_out
 from meter_pipeline.settings import DecisionSettings
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.storage.tables import DATASET_SPLIT, EVALUATION_AUDIT
-from meter_pipeline.training.cross_fitting import MOST_PHOTOS, make_folds
+from meter_pipeline.training.cross_fitting import MOST_PHOTOS, Fold, make_folds
+from meter_pipeline.training.schedule import Schedule, TrainingSetup, TrainingStopped
 from meter_pipeline.training.trained_model import train_model
 from meter_pipeline.training.two_phase import EpochRecord
 from meter_pipeline_tests.support.patterns import split_of
@@ -25,6 +28,11 @@ from meter_pipeline_tests.support.small_models import config_for
 pytestmark = pytest.mark.slow
 
 COUNTS = dict.fromkeys(("BLUE_A", "GREY_A", "RED_NEW", "WHITE_A"), (22, 0, 3))
+
+
+def _setup(checkpoints: Path) -> TrainingSetup:
+    schedule = Schedule(epochs_head=1, epochs_tune=0, patience=1, batch_size=2, seed=0)
+    return TrainingSetup(schedule=schedule, cache=Mock(), checkpoints=checkpoints)
 
 
 @given(
@@ -129,3 +137,46 @@ def test_a_training_killed_in_a_fold_goes_on_and_gives_the_same_guard(
     again = train_model(split, layout, config_for(tmp_path), on_epoch=epochs.append)
     assert epochs == []
     assert (again.weights_sha256, again.guard) == (trained[2].weights_sha256, trained[2].guard)
+
+
+def test_folds_that_nobody_waits_for_are_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training that fails does not wait for its folds to be trained to their end."""
+    from meter_pipeline.training import cross_fitting
+
+    began, stopped = threading.Event(), threading.Event()
+
+    def endless(_photos: object, _folds: object, _number: int, setup: TrainingSetup) -> None:
+        began.set()
+        assert setup.stopping.wait(60)
+        stopped.set()
+        raise TrainingStopped
+
+    monkeypatch.setattr(cross_fitting, "_cross_fit", endless)
+    monkeypatch.setattr(cross_fitting, "networks_at_a_time", lambda _device: 2)
+    fold = Fold(*[np.arange(1)] * 3)
+    setup = _setup(tmp_path)
+    with pytest.raises(ZeroDivisionError), cross_fitting.cross_fitting(Mock(), [fold, fold], setup):
+        assert began.wait(60)
+        raise ZeroDivisionError
+    assert stopped.is_set()
+    assert not setup.stopping.is_set(), "the model's own training is another matter"
+
+
+@pytest.mark.parametrize("at_a_time", [1, 2, 4])
+def test_answers_come_in_the_order_of_the_folds_whoever_trains_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_a_time: int
+) -> None:
+    from meter_pipeline.training import cross_fitting
+
+    trained: list[int] = []
+
+    def train(_photos: object, _folds: object, number: int, _setup: object) -> int:
+        trained.append(number)
+        return number
+
+    monkeypatch.setattr(cross_fitting, "_cross_fit", train)
+    monkeypatch.setattr(cross_fitting, "networks_at_a_time", lambda _device: at_a_time)
+    folds = [Fold(*[np.arange(1)] * 3)] * 4
+    with cross_fitting.cross_fitting(Mock(), folds, _setup(tmp_path)) as answers:
+        assert answers() == [0, 1, 2, 3]
+    assert sorted(trained) == [0, 1, 2, 3]

@@ -37,8 +37,10 @@ def test_a_photo_keeps_all_that_was_read_of_it(tmp_path: Path) -> None:
     backbone = load_backbone("efficientnet_lite0", "imagenet")
     cache = TrunkCache(tmp_path / "cache", backbone, Preprocess(backbone.mean, backbone.std), 0, torch.device("cpu"))
     files = files_of_split(split, tmp_path, train_samples=4, val_samples=3)
-    cache.fill(files.train.by_id, files.train.samples)
     photos = read_photos(files, cache, plates=None)
+    again = read_photos(files, cache, plates=None)
+    np.testing.assert_array_equal(again.train.embeddings.colours, photos.train.embeddings.colours)
+    assert torch.equal(again.train.outputs, photos.train.outputs)
     train = photos.train
     assert photos.val is None
     assert photos.names(train) == split.set_index("image_id").loc[train.image_ids, "label"].tolist()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +15,8 @@ import torch
 from meter_pipeline.recognition.network.backbones import Backbone
 from meter_pipeline.recognition.network.preprocess import Preprocess
 from meter_pipeline.recognition.network.torch_network import normalise
+from meter_pipeline.training import trunk_cache
+from meter_pipeline.training.frozen_trunk import FrozenTrunk
 from meter_pipeline.training.trunk_cache import TrunkCache
 from meter_pipeline_tests.support.wall_plates import plate_on_a_wall
 
@@ -62,6 +67,85 @@ def test_a_thousand_kept_photos_do_not_hold_their_files_open(
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limit)
     assert len(kept) == 300
+
+
+def test_a_photo_is_decoded_and_augmented_once(
+    backbone: Backbone, preprocess: Preprocess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once framed and located samples were computed one after the other, each from photos that it opened itself."""
+    image, _ = plate_on_a_wall(5)
+    path = tmp_path / "a.png"
+    image.save(path)
+    calls: Counter[str] = Counter()
+    monkeypatch.setattr(Preprocess, "open", _counted(Preprocess.open, calls, "decoded"))
+    monkeypatch.setattr(trunk_cache, "augmented", _counted(trunk_cache.augmented, calls, "augmented"))
+    cache = TrunkCache(tmp_path / "cache", backbone, preprocess, 0, torch.device("cpu"))
+    cache.fill([("a", path)], 12)
+    assert calls == {"decoded": 1, "augmented": 3}
+    cache.fill([("a", path)], 12)
+    assert calls == {"decoded": 1, "augmented": 3}
+
+
+def test_a_whole_that_a_direction_was_learned_from_is_not_computed_again(
+    backbone: Backbone, preprocess: Preprocess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, _ = plate_on_a_wall(5)
+    path = tmp_path / "a.png"
+    image.save(path)
+    views: list[int] = []
+    maps = FrozenTrunk.maps
+
+    def counted(self: FrozenTrunk, pixels: np.ndarray) -> np.ndarray:
+        views.append(len(pixels))
+        return maps(self, pixels)
+
+    monkeypatch.setattr(FrozenTrunk, "maps", counted)
+    undirected = replace(preprocess, direction=())
+    cache = TrunkCache(tmp_path / "cache", backbone, undirected, 0, torch.device("cpu"))
+    whole = cache.wholes([("a", path)], 6)[0]
+    cache = cache.with_direction(preprocess.direction)
+    cache.fill([("a", path)], 6)
+    assert sum(views) == 6
+    assert np.array_equal(cache.sample("a", 6, 0), whole)
+    views.clear()
+    again = TrunkCache(tmp_path / "cache", backbone, undirected, 0, torch.device("cpu"))
+    assert np.array_equal(again.wholes([("a", path)], 6)[0], whole)
+    assert views == []
+
+
+def test_outputs_are_held_in_memory_as_long_as_there_is_room(
+    backbone: Backbone, preprocess: Preprocess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, _ = plate_on_a_wall(5)
+    path = tmp_path / "a.png"
+    image.save(path)
+    cache = TrunkCache(tmp_path / "cache", backbone, preprocess, 0, torch.device("cpu"))
+    cache.fill([("a", path), ("b", path)], 3)
+    reads: Counter[str] = Counter()
+    monkeypatch.setattr(trunk_cache.np, "load", _counted(np.load, reads, "read"))
+
+    def reads_of(most: int) -> int:
+        monkeypatch.setattr(trunk_cache, "MOST_IN_MEMORY", most)
+        other = TrunkCache(tmp_path / "cache", backbone, preprocess, 0, torch.device("cpu"))
+        expected = {name: cache.maps(name, 3) for name in ("a", "b")}
+        for name, maps in expected.items():
+            assert np.array_equal(other.maps(name, 3), maps)
+        reads.clear()
+        for name, maps in expected.items():
+            assert np.array_equal(other.sample(name, 3, 1), maps[1])
+        return reads["read"]
+
+    framed, located = (file.stat().st_size for file in cache.files("a", 3))
+    assert reads_of(2 * (framed + located)) == 0
+    assert reads_of(framed + located) == 1, "the second photo's"
+
+
+def _counted(function: Callable[..., Any], calls: Counter[str], name: str) -> Callable[..., Any]:
+    def call(*arguments: Any, **named: Any) -> Any:
+        calls[name] += 1
+        return function(*arguments, **named)
+
+    return call
 
 
 @pytest.mark.parametrize("samples", [3, 5, 8])

@@ -8,7 +8,12 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from meter_pipeline.recognition.network.device import one_thread_each, torch_threads, training_threads
+from meter_pipeline.recognition.network.device import (
+    networks_at_a_time,
+    one_thread_each,
+    torch_threads,
+    training_threads,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +33,17 @@ def test_work_gets_its_threads_and_the_process_keeps_its_own(threads: int) -> No
     with pytest.raises(ZeroDivisionError), training_threads():
         _ = 1 / 0
     assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize(("cores", "networks", "threads_each"), [(1, 1, 1), (2, 2, 1), (8, 4, 2), (32, 4, 8)])
+def test_networks_that_are_trained_beside_each_other_share_the_cores(
+    monkeypatch: pytest.MonkeyPatch, cores: int, networks: int, threads_each: int
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    assert networks_at_a_time(torch.device("cpu")) == networks
+    assert networks_at_a_time(torch.device("cuda")) == 1
+    with training_threads():
+        assert torch.get_num_threads() == threads_each
 
 
 def test_two_photos_asked_about_at_once_leave_the_process_as_it_was(threads: int) -> None:

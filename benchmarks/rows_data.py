@@ -1,11 +1,15 @@
 """Drops of many rows, made without a network: spreadsheets, stored photos, and the tables that fetching would fill.
 
+    python benchmarks/rows_data.py FOLDER --rows 100000 --photos 2000 --drops 10
+    python benchmarks/rows_data.py FOLDER --rows 100 --add 900
+
 Each row has a URL of its own, and many URLs lead to one photo. A small model is trained on drawn photos; the features
 of the rows' photos lie around those that it knows, some far off, so that every rule decides on some.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import hashlib
 from io import BytesIO
@@ -18,7 +22,7 @@ from PIL import Image
 
 from meter_pipeline.demo.drawing.designs import known_designs
 from meter_pipeline.demo.drawing.photo import Shot, draw_photo
-from meter_pipeline.recognition.model_card import load_card, set_champion
+from meter_pipeline.recognition.model_card import set_champion
 from meter_pipeline.recognition.model_store import load_model
 from meter_pipeline.settings import TrainingSettings, load_settings
 from meter_pipeline.storage.files import write_bytes
@@ -151,9 +155,32 @@ def generate(layout: Layout, *, rows: int, photos: int, drops: int) -> None:
     """Make a data directory: a model, photos, and drops whose URLs are all fetched."""
     layout.prepare()
     train_small(layout)
-    load_card(layout)
     image_ids = add_photos(layout, 0, photos)
     for drop in range(drops):
         shift = drop * (rows // drops) % photos
         own = image_ids[shift:] + image_ids[:shift]
         drop_file(layout, drop, add_urls(layout, drop, own, rows // drops))
+
+
+def add(layout: Layout, number: int, rows: int) -> None:
+    """Add a drop whose photos are new, and what fetching them would have written."""
+    layout.prepare()
+    drop_file(layout, number, add_urls(layout, number, add_photos(layout, 1_000 * number, rows), rows))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--photos", type=int, default=2_000)
+    parser.add_argument("--drops", type=int, default=10)
+    parser.add_argument("--add", type=int, help="the number of a drop to add to what is there")
+    arguments = parser.parse_args()
+    layout = Layout(arguments.folder.resolve())
+    if arguments.add is not None:
+        return add(layout, arguments.add, arguments.rows)
+    return generate(layout, rows=arguments.rows, photos=arguments.photos, drops=arguments.drops)
+
+
+if __name__ == "__main__":
+    main()

@@ -107,9 +107,9 @@ def _decided(
     features = features_of(layout.lake, IMAGE_FEATURES, model.version, image_ids)
     tables = [decision_table([])]
     for first in range(0, len(features.image_ids), PHOTOS_AT_A_TIME):
-        some = slice(first, first + PHOTOS_AT_A_TIME)
+        some = np.arange(first, min(first + PHOTOS_AT_A_TIME, len(features.image_ids)))
         part = Features(
-            image_ids=features.image_ids[some],
+            image_ids=features.image_ids[first : first + PHOTOS_AT_A_TIME],
             logits=features.logits[some],
             embeddings=features.embeddings.take(some),
             failures={},

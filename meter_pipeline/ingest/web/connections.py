@@ -38,8 +38,8 @@ _SENT_AS_IT_IS = (
 )
 """Characters of a path or query that no client writes in another way, and what is encoded for a reason."""
 _AS_IT_IS = re.compile(
-    rf"(https?)://([a-z0-9](?:[a-z0-9\-]|\.(?!\.))*[a-z0-9])(?::([1-9][0-9]{{0,4}}))?"
-    rf"((?:/(?![^?]*/\.)(?!\.){_SENT_AS_IT_IS})?(?:\?{_SENT_AS_IT_IS})?)"
+    rf"(https?)://([a-z0-9](?:[a-z0-9\-]|\.(?!\.))*[a-z0-9])(?::([1-9][0-9]{{0,3}}|[1-5][0-9]{{4}}|6[0-4][0-9]{{3}}))?"
+    rf"((?:/(?![^?]*/\.)(?!\.){_SENT_AS_IT_IS})?(?:\?(?!\Z){_SENT_AS_IT_IS})?)"
 )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 import urllib3
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from meter_pipeline.errors import MeterError
@@ -154,10 +154,12 @@ _PIECES = st.sampled_from(
 
 @given(
     host=st.sampled_from(["photos.example", "1.2.3.4", "a", "a-b.c", "[::1]", "a..b", "a.", "x_y.example"]),
-    port=st.sampled_from(["", ":1", ":8080", ":65535"]),
+    port=st.sampled_from(["", ":1", ":8080", ":64999", ":65535", ":80809"]),
     rest=st.lists(_PIECES, max_size=12).map("".join),
     slash=st.sampled_from(["/", "?", ""]),
 )
+@example(host="photos.example", port="", rest="", slash="?")
+@example(host="1.2.3.4", port=":80809", rest="a", slash="/")
 def test_what_is_sent_for_a_url_is_what_requests_would_send(host: str, port: str, rest: str, slash: str) -> None:
     url = f"http://{host}{port}{slash}{rest if slash else ''}"
     prepared = requests.PreparedRequest()

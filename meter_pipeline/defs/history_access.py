@@ -21,9 +21,10 @@ def keep_access() -> None:
     from dagster._core.storage.runs.sqlite import sqlite_run_storage
     from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 
-    for module in (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage):
+    modules: tuple[Any, ...] = (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage)
+    for module in modules:
         if not hasattr(module.create_engine, _KEPT):
-            module.create_engine = _keeping_engines(module.create_engine)  # type: ignore[assignment]
+            module.create_engine = _keeping_engines(module.create_engine)
     if not hasattr(sql.ScriptDirectory, _KEPT):
         sql.ScriptDirectory = _KeptVersions(sql.ScriptDirectory)  # type: ignore[assignment,misc]
 

@@ -1,4 +1,4 @@
-"""Dagster's history in SQLite files is read by one engine per file and opened by one list, and says the same as before."""
+"""Dagster's history is read by one engine per file and opened by one list of versions, and says the same as before."""
 
 from __future__ import annotations
 

@@ -105,4 +105,8 @@ def _forget_modules() -> None:
 def _log_warnings_of_sensors_alone() -> None:
     """Keep what sensors say of each look off the terminal; the UI has it at each tick."""
     create = instigation_logger.create_console_logger
-    instigation_logger.create_console_logger = lambda name, _level: create(name, logging.WARNING)
+
+    def of_warnings(name: str, level: str | int) -> logging.Logger:
+        return create(name, max(logging.WARNING, level) if isinstance(level, int) else level)
+
+    instigation_logger.create_console_logger = of_warnings

@@ -35,12 +35,14 @@ def look(code):
     found = deserialize_value(
         reply.serialized_list_repositories_response_or_error, (ListRepositoriesResponse, SerializableErrorInfo)
     )
-    version = None
-    if isinstance(found, ListRepositoriesResponse):
+    version, error = None, ""
+    if isinstance(found, SerializableErrorInfo):
+        error = found.to_string()
+    else:
         (repository,) = code._loaded_repositories.definitions_by_name.values()
         version = repository.asset_graph.get(AssetKey("batch_predictions")).code_version
     pid = code._mp_ctx._waiting.process.pid
-    return {"version": version, "error": getattr(found, "message", ""), "id": code._server_id, "pid": pid}
+    return {"version": version, "error": error, "id": code._server_id, "pid": pid}
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import copy
 import logging
 import math
 import pickle
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -37,6 +38,9 @@ WEIGHT_DECAY = 0.01
 DROPOUT = 0.2
 CLASS_WEIGHT_POWER = 0.5
 """Class weights are (1 / photos of the class) to this power: 1 makes all classes weigh the same, 0 all photos."""
+
+CHECKPOINT_EVERY_S = 20.0
+"""Seconds of training that a kill may cost; the end of a phase is kept at once."""
 
 
 @dataclass(frozen=True)
@@ -197,16 +201,21 @@ class _TwoPhaseTraining:
             self._run_phase(_Phase.of(TUNE, self._schedule.epochs_tune, groups))
 
     def _run_phase(self, phase: _Phase) -> None:
-        standing = self._resume(phase)
-        while standing.epochs < phase.epochs and standing.since_best < self._schedule.patience:
+        standing, saved_at = self._resume(phase), time.monotonic()
+        while self._goes_on(phase, standing):
             loss, accuracy = self._run_epoch(phase, standing.epochs)
             record = self._record(phase.name, standing.epochs, loss, accuracy)
             standing = self._after(record, standing)
-            self._save_checkpoint(phase, standing)
+            if not self._goes_on(phase, standing) or time.monotonic() - saved_at >= CHECKPOINT_EVERY_S:
+                self._save_checkpoint(phase, standing)
+                saved_at = time.monotonic()
             if standing.since_best >= self._schedule.patience:
                 _logger.info("No better val loss in %d epochs: stopped.", standing.since_best)
         if standing.best is not None:
             self._load_weights(standing.best)
+
+    def _goes_on(self, phase: _Phase, standing: _Standing) -> bool:
+        return standing.epochs < phase.epochs and standing.since_best < self._schedule.patience
 
     def _after(self, record: EpochRecord, before: _Standing) -> _Standing:
         """Return where the phase stands after an epoch; without a val set each epoch is better than the last."""

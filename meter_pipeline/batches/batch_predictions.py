@@ -112,6 +112,7 @@ def _decided(
             image_ids=features.image_ids[first : first + PHOTOS_AT_A_TIME],
             logits=features.logits[some],
             embeddings=features.embeddings.take(some),
+            views=features.views[some],
             failures={},
         )
         tables.append(decision_table(decide(model, part, rules, brightness)))

@@ -1,6 +1,6 @@
 """What adaptive views save, and what they change: the same photos with all views and with as many as they need.
 
-    python benchmarks/early_exit.py ../shared/field-photos [--sets 6]
+    python benchmarks/early_exit.py ../shared/field-photos [--sets 6] [--first 0]
 
 A set is a data set of its own size and mix: some of the known classes, some of their photos; the classes left out stand
 beside the unseen designs and the junk. Two thirds of each class's groups are trained on, the others are asked about.
@@ -37,12 +37,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", type=Path)
     parser.add_argument("--sets", type=int, default=len(MIXES))
+    parser.add_argument("--first", type=int, default=0, help="number of the first set")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)
     photos = pd.read_csv(arguments.photos / "photos.csv")
     work, results = Path(tempfile.mkdtemp(prefix="early-exit-")), []
     try:
-        for number in range(arguments.sets):
+        for number in range(arguments.first, arguments.first + arguments.sets):
             results.append(measured(work, arguments.photos, photos, number))
             print(pd.DataFrame(results[-1:]).round(4).to_string(index=False), flush=True)
     finally:

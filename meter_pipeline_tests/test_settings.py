@@ -19,6 +19,8 @@ OTHER_VALUES: dict[str, object] = {
     "weights": "none",
     "read_plates": True,
     "guard": "off",
+    "adaptive_views": False,
+    "serving_engine": "torch",
     "url_column": "Photo",
     "dashboard_url": ["https://meters.example"],
     "dagster_url": ["https://meters.example/dagster"],

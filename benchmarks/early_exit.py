@@ -14,7 +14,8 @@ import argparse
 import logging
 import shutil
 import tempfile
-import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,12 @@ import pandas as pd
 
 from meter_pipeline.labels import FinalLabel
 from meter_pipeline.recognition.decision import decide
+from meter_pipeline.recognition.early_exit import EarlyExit, margins
+from meter_pipeline.recognition.embeddings import Embeddings
 from meter_pipeline.recognition.features import Features, extract_features
 from meter_pipeline.recognition.model_store import load_model
+from meter_pipeline.recognition.scores import Seen
+from meter_pipeline.recognition.softmax import softmax
 from meter_pipeline.settings import DecisionSettings, ServingSettings, TrainingSettings
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline.training.trained_model import train_model
@@ -31,6 +36,9 @@ from meter_pipeline.training.trained_model import train_model
 BACKBONE = "efficientnet_lite0"
 MIXES = ((1.0, 1.0), (0.6, 1.0), (0.8, 0.5), (1.0, 0.7), (0.5, 0.8), (0.7, 0.6))
 """Of each set the share of the classes that are known, and of their groups that are there."""
+EVERY_PHOTO = EarlyExit(confidence=0.0, margin=-1e9)
+FLOORS = ((0.9, 0.5), (0.9, 1.0), (0.95, 1.0), (0.95, 1.5), (0.95, 2.0))
+"""Least confidence and margin that are tried beside what the card says."""
 
 
 def main() -> None:
@@ -38,22 +46,25 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("--sets", type=int, default=len(MIXES))
     parser.add_argument("--first", type=int, default=0, help="number of the first set")
+    parser.add_argument("--work", type=Path, help="keep models and the trunk's outputs here")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)
     photos = pd.read_csv(arguments.photos / "photos.csv")
-    work, results = Path(tempfile.mkdtemp(prefix="early-exit-")), []
+    work, results = arguments.work or Path(tempfile.mkdtemp(prefix="early-exit-")), []
     try:
         for number in range(arguments.first, arguments.first + arguments.sets):
-            results.append(measured(work, arguments.photos, photos, number))
-            print(pd.DataFrame(results[-1:]).round(4).to_string(index=False), flush=True)
+            results += measured(work, arguments.photos, photos, number)
+            print(pd.DataFrame(results[-1 - len(FLOORS) :]).round(4).to_string(index=False), flush=True)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        if arguments.work is None:
+            shutil.rmtree(work, ignore_errors=True)
     table = pd.DataFrame(results)
-    print(table.round(4).to_string(index=False))
-    print(table.describe().loc[["mean", "min", "max"]].round(4).to_string())
+    for name, rows in table.groupby("limits", sort=False):
+        figures = rows.drop(columns=["set", "limits"])
+        print(f"{name}\n{figures.describe().loc[['mean', 'min', 'max']].round(4).to_string()}")
 
 
-def measured(work: Path, folder: Path, photos: pd.DataFrame, number: int) -> dict[str, float]:
+def measured(work: Path, folder: Path, photos: pd.DataFrame, number: int) -> list[dict[str, object]]:
     """Train on a set, and ask about its other photos both ways."""
     random = np.random.default_rng(100 + number)
     share_of_classes, share_of_groups = MIXES[number % len(MIXES)]
@@ -74,50 +85,82 @@ def measured(work: Path, folder: Path, photos: pd.DataFrame, number: int) -> dic
     split = pd.DataFrame(rows)
     split["path"] = [str((folder / "photos" / f"{name}.jpg").resolve()) for name in split["image_id"]]
     layout = Layout(work / str(number))
-    layout.cache.mkdir(parents=True)
+    layout.cache.mkdir(parents=True, exist_ok=True)
     (work / "trunk").mkdir(exist_ok=True)
-    layout.trunk.symlink_to(work / "trunk", target_is_directory=True)
-    begun = time.process_time()
+    if not layout.trunk.exists():
+        layout.trunk.symlink_to(work / "trunk", target_is_directory=True)
     card = train_model(split, layout, TrainingSettings(backbone=BACKBONE))
-    trained_s = time.process_time() - begun
     files = [(name, folder / "photos" / f"{name}.jpg") for name, _ in asked]
-    labels: dict[bool, list[str]] = {}
-    seconds: dict[bool, float] = {}
-    looked = np.zeros(0)
-    for adaptive in (False, True):
-        model = load_model(layout, card.version, serving=ServingSettings(adaptive_views=adaptive))
-        model.engine.run(np.zeros((1, 224, 224, 3), np.uint8))
-        begun = time.process_time()
-        parts: list[Features] = list(extract_features(model, files))
-        seconds[adaptive] = time.process_time() - begun
-        decided = [d for part in parts for d in decide(model, part, DecisionSettings())]
-        labels[adaptive] = [d.final_label for d in decided]
-        if adaptive:
-            looked = np.concatenate([part.views for part in parts])
-    full, early = np.array(labels[False]), np.array(labels[True])
     true = np.array([label for _, label in asked])
-    unseen = true == ""
-    unknown = str(FinalLabel.UNKNOWN)
-    return {
-        "set": number,
-        "classes": len(kept),
-        "trained on": len(split),
-        "asked known": int((~unseen).sum()),
-        "asked unseen": int(unseen.sum()),
-        "confidence": card.early_exit.get("confidence", float("nan")),
-        "margin": card.early_exit.get("margin", float("nan")),
-        "card known early": card.early_exit.get("known_early", 0.0),
-        "known early": float((looked == 1)[~unseen].mean()),
-        "unseen early": float((looked == 1)[unseen].mean()),
-        "views a photo": float(looked.mean()),
-        "same label": float((full == early).mean()),
-        "right, all views": float((full == true)[~unseen].mean()),
-        "right, adaptive": float((early == true)[~unseen].mean()),
-        "caught, all views": float((full == unknown)[unseen].mean()),
-        "caught, adaptive": float((early == unknown)[unseen].mean()),
-        "processor": seconds[True] / seconds[False],
-        "training s": trained_s,
-    }
+    model = load_model(layout, card.version, serving=ServingSettings(adaptive_views=False))
+    full = together(extract_features(model, files))
+    whole = together(extract_features(replace(model, early_exit=EVERY_PHOTO), files))
+    known, guard = model.reference.known, model.guard
+    seen = Seen(logits=whole.logits, embeddings=whole.embeddings.normalised())
+    names = np.array([model.classes[index] for index in seen.predicted])
+    margin = margins(guard.deviations(seen, known).sum(axis=0), names.tolist(), guard)
+    photos_asked = Asked(
+        true=true,
+        all_views=np.array([each.final_label for each in decide(model, full, DecisionSettings())]),
+        whole=np.array([each.final_label for each in decide(model, whole, DecisionSettings())]),
+        confidence=softmax(whole.logits.astype(np.float64)).max(axis=1),
+        margin=margin,
+    )
+    limits = {"card": (card.early_exit.get("confidence", np.inf), card.early_exit.get("margin", np.inf))}
+    for least in FLOORS:
+        confidence, lowest = limits["card"]
+        limits[f"at least {least}"] = (max(confidence, least[0]), max(lowest, least[1]))
+    base = {"set": number, "classes": len(kept), "trained on": len(split)}
+    return [base | {"limits": name} | photos_asked.outcome(*limit) for name, limit in limits.items()]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Photos that were asked about, both ways.
+
+    Attributes:
+        true: name of each photo's class; empty for unseen ones.
+        all_views: final label by all views.
+        whole: final label by the view of the whole.
+        confidence: of the view of the whole.
+        margin: likewise, see `EarlyExit`.
+    """
+
+    true: np.ndarray
+    all_views: np.ndarray
+    whole: np.ndarray
+    confidence: np.ndarray
+    margin: np.ndarray
+
+    def outcome(self, confidence: float, margin: float) -> dict[str, float]:
+        """Return what limits save and change."""
+        early = (self.confidence >= confidence) & (self.margin >= margin)
+        label, unseen, unknown = np.where(early, self.whole, self.all_views), self.true == "", str(FinalLabel.UNKNOWN)
+        return {
+            "confidence": confidence,
+            "margin": margin,
+            "asked known": int((~unseen).sum()),
+            "asked unseen": int(unseen.sum()),
+            "known early": float(early[~unseen].mean()),
+            "unseen early": float(early[unseen].mean()),
+            "same label": float((label == self.all_views).mean()),
+            "same, of known": float((label == self.all_views)[~unseen].mean()),
+            "right, all": float((self.all_views == self.true)[~unseen].mean()),
+            "right": float((label == self.true)[~unseen].mean()),
+            "caught, all": float((self.all_views == unknown)[unseen].mean()),
+            "caught": float((label == unknown)[unseen].mean()),
+        }
+
+
+def together(parts: Iterable[Features]) -> Features:
+    found = list(parts)
+    return Features(
+        image_ids=[image_id for part in found for image_id in part.image_ids],
+        logits=np.concatenate([part.logits for part in found]),
+        embeddings=Embeddings.together([part.embeddings for part in found]),
+        views=np.concatenate([part.views for part in found]),
+        failures={},
+    )
 
 
 if __name__ == "__main__":

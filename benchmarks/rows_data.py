@@ -135,6 +135,7 @@ def _features(layout: Layout, image_ids: list[str], random: np.random.Generator)
         "pretrained_embedding": vector_column(near(known.embeddings.pretrained)),
         "colours": vector_column(known.embeddings.colours[like]),
         "printed": pa.nulls(count, IMAGE_FEATURES.columns["printed"].type),
+        "views": pa.array([3] * count, pa.int64()),
         "reason": pa.nulls(count, pa.string()),
     }
     return pa.table({name: columns[name] for name in IMAGE_FEATURES.columns}, schema=IMAGE_FEATURES.schema)

@@ -54,6 +54,7 @@ def run_job(
 
     Raises:
         MeterError: the data directory or its history cannot be used.
+        KeyboardInterrupt: a person stopped it; finished work is kept.
     """
     pipeline = Pipeline(overrides=dict(overrides or {}))
     data_dir = load_settings(**pipeline.overrides).data_dir
@@ -76,7 +77,17 @@ def run_job(
             for evaluation in result.get_asset_check_evaluations()
             if not evaluation.passed
         ]
-        return LocalRun(result.run_id, result.success, problems, _counts(result))
+        run = LocalRun(result.run_id, result.success, problems, _counts(result))
+    if any(_was_stopped(event) for event in result.all_events if event.is_step_failure):
+        raise KeyboardInterrupt
+    return run
+
+
+def _was_stopped(event: dg.DagsterEvent) -> bool:
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error is not None and error.cls_name in ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
 
 
 def _counts(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, int]]:

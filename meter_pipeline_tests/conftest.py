@@ -32,6 +32,14 @@ def _no_plates_are_read_for_clusters() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _the_same_engine_everywhere() -> Iterator[None]:
+    """Which one is the fastest depends on what else runs; the tests of the engines name theirs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("METER_SERVING_ENGINE", "onnx")
+        yield
+
+
 @pytest.fixture(scope="session")
 def drawn_model(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """A small model of three classes, trained once per process."""

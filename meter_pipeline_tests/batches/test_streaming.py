@@ -100,7 +100,7 @@ def test_a_model_that_is_damaged_is_said_once_and_holds_up_no_download(
     with_champion: Layout, server: FaultServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     layout = with_champion
-    next(layout.models.rglob("weights.safetensors")).write_bytes(b"cut")
+    next(layout.models.rglob("network.onnx")).write_bytes(b"cut")
     drop(layout, (server.url(f"/photo/{n}.jpg") for n in range(120)))
     with caplog.at_level(logging.WARNING, "meter_pipeline"):
         assert download_and_look(layout, LIMITS).outcomes == {"ok": 120}

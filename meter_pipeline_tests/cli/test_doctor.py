@@ -59,7 +59,7 @@ def test_on_a_directory_in_use_all_is_well(drawn_model: Trained, data_dir: Path)
         pass
     findings = found()
     assert {finding.state for finding in findings.values()} == {"ok"}
-    assert findings["champion model"].found == f"{drawn_model.card.version}, 3 classes"
+    assert findings["champion model"].found == f"{drawn_model.card.version}, 3 classes, answers by onnx"
     assert findings["labelled photos"].found.startswith("34 file(s) in 3 class folder(s)")
 
 

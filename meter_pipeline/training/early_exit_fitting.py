@@ -29,8 +29,9 @@ MOST_MISSED = 0.005
 """Share of photos of hidden classes that may be named though all views made them UNKNOWN: half of what is promised."""
 ROOM = 0.25
 """Standard deviations that the margin lies above the last photo that must not end early."""
-FEWEST_KNOWN, FEWEST_HIDDEN = 100, 60
-"""Held-out photos of known and of hidden classes below which every photo gets all views."""
+FEWEST_KNOWN, FEWEST_HIDDEN = 220, 320
+"""Held-out photos of known and of hidden classes below which every photo gets all views: limits that were chosen by 190
+and 280 kept the promise on one of two sets (0023)."""
 SMALLEST_SHARE = 0.10
 """Share of known photos that end early, below which it is not worth its risk."""
 

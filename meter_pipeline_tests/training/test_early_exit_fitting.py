@@ -8,6 +8,7 @@ import pytest
 
 from meter_pipeline.recognition.early_exit import EarlyExit
 from meter_pipeline.recognition.network.preprocess import Preprocess
+from meter_pipeline.training import early_exit_fitting
 from meter_pipeline.training.early_exit_fitting import FittedEarlyExit, fit_early_exit
 from meter_pipeline.training.guard_fitting import FittedGuard, fit_guard
 from meter_pipeline_tests.support.embedded_photos import KNOWN_CENTRES, known_photos, photos
@@ -15,6 +16,12 @@ from meter_pipeline_tests.training.test_guard_fitting import FOLDS, val_rows
 
 HALF = (0.5, 0.5, 0.5)
 VIEWS = Preprocess(HALF, HALF)
+
+
+@pytest.fixture(autouse=True)
+def _few_photos_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(early_exit_fitting, "FEWEST_KNOWN", 100)
+    monkeypatch.setattr(early_exit_fitting, "FEWEST_HIDDEN", 60)
 
 
 @pytest.fixture(scope="module")

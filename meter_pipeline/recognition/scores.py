@@ -105,7 +105,7 @@ def class_similarity(
     for label in np.unique(predicted):
         rows, columns = np.flatnonzero(predicted == label), np.flatnonzero(labels == label)
         if len(columns):
-            score[rows] = _mean_of_largest(embeddings[rows] @ known[columns].T)
+            score[rows] = _mean_of_largest(_similarities(embeddings[rows], known[columns]))
     return score
 
 
@@ -166,13 +166,22 @@ def nearest_known(embeddings: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Return for each photo the row of the most similar known photo; -1 where there is none."""
     if not len(known):
         return np.full(len(embeddings), -1)
-    return (embeddings @ known.T).argmax(axis=1)
+    return _similarities(embeddings, known).argmax(axis=1)
 
 
 def _generalized_entropy(probabilities: np.ndarray) -> np.ndarray:
     """Return minus the generalized entropy of the largest probabilities (GEN, Liu et al., CVPR 2023)."""
     largest = np.sort(probabilities, axis=1)[:, -GEN_CLASSES:]
     return -np.sum(largest**GEN_POWER * (1 - largest) ** GEN_POWER, axis=1)
+
+
+def _similarities(embeddings: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return the cosine similarity of each photo to each known one.
+
+    In double precision: what else stands in a matrix decides on the last bits of a product, and in single precision
+    they showed in the decimals that tables keep, so that 100 new photos gave all others new scores.
+    """
+    return np.asarray(embeddings.astype(np.float64) @ known.astype(np.float64).T)
 
 
 def _mean_of_largest(similarity: np.ndarray) -> np.ndarray:
@@ -204,9 +213,11 @@ SCORES: dict[str, Score] = {
         seen.embeddings.tuned, seen.predicted, known.embeddings.tuned, known.labels
     ),
     "pretrained neighbours": lambda seen, known: _mean_of_largest(
-        seen.embeddings.pretrained @ known.embeddings.pretrained.T
+        _similarities(seen.embeddings.pretrained, known.embeddings.pretrained)
     ),
-    "tuned neighbours": lambda seen, known: _mean_of_largest(seen.embeddings.tuned @ known.embeddings.tuned.T),
+    "tuned neighbours": lambda seen, known: _mean_of_largest(
+        _similarities(seen.embeddings.tuned, known.embeddings.tuned)
+    ),
     "pretrained Mahalanobis": lambda seen, known: _nearness(known.pretrained_gaussians, seen.embeddings.pretrained),
     "tuned Mahalanobis": lambda seen, known: _nearness(known.tuned_gaussians, seen.embeddings.tuned),
     "joint Mahalanobis": lambda seen, known: _nearness(

@@ -136,7 +136,8 @@ def test_a_cancelled_run_ends_both_within_two_seconds_and_keeps_what_came(
         cancelled_at.append(time.monotonic())
         os.kill(os.getpid(), signal.SIGINT)
 
-    limits = DownloadLimits(16, FetchLimits(addresses=LIMITS.fetch.addresses), per_host=16)
+    patient = FetchLimits(read_s=600, total_s=600, addresses=LIMITS.fetch.addresses)  # else `/never` ends by itself
+    limits = DownloadLimits(16, patient, per_host=16)
     with FaultServer() as server:
         photos = [server.url(f"/photo/{n}.jpg") for n in range(12)]
         drop(layout, [*photos, *(server.url(f"/never?{n}") for n in range(8))])

@@ -21,6 +21,10 @@ DONE = {"SUCCESS", "FAILURE", "CANCELED"}
 PATIENCE_S = 240
 
 
+QUIET_S = 20
+"""Longer than a busy machine takes from an event to the run that follows from it."""
+
+
 class Dev:
     """A running `meter dev`."""
 
@@ -56,7 +60,7 @@ class Dev:
         """Wait until nothing has run for some ticks."""
         quiet_since = time.monotonic()
         deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() - quiet_since < 11:
+        while time.monotonic() - quiet_since < QUIET_S:
             assert time.monotonic() < deadline
             if any(run["status"] not in DONE for run in self.runs()):
                 quiet_since = time.monotonic()

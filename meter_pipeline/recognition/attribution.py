@@ -59,7 +59,6 @@ def grad_cam(model: MeterModel, content: bytes, class_name: str) -> np.ndarray:
     pixels = normalise(model.preprocess, np.array(model.preprocess.view(image, "squeezed"))[None])
     with torch.no_grad():
         maps = network.trunk(pixels.to(network.device))
-    with torch.no_grad():
         last_maps = nn.Sequential(*parts[:-1])(maps)  # the last part pools
     if len(parts) < 2 or last_maps.ndim != 4 or last_maps.shape[1] < last_maps.shape[2]:
         raise MeterError(f"Where {model.card.backbone} looked cannot be shown: its last block gives no feature maps.")

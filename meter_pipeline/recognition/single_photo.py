@@ -27,6 +27,7 @@ class Prediction:
         error: why there is no decision; empty if there is one.
         quality: how good the photo is; None for an ERROR.
         model_version: the model that was asked; empty for an ERROR.
+        views: in how many views the photo was looked at; 1 where the view of the whole was enough, 0 for an ERROR.
     """
 
     image: str
@@ -34,6 +35,7 @@ class Prediction:
     error: str = ""
     quality: Quality | None = None
     model_version: str = ""
+    views: int = 0
 
     @property
     def final_prediction(self) -> str:
@@ -94,5 +96,11 @@ def predict_content(
     if features.failures:
         return Prediction(image=name, error=features.failures[image_id]), None
     (decision,) = decide(model, features, rules, {image_id: quality.brightness})
-    prediction = Prediction(image=name, decision=decision, quality=quality, model_version=model.version)
+    prediction = Prediction(
+        image=name,
+        decision=decision,
+        quality=quality,
+        model_version=model.version,
+        views=int(features.views[0]),
+    )
     return prediction, features

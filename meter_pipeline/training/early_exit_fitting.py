@@ -15,7 +15,7 @@ import pandas as pd
 from meter_pipeline.recognition.early_exit import EarlyExit, margins
 from meter_pipeline.recognition.guard import Guard
 from meter_pipeline.recognition.network.preprocess import Preprocess
-from meter_pipeline.training.guard_fitting import ASSUMED_UNKNOWN_THRESHOLD, FittedGuard, folds_with_a_measure
+from meter_pipeline.training.guard_fitting import ASSUMED_UNKNOWN_THRESHOLD, FittedGuard
 from meter_pipeline.training.held_out import Measures
 
 CONFIDENCES = (0.90, 0.95, 0.98)
@@ -69,14 +69,15 @@ def fit_early_exit(fitted: FittedGuard, whole: pd.DataFrame, preprocess: Preproc
 
     Args:
         fitted: the guard, with the held-out photos as all views show them.
-        whole: the same photos as the view of the whole alone shows them: rows of `held_out.held_out_rows`.
+        whole: these photos, under the same index, as the view of the whole alone shows them: rows of
+            `held_out.held_out_rows`; there may be more, of folds that the guard passed over.
         preprocess: which views there are.
     """
     if len(preprocess.views) - len(preprocess.located_views) != 1 or not preprocess.located_views:
         return FittedEarlyExit(rule=None, note="There are no closer views, or several of the whole.")
     if fitted.guard.threshold is None or "guard_score" not in fitted.held_out:
         return FittedEarlyExit(rule=None, note="The guard is off, or not measured: every photo gets all views.")
-    photos = _Photos.of(fitted, folds_with_a_measure(whole))
+    photos = _Photos.of(fitted, whole.loc[fitted.held_out.index])
     if (~photos.hidden).sum() < FEWEST_KNOWN or photos.hidden.sum() < FEWEST_HIDDEN:
         return FittedEarlyExit(rule=None, note="Too few photos were held out to choose it by.")
     tried = [photos.fitted(photos.limits(confidence)) for confidence in CONFIDENCES]

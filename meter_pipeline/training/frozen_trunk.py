@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from meter_pipeline.errors import WeightsError
-from meter_pipeline.recognition.network.engines import OnnxEngine
+from meter_pipeline.recognition.network.engines import OUTPUTS, OnnxGraph
 from meter_pipeline.recognition.network.onnx_export import trunk_to_onnx
 from meter_pipeline.recognition.network.preprocess import Preprocess
 from meter_pipeline.recognition.network.torch_network import normalise
@@ -61,15 +61,15 @@ class FrozenTrunk:
 
     def _by_onnx(self) -> Callable[[np.ndarray], np.ndarray]:
         try:
-            graph = trunk_to_onnx(self._trunk, self._preprocess)
+            content = trunk_to_onnx(self._trunk, self._preprocess)
         except Exception as error:  # whatever an operator that the exporter does not know ends in
             raise WeightsError(
                 f"The backbone {self._backbone} cannot be written as an ONNX graph: {str(error).splitlines()[0]}",
                 where="METER_BACKBONE",
                 fix="Take another backbone: models answer by that graph.",
             ) from error
-        engine = OnnxEngine(graph)
-        return lambda pixels: engine.outputs(pixels)[0]
+        graph = OnnxGraph(content)
+        return lambda pixels: graph.outputs(pixels)[OUTPUTS[0]]
 
     def _in_torch(self) -> Callable[[np.ndarray], np.ndarray]:
         trunk = self._trunk.eval().requires_grad_(False).to(self._device)

@@ -127,7 +127,7 @@ def fit_guard(
         The guard. Without folds it adds up the default scores; without enough held-out photos it is the similarity to
         the train photos alone, with limits from leaving each photo's own group out.
     """
-    allowance, held_out = Allowance(known_flagged), folds_with_a_measure(held_out)
+    allowance, held_out = Allowance(known_flagged), _folds_with_a_measure(held_out)
     if np.sum(held_out["correct"]) < FEWEST_HELD_OUT:
         return _similarity_alone(known, held_out, allowance)
     photos = _HeldOut.of(held_out, allowance, taught)
@@ -139,7 +139,7 @@ def fit_guard(
     return photos.fitted(_chosen(candidates, tried), tried)
 
 
-def folds_with_a_measure(held_out: pd.DataFrame) -> pd.DataFrame:
+def _folds_with_a_measure(held_out: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of folds, and of the model itself, that named enough known photos to measure scores by."""
     measured_by = held_out["correct"].groupby(held_out["fold"]).transform("sum")
     return held_out[measured_by >= np.where(held_out["fold"] == OWN, FEWEST_HELD_OUT, FEWEST_OF_A_FOLD)]

@@ -6,16 +6,7 @@ import pytest
 
 from meter_pipeline.photos import progress
 from meter_pipeline.photos.progress import INTERVAL_S, Progress, progress_words
-
-
-class Clock:
-    """Time that passes when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
+from meter_pipeline_tests.support.clock import Clock
 
 
 @pytest.fixture

@@ -77,6 +77,15 @@ def test_where_it_cannot_be_chosen_every_photo_gets_all_views(
     assert found.as_card() == {"note": found.note}
 
 
+def test_a_fold_that_the_guard_passed_over_is_passed_over_here(fitted: FittedGuard) -> None:
+    """Once each table left out folds by its own count, and a training ended where they differed."""
+    rows = whole(fitted)
+    of_a_fold = rows.index[rows["fold"] == 1]
+    fewer = FittedGuard(guard=fitted.guard, held_out=fitted.held_out.drop(index=of_a_fold))
+    misnamed = rows.assign(correct=rows["correct"] & (rows["fold"] != 0))
+    assert fit_early_exit(fewer, rows, VIEWS) == fit_early_exit(fewer, misnamed, VIEWS)
+
+
 def test_a_guard_that_is_off_says_of_no_photo_that_it_is_known(fitted: FittedGuard) -> None:
     off = FittedGuard(guard=type(fitted.guard)(fitted.guard.terms, None), held_out=fitted.held_out)
     assert fit_early_exit(off, whole(off), VIEWS).rule is None

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 FILE, CAMERA, URL = "File", "Camera", "URL"
 MEGABYTE = 1_000_000
 
+CLOSER = "White frames: the parts that the model also looked at enlarged."
+NOT_CLOSER = "The view of the whole was enough: the model looked at no part enlarged."
+
 
 def show(now: Now) -> None:
     """Draw the page."""
@@ -123,7 +126,7 @@ def _show_photo(now: Now, content: bytes, answer: asking.Answer, key: tuple[str,
         name = st.selectbox("For", [guess.class_name for guess in decision.top3], label_visibility="collapsed")
         try:
             with st.spinner("Finding where the model looked"):
-                picture = _looked(now, content, name, key)
+                picture = _looked(now, content, name, prediction.views > 1, key)
         except MeterError as error:
             st.info(plain(str(error)))
             picture = None
@@ -131,7 +134,7 @@ def _show_photo(now: Now, content: bytes, answer: asking.Answer, key: tuple[str,
             st.image(picture, alt=f"The photo; orange where it supports {name}", width="stretch")
             st.caption(
                 f"Orange: what supports {plain(name)} against the other classes (Grad\\-CAM on the whole photo). "
-                "White frames: the parts that the model also looked at enlarged."
+                + (CLOSER if prediction.views > 1 else NOT_CLOSER)
             )
             return
         st.caption(f"No part of the photo supports {plain(name)} more than the other classes.")
@@ -163,9 +166,10 @@ def _answer(_now: Now, _content: bytes, _name: str, key: tuple[str, str, str]) -
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _looked(_now: Now, _content: bytes, class_name: str, key: tuple[str, str, str]) -> bytes | None:
+def _looked(_now: Now, _content: bytes, class_name: str, closer: bool, key: tuple[str, str, str]) -> bytes | None:
     from meter_pipeline.recognition.attribution import closer_views, grad_cam, overlay
 
     model = _model(_now, key[1])
     heat = grad_cam(model, _content, class_name)
-    return overlay(_content, heat, closer_views(model, _content)) if heat.any() else None
+    squares = closer_views(model, _content) if closer else ()
+    return overlay(_content, heat, squares) if heat.any() else None

@@ -54,15 +54,12 @@ class Engine(Protocol):
         ...
 
 
-class OnnxEngine:
-    """The network by ONNX Runtime on the processor: each call on one thread, as threads of ours share the work.
+class OnnxGraph:
+    """A graph of ours by ONNX Runtime on the processor: each call on one thread, as threads of ours share the work.
 
     Args:
-        network: a graph's file, or its bytes.
+        network: the graph's file, or its bytes.
     """
-
-    photos_per_pass = 1
-    """More at a time are no faster: each image is computed by itself."""
 
     def __init__(self, network: Path | bytes) -> None:
         import onnxruntime
@@ -74,16 +71,36 @@ class OnnxEngine:
         options.enable_cpu_mem_arena = True
         source = network if isinstance(network, bytes) else str(network)
         self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-        self.name = "onnx"
-        self.classes = int(self._session.get_outputs()[-1 if len(self._session.get_outputs()) == 1 else 1].shape[1])
+
+    def outputs(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the outputs of views (views x side x side x 3, uint8), by name."""
+        found = self._session.run(None, {PIXELS: np.ascontiguousarray(pixels)})
+        return dict(zip((each.name for each in self._session.get_outputs()), found, strict=True))
+
+    def width(self, output: str) -> int:
+        """Return how many numbers an output has for each view, along its first axis."""
+        (found,) = (each.shape[1] for each in self._session.get_outputs() if each.name == output)
+        return int(found)
+
+
+class OnnxEngine:
+    """The network by ONNX Runtime; see `OnnxGraph`.
+
+    Args:
+        network: the file of the whole network.
+    """
+
+    name = "onnx"
+    photos_per_pass = 1
+    """More at a time are no faster: each image is computed by itself."""
+
+    def __init__(self, network: Path) -> None:
+        self._graph = OnnxGraph(network)
+        self.classes = self._graph.width("logits")
 
     def run(self, pixels: np.ndarray) -> Outputs:
         """Return what the network makes of views; see `Engine`."""
-        return Outputs(**dict(zip(OUTPUTS, self.outputs(pixels), strict=True)))
-
-    def outputs(self, pixels: np.ndarray) -> list[np.ndarray]:
-        """Return the graph's outputs in its order; a graph of the trunk alone has one."""
-        return list(self._session.run(None, {PIXELS: np.ascontiguousarray(pixels)}))
+        return Outputs(**self._graph.outputs(pixels))
 
 
 class OpenVinoEngine:
@@ -93,6 +110,7 @@ class OpenVinoEngine:
         network: a graph's file.
     """
 
+    name = "openvino"
     photos_per_pass = 1
 
     def __init__(self, network: Path) -> None:
@@ -103,7 +121,6 @@ class OpenVinoEngine:
         settings = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
         self._network: Any = openvino.Core().compile_model(str(network), "CPU", settings)
         self._of_thread = threading.local()
-        self.name = "openvino"
         self.classes = int(self._network.output("logits").partial_shape[1].get_length())
 
     def run(self, pixels: np.ndarray) -> Outputs:

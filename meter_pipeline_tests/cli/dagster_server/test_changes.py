@@ -11,16 +11,7 @@ import pytest
 from meter_pipeline.cli.dagster_server import changes
 from meter_pipeline.cli.dagster_server.changes import Database, DropsFolder, FoldersOfFiles
 from meter_pipeline.storage.layout import Layout
-
-
-class Clock:
-    """Seconds that pass when the test says so."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
+from meter_pipeline_tests.support.clock import Clock
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import threading
 from typing import Any
 
 _KEPT = "kept_by_key"
-_lock = threading.Lock()
 
 
 def keep_access() -> None:
@@ -31,10 +30,11 @@ def keep_access() -> None:
 
 def _keeping_engines(create_engine: Any) -> Any:
     kept: dict[tuple[str, str], Any] = {}
+    lock = threading.Lock()  # one each: what is wrapped may itself keep engines
 
     def engine_of(address: str, **options: Any) -> Any:
         key = (address, repr(sorted(options.items(), key=lambda option: option[0])))
-        with _lock:
+        with lock:
             if key not in kept:
                 kept[key] = create_engine(address, **options)
             return kept[key]

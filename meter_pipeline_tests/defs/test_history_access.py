@@ -20,7 +20,8 @@ from meter_pipeline.defs.history_access import keep_access
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often an engine was made, by the name of its file."""
+    """How often an engine was made, by the name of its file; engines may be kept already, as after other tests."""
+    keep_access()
     made: Counter[str] = Counter()
     for module in (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage):
 

@@ -18,11 +18,9 @@ import psutil
 from meter_pipeline_tests.support.commands import METER, environment, free_port
 
 DONE = {"SUCCESS", "FAILURE", "CANCELED"}
-PATIENCE_S = 240
-
-
-QUIET_S = 20
-"""Longer than a busy machine takes from an event to the run that follows from it."""
+PATIENCE_S = 300
+QUIET_S = 5
+"""Longer than from what one run wrote to the next one's being queued."""
 
 
 class Dev:
@@ -57,14 +55,23 @@ class Dev:
             time.sleep(0.5)
 
     def settle(self) -> None:
-        """Wait until nothing has run for some ticks."""
+        """Wait until nothing runs, all that makes itself is made of what is there, and so for some ticks."""
         quiet_since = time.monotonic()
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() - quiet_since < QUIET_S:
-            assert time.monotonic() < deadline
-            if any(run["status"] not in DONE for run in self.runs()):
+            assert time.monotonic() < deadline, f"waits for {self.not_made()}"
+            if any(run["status"] not in DONE for run in self.runs()) or self.not_made():
                 quiet_since = time.monotonic()
             time.sleep(1)
+
+    def not_made(self) -> dict[str, str]:
+        """Return the assets of batches and discovery that are missing or older than what they are made from."""
+        answer = self.ask("{assetNodes {assetKey {path} groupName staleStatus}}")
+        return {
+            node["assetKey"]["path"][-1]: node["staleStatus"]
+            for node in answer["assetNodes"]
+            if node["groupName"] in {"batches", "discovery"} and node["staleStatus"] != "FRESH"
+        }
 
     def stale(self, asset: str) -> str:
         answer = self.ask(f'{{assetNodes(assetKeys: [{{path: ["{asset}"]}}]) {{staleStatus}}}}')

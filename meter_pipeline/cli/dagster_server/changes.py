@@ -10,30 +10,60 @@ import os
 import sqlite3
 import time
 from pathlib import Path
+from typing import Protocol
 
 from meter_pipeline.errors import MeterError
-from meter_pipeline.ingest.drop_folder import DropFile, listing, settled
+from meter_pipeline.ingest.drop_folder import DropFile, listing
 from meter_pipeline.storage.layout import Layout
 
 MOST_OF_THE_TIME = 0.01
 """Share of the time that looks at a folder may take: a large one is looked at less often."""
 
 
-class DropsFolder:
-    """The drops folder, from look to look.
-
-    Args:
-        layout: the data directory.
-        settles_after_s: seconds after which a file that stays as it is counts as complete.
-    """
-
-    def __init__(self, layout: Layout, settles_after_s: float) -> None:
-        self._folder, self._settles_after_s = layout.drops, settles_after_s
-        self._seen: list[DropFile] | None = None
-        self._due_at = self._not_before = 0.0
+class Source(Protocol):
+    """What can be asked for news."""
 
     def is_news(self) -> bool:
-        """Return whether files came, changed or went since the last look, or have had the time to settle since."""
+        """Return whether something changed since the last look."""
+        ...
+
+
+class Repeated:
+    """News that stays news for some looks: who was asked just before it came is not asked again so soon.
+
+    Args:
+        source: where the news comes from.
+        every_s: seconds from one saying to the next.
+        times: how often it is said again.
+    """
+
+    def __init__(self, source: Source, *, every_s: float, times: int) -> None:
+        self._source, self._every_s, self._times = source, every_s, times
+        self._left, self._next_at = 0, 0.0
+
+    def is_news(self) -> bool:
+        """Return whether something changed, or did lately and has not been said often enough."""
+        now = time.monotonic()
+        if self._source.is_news():
+            self._left = self._times
+        elif self._left and now >= self._next_at:
+            self._left -= 1
+        else:
+            return False
+        self._next_at = now + self._every_s
+        return True
+
+
+class DropsFolder:
+    """The drops folder, from look to look."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._folder = layout.drops
+        self._seen: list[DropFile] | None = None
+        self._not_before = 0.0
+
+    def is_news(self) -> bool:
+        """Return whether files came, changed or went since the last look."""
         now = time.monotonic()
         if now < self._not_before:
             return False
@@ -42,14 +72,8 @@ class DropsFolder:
         except MeterError:
             return False  # the sensor says it
         self._not_before = time.monotonic() + (time.monotonic() - now) / MOST_OF_THE_TIME
-        if self._seen is None or found != self._seen:
-            growing = settled(found, self._seen or [])[1]
-            self._seen, self._due_at = found, now + self._settles_after_s if growing else 0.0
-            return True
-        if 0.0 < self._due_at <= now:
-            self._due_at = 0.0
-            return True
-        return False
+        is_same, self._seen = found == self._seen, found
+        return not is_same
 
 
 class FoldersOfFiles:

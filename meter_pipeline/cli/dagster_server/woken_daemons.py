@@ -23,15 +23,20 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import Queued
 from dagster._daemon.sensor import execute_sensor_iteration
 from dagster._daemon.utils import DaemonErrorCapture
 
-from meter_pipeline.cli.dagster_server.changes import Database, DropsFolder, FoldersOfFiles
-from meter_pipeline.defs.intervals import DROP_INTERVAL_S
+from meter_pipeline.cli.dagster_server.changes import Database, DropsFolder, FoldersOfFiles, Repeated
+from meter_pipeline.defs.intervals import DECISION_INTERVAL_S, DROP_INTERVAL_S
 from meter_pipeline.storage.layout import Layout
 
 LOOKED_EVERY_S = 0.5
-SENSORS_AT_LEAST_EVERY_S = 30.0
+SENSORS_AT_LEAST_EVERY_S = 45.0
 QUEUE_AT_LEAST_EVERY_S = 10.0
 AFTER_EVENTS_S = 3.0
 """Time between two rounds of the sensors that events of runs are the reason for: a run at work writes many."""
+LATER_S = 0.5
+"""By how much a round that a sensor is to take part in comes later than its interval: within a round, sensors wait for
+each other."""
+LOOKS_AT_A_DROP = 4
+"""Rounds after the one in which a file came. Two must reach the sensor, and every second one does."""
 NO_SENSOR_OF_ITS_OWN_S = 30
 """How often the daemon goes round that has no sensor here: ours are evaluated in the code server."""
 
@@ -52,13 +57,17 @@ def woken_daemons(instance: dg.DagsterInstance, layout: Layout, home: Path) -> S
 class WokenSensors(SensorDaemon):
     """Goes round the sensors when a drop or a decision came, or runs or others wrote events.
 
-    A sensor's own interval holds too: it is asked at most that often.
+    A sensor's own interval holds too, and a round within it does not reach the sensor: what came then is said again.
     """
 
     def __init__(self, settings: dict[str, Any], layout: Layout, home: Path) -> None:
         super().__init__(settings)
-        self._folders = (DropsFolder(layout, DROP_INTERVAL_S), FoldersOfFiles(layout.decisions))
-        self._events = Database(home / "history" / "runs" / "index.db")
+        self._folders = (
+            Repeated(DropsFolder(layout), every_s=DROP_INTERVAL_S + LATER_S, times=LOOKS_AT_A_DROP),
+            Repeated(FoldersOfFiles(layout.decisions), every_s=DECISION_INTERVAL_S + LATER_S, times=1),
+        )
+        events = Database(home / "history" / "runs" / "index.db")
+        self._events = Repeated(events, every_s=AFTER_EVENTS_S, times=1)
         self._events_wait = False
         self._events_not_before = 0.0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from meter_pipeline.cli.dagster_server import changes
-from meter_pipeline.cli.dagster_server.changes import Database, DropsFolder, FoldersOfFiles
+from meter_pipeline.cli.dagster_server.changes import Database, DropsFolder, FoldersOfFiles, Repeated
 from meter_pipeline.storage.layout import Layout
 from meter_pipeline_tests.support.clock import Clock
 
@@ -21,27 +21,58 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def test_a_drop_is_news_when_it_comes_and_when_it_has_had_time_to_settle(tmp_path: Path, clock: Clock) -> None:
+def test_a_drop_is_news_when_it_comes_when_it_grows_and_when_it_goes(tmp_path: Path, clock: Clock) -> None:
     layout = Layout(tmp_path)
     layout.drops.mkdir()
-    drops = DropsFolder(layout, settles_after_s=3)
+    drops = DropsFolder(layout)
+
+    def is_news_at_each_look() -> list[bool]:
+        heard = []
+        for _ in range(3):
+            clock.now += 1
+            heard.append(drops.is_news())
+        return heard
+
+    once = [True, False, False]
+    assert is_news_at_each_look() == once, "the first look, and no other"
+    (layout.drops / "may.csv").write_text("url\n", encoding="utf-8")
+    assert is_news_at_each_look() == once
+    with (layout.drops / "may.csv").open("a", encoding="utf-8") as file:
+        file.write("http://host/1.jpg\n")
+    assert is_news_at_each_look() == once
+    (layout.drops / "may.csv").unlink()
+    assert is_news_at_each_look() == once
+
+
+class Told:
+    """A source of news that a test tells."""
+
+    news = False
+
+    def is_news(self) -> bool:
+        told, self.news = self.news, False
+        return told
+
+
+def test_repeated_news_is_said_again_some_times_counted_from_the_last_change(clock: Clock) -> None:
+    source = Told()
+    repeated = Repeated(source, every_s=3, times=2)
 
     def news_by_second(seconds: int) -> list[int]:
         heard = []
         for second in range(seconds):
             clock.now += 1
-            if drops.is_news():
+            if repeated.is_news():
                 heard.append(second)
         return heard
 
-    assert news_by_second(10) == [0], "the first look, and no other"
-    (layout.drops / "may.csv").write_text("url\n", encoding="utf-8")
-    assert news_by_second(10) == [0, 3]
-    with (layout.drops / "may.csv").open("a", encoding="utf-8") as file:
-        file.write("http://host/1.jpg\n")
-    assert news_by_second(10) == [0, 3]
-    (layout.drops / "may.csv").unlink()
-    assert news_by_second(10) == [0], "what is gone need not settle"
+    assert news_by_second(10) == []
+    source.news = True
+    assert news_by_second(20) == [0, 3, 6]
+    source.news = True
+    assert news_by_second(5) == [0, 3]
+    source.news = True
+    assert news_by_second(20) == [0, 3, 6]
 
 
 def test_a_folder_that_takes_long_to_list_is_looked_at_less_often(
@@ -55,7 +86,7 @@ def test_a_folder_that_takes_long_to_list_is_looked_at_less_often(
         return []
 
     monkeypatch.setattr(changes, "listing", slow_listing)
-    drops = DropsFolder(Layout(tmp_path), settles_after_s=3)
+    drops = DropsFolder(Layout(tmp_path))
     for _ in range(100):
         clock.now += 1
         drops.is_news()

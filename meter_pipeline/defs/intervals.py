@@ -1,6 +1,7 @@
 """How often each sensor is asked at most, in seconds.
 
-`meter dev` asks them when something has changed, and else every three quarters of a minute; see `cli/dagster_server/woken_daemons.py`.
+`meter dev` asks them when something has changed, and else every three quarters of a minute
+(`cli/dagster_server/woken_daemons.py`).
 """
 
 DROP_INTERVAL_S = 3

@@ -57,7 +57,7 @@ def _places(unit: np.ndarray, seed: int) -> np.ndarray:
     if len(unit) <= LARGEST_FITTED:
         return _umap(unit, seed)
     chosen = np.sort(np.random.default_rng(seed).choice(len(unit), LARGEST_FITTED, replace=False))
-    return _beside(unit, unit[chosen], _umap(unit[chosen], seed))
+    return beside(unit, unit[chosen], _umap(unit[chosen], seed))
 
 
 def _umap(unit: np.ndarray, seed: int) -> np.ndarray:
@@ -65,8 +65,19 @@ def _umap(unit: np.ndarray, seed: int) -> np.ndarray:
     return reduce_umap(unit, dimensions=2, neighbors=neighbors, seed=seed, min_distance=MAP_MIN_DISTANCE)
 
 
-def _beside(unit: np.ndarray, fitted: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Mean place of the three nearest fitted photos; a fitted photo is its own nearest and stays near its place."""
+def beside(unit: np.ndarray, fitted: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return a place for each photo: the mean of those of the three fitted photos that it looks most like.
+
+    A fitted photo is its own nearest and stays near its place. UMAP's own `transform` begins with the same.
+
+    Args:
+        unit: photos x dimensions, L2-normalised.
+        fitted: at least three photos that have a place, x the same dimensions.
+        places: fitted photos x 2.
+
+    Returns:
+        photos x 2.
+    """
     found = np.empty((len(unit), 2))
     for start in range(0, len(unit), _BLOCK_ROWS):
         similarity = unit[start : start + _BLOCK_ROWS] @ fitted.T

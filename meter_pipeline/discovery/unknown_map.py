@@ -6,12 +6,13 @@ import logging
 from dataclasses import dataclass
 from urllib.parse import quote
 
+import numpy as np
 import pandas as pd
 
 from meter_pipeline.discovery.cluster_folders import folders_version, guess_text, photo_paths, read_members
 from meter_pipeline.discovery.folder_manifest import ID_LENGTH
 from meter_pipeline.discovery.map_page import MapPoint, write_map_page
-from meter_pipeline.discovery.map_positions import map_positions
+from meter_pipeline.discovery.map_positions import SMALLEST_FOR_UMAP, beside, map_positions
 from meter_pipeline.discovery.reports import MAP_PAGE
 from meter_pipeline.discovery.unknown_clusters import read_embedded
 from meter_pipeline.labels import counted
@@ -27,6 +28,9 @@ MAP_VERSION = "3"
 
 KEPT_SHARE = 0.5
 """Share of the photos that were laid out together of which no fewer keep their places: then the others fill the map."""
+BESIDE_SHARE = 0.1
+"""Share of the photos that were laid out together; up to it, new photos are put beside those that they look like."""
+_BESIDE = " beside"
 LOOKS = ["image_id", "model_version", "print_hash"]
 """Columns of `unknown_embeddings` that say by what a photo is placed."""
 
@@ -47,10 +51,11 @@ class DrawnMap:
 def place_unknowns(layout: Layout, settings: MapSettings | None = None) -> bool:
     """Write `unknown_map`, a place for each UNKNOWN photo; return whether any place was computed.
 
-    Reads `unknown_embeddings`. Photos keep their places while all of them have one that was computed together, with the
-    same print, by the same model, method and seed, and are at least `KEPT_SHARE` of those that were laid out then: what
-    people decide on leaves the map, and the others stay where they are. The table is replaced whole: ended at any point
-    and run again, it comes to the same.
+    Reads `unknown_embeddings`. Photos keep their places while they are at least `KEPT_SHARE` of those that were laid
+    out together, with the same print, by the same model, method and seed: what people decide on leaves the map, and the
+    others stay where they are. To a layout by UMAP, new photos are added beside the three that they look most like,
+    until they are `BESIDE_SHARE` of it: so much stays true of it, and a new drop need not wait for a layout of all. The
+    table is replaced whole: ended at any point and run again, it comes to the same.
 
     Args:
         layout: the data directory.
@@ -60,18 +65,26 @@ def place_unknowns(layout: Layout, settings: MapSettings | None = None) -> bool:
         MeterError: an embedding holds NaN or infinity or is all zeros, or the embeddings come from several models.
     """
     seed = (settings or MapSettings()).seed
-    kept = _kept_places(layout.lake, f"{MAP_VERSION} {seed}")
-    if kept is not None:
-        _logger.info(
-            "%s on the map.", counted(len(kept), "UNKNOWN photo keeps its place", "UNKNOWN photos keep their places")
-        )
-        if len(kept) < layout.lake.count(UNKNOWN_MAP):
-            layout.lake.replace(UNKNOWN_MAP, kept)
+    method, lake = f"{MAP_VERSION} {seed}", layout.lake
+    kept = _kept_places(lake, method)
+    new = lake.count(UNKNOWN_EMBEDDINGS) - len(kept) if kept is not None else 0
+    if kept is not None and not new:
+        _logger.info("%s.", counted(len(kept), "UNKNOWN photo keeps its place", "UNKNOWN photos keep their places"))
+        if len(kept) < lake.count(UNKNOWN_MAP):
+            lake.replace(UNKNOWN_MAP, kept)
         return False
     photos = read_embedded(layout)
-    x, y = map_positions(photos.compared(), seed=seed).T
-    rows = photos.table.select(LOOKS).to_pandas().assign(x=x, y=y)
-    layout.lake.replace(UNKNOWN_MAP, rows.assign(placed_with=f"{MAP_VERSION} {seed} {len(rows)}"))
+    looks, compared = photos.table.select(LOOKS).to_pandas(), photos.compared()
+    if kept is None or not _is_room_beside(kept, new):
+        x, y = map_positions(compared, seed=seed).T
+        rows = looks.assign(x=x, y=y, placed_with=f"{method} {len(looks)}")
+    else:
+        rows = _with_new_beside(kept, looks, compared)
+        _logger.info(
+            "%s beside those that they look like.",
+            counted(new, "new UNKNOWN photo is put", "new UNKNOWN photos are put"),
+        )
+    lake.replace(UNKNOWN_MAP, rows)
     return True
 
 
@@ -107,16 +120,38 @@ def map_problems(unknown: pd.DataFrame, places: pd.DataFrame) -> list[str]:
 
 
 def _kept_places(lake: Lake, method: str) -> pd.DataFrame | None:
-    """Return the places that the UNKNOWN photos keep, rows of `unknown_map`; None if they are to be placed anew."""
+    """Return the places that UNKNOWN photos keep, rows of `unknown_map`; None if all are to be placed anew."""
     photos, placed = lake.frame(UNKNOWN_EMBEDDINGS, LOOKS), lake.frame(UNKNOWN_MAP)
     kept = placed.merge(photos, on=LOOKS)
-    if len(kept) < len(photos):
-        return None
     for placed_with in placed["placed_with"].unique():
-        made_by, _, laid_out = str(placed_with).rpartition(" ")
+        made_by, _, laid_out = str(placed_with).removesuffix(_BESIDE).rpartition(" ")
         if made_by != method or len(kept) < KEPT_SHARE * int(laid_out):
             return None
     return kept
+
+
+def _with_new_beside(kept: pd.DataFrame, looks: pd.DataFrame, compared: np.ndarray) -> pd.DataFrame:
+    """Return `unknown_map` with places for those photos that have none yet; each is placed by those laid out alone."""
+    rows = looks.merge(kept, on=LOOKS, how="left")
+    is_new = rows["x"].isna().to_numpy()
+    is_laid_out = ~is_new & ~rows["placed_with"].astype(str).str.endswith(_BESIDE).to_numpy()
+    places = rows.loc[is_laid_out, ["x", "y"]].to_numpy(float)
+    rows.loc[is_new, ["x", "y"]] = beside(compared[is_new], compared[is_laid_out], places)
+    with_whom = rows.loc[is_laid_out, "placed_with"].iloc[0]
+    rows.loc[is_new, "placed_with"] = f"{with_whom}{_BESIDE}"
+    return rows
+
+
+def _laid_out(placed: pd.DataFrame) -> int:
+    """Return how many photos were laid out together; 0 where there are none."""
+    return max((int(str(made_by).split()[2]) for made_by in placed["placed_with"].unique()), default=0)
+
+
+def _is_room_beside(kept: pd.DataFrame, new: int) -> bool:
+    """Return whether so many more photos may be put beside those that were laid out by UMAP."""
+    laid_out = _laid_out(kept)
+    were_added = int(kept["placed_with"].astype(str).str.endswith(_BESIDE).sum())
+    return laid_out >= SMALLEST_FOR_UMAP and were_added + new <= BESIDE_SHARE * laid_out
 
 
 def _points(layout: Layout, members: pd.DataFrame, placed: pd.DataFrame) -> list[MapPoint]:

@@ -490,7 +490,9 @@ UNKNOWN_MAP = TableSpec(
         "y": Column(FLOAT, "Vertical place on the map; without unit."),
         "model_version": MODEL_VERSION,
         "placed_with": Column(
-            STRING, "Method, seed and number of the photos that were laid out together; another one places all anew."
+            STRING,
+            "Method, seed and number of the photos that were laid out together; another one places all anew. `beside`:"
+            " came later, and was put beside the three of them that it looks most like.",
         ),
         "print_hash": Column(STRING, "The photo's print_hash in unknown_embeddings when it was placed."),
     },

@@ -95,6 +95,34 @@ def test_photos_that_people_decided_on_leave_the_map_and_the_others_stay_where_t
     assert set(layout.lake.frame(UNKNOWN_MAP)["image_id"]) == {*ids["alpha"][:2], *ids["beta"][:2]}
 
 
+def test_to_a_map_of_many_new_photos_are_added_beside_those_they_look_like_until_they_are_a_tenth_of_it(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unknown_map, "SMALLEST_FOR_UMAP", 20)
+    put_unknown(layout, {"alpha": 12, "beta": 10})
+    place_unknowns(layout)
+    before = layout.lake.frame(UNKNOWN_MAP).set_index("image_id")
+    ids = put_unknown(layout, {"alpha": 12, "beta": 11})
+    assert place_unknowns(layout)
+    once = layout.lake.version(UNKNOWN_MAP)
+    assert not place_unknowns(layout)
+    ids = put_unknown(layout, {"alpha": 13, "beta": 11})
+    assert place_unknowns(layout)
+    assert layout.lake.version(UNKNOWN_MAP) != once
+    assert problems(layout) == []
+    after = layout.lake.frame(UNKNOWN_MAP).set_index("image_id")
+    pd.testing.assert_frame_equal(after.loc[before.index], before)
+    for name in ("alpha", "beta"):
+        others = after.loc[ids[name][:-1], ["x", "y"]].to_numpy()
+        added = after.loc[ids[name][-1], ["x", "y"]].to_numpy(float)
+        assert others.min(axis=0) == pytest.approx(np.minimum(others.min(axis=0), added))
+        assert others.max(axis=0) == pytest.approx(np.maximum(others.max(axis=0), added))
+
+    put_unknown(layout, {"alpha": 13, "beta": 12})
+    assert place_unknowns(layout), "three of 22 are more than a tenth"
+    assert set(layout.lake.frame(UNKNOWN_MAP)["placed_with"]) == {f"{unknown_map.MAP_VERSION} {MapSettings().seed} 25"}
+
+
 def test_places_are_computed_again_where_other_print_is_on_the_photos(layout: Layout) -> None:
     put_unknown(layout, FEW)
     place_unknowns(layout)

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,6 +20,28 @@ PIXELS = "pixels"
 """Name of the graph's input: views x side x side x 3, uint8."""
 OUTPUTS = ("maps", "logits", "tuned", "pretrained")
 """Names of the graph's outputs, as `Outputs` has them."""
+
+
+_first_pass = threading.Lock()
+_passed: set[str] = set()
+"""Libraries by which this process has put views through a network."""
+
+
+@contextmanager
+def _alone_at_first(library: str) -> Iterator[None]:
+    """Let the first pass by a library in this process be made by one thread alone.
+
+    OpenVINO's first pass makes what its binding to Python keeps, and holds a lock of C++ while it waits for Python's;
+    a second thread that is at its first pass too waits for them the other way round, for ever: two of twelve processes
+    hung whose two threads began together (openvino 2026).
+    """
+    if library not in _passed:
+        with _first_pass:
+            if library not in _passed:
+                yield
+                _passed.add(library)
+                return
+    yield
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +99,8 @@ class OnnxGraph:
 
     def outputs(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
         """Return the outputs of views (views x side x side x 3, uint8), by name."""
-        found = self._session.run(None, {PIXELS: np.ascontiguousarray(pixels)})
+        with _alone_at_first("onnxruntime"):
+            found = self._session.run(None, {PIXELS: np.ascontiguousarray(pixels)})
         return dict(zip((each.name for each in self._session.get_outputs()), found, strict=True))
 
     def width(self, output: str) -> int:
@@ -114,8 +140,6 @@ class OpenVinoEngine:
     photos_per_pass = 1
 
     def __init__(self, network: Path) -> None:
-        import threading
-
         import openvino
 
         settings = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
@@ -125,8 +149,9 @@ class OpenVinoEngine:
 
     def run(self, pixels: np.ndarray) -> Outputs:
         """Return what the network makes of views; see `Engine`."""
-        request = getattr(self._of_thread, "request", None)
-        if request is None:  # a request works on one thing at a time
-            request = self._of_thread.request = self._network.create_infer_request()
-        found = request.infer({PIXELS: np.ascontiguousarray(pixels)})
-        return Outputs(**{name: np.array(found[name]) for name in OUTPUTS})
+        with _alone_at_first("openvino"):
+            request = getattr(self._of_thread, "request", None)
+            if request is None:  # a request works on one thing at a time
+                request = self._of_thread.request = self._network.create_infer_request()
+            found = request.infer({PIXELS: np.ascontiguousarray(pixels)})
+            return Outputs(**{name: np.array(found[name]) for name in OUTPUTS})

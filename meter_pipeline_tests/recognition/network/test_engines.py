@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +19,8 @@ from meter_pipeline.recognition.decision import decide
 from meter_pipeline.recognition.embeddings import normalised
 from meter_pipeline.recognition.features import Features, extract_features
 from meter_pipeline.recognition.model_store import MeterModel, load_model
+from meter_pipeline.recognition.network import engines
+from meter_pipeline.recognition.network.engines import OUTPUTS, OpenVinoEngine
 from meter_pipeline.settings import PROJECT_DIR, DecisionSettings, EngineName, ServingSettings
 from meter_pipeline_tests.support.patterns import draw
 from meter_pipeline_tests.support.small_models import Trained
@@ -95,3 +101,49 @@ def test_the_program_in_the_docs_names_photos_by_the_graph_alone(drawn_model: Tr
     whole = replace(model.preprocess, views=("squeezed",))
     logits = model.engine.run(whole.framed_pixels(model.preprocess.open(tmp_path / "a.jpg"))).logits[0]
     assert said[0].startswith(f"a.jpg: {model.classes[int(logits.argmax())]} ")
+
+
+class Counting:
+    """Stands in for a library's request or session; counts how many are at work at once, call by call."""
+
+    def __init__(self) -> None:
+        self.at_work = 0
+        self.most: list[int] = []
+
+    def create_infer_request(self) -> Counting:
+        return self
+
+    def infer(self, _pixels: object) -> dict[str, np.ndarray]:
+        self.at_work += 1
+        self.most.append(self.at_work)
+        time.sleep(0.2)
+        self.at_work -= 1
+        return {name: np.zeros((1, 2), np.float32) for name in OUTPUTS}
+
+    def run(self, _names: object, pixels: object) -> list[np.ndarray]:
+        return list(self.infer(pixels).values())
+
+    def get_outputs(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(name=name) for name in OUTPUTS]
+
+
+@pytest.mark.parametrize("engine", [engine for engine in ENGINES if engine != "torch"])
+def test_the_first_pass_of_a_process_is_made_alone_and_later_ones_side_by_side(
+    drawn_model: Trained, engine: EngineName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two first passes at once by OpenVINO waited for each other's locks, and a run hung for ever."""
+    monkeypatch.setattr(engines, "_passed", set())
+    counting, began = Counting(), threading.Barrier(4)
+    two = [load_model(drawn_model.layout, serving=ServingSettings(serving_engine=engine)).engine for _ in range(2)]
+    for each in two:
+        stood_in = each if isinstance(each, OpenVinoEngine) else each._graph  # type: ignore[attr-defined]
+        monkeypatch.setattr(stood_in, "_network" if engine == "openvino" else "_session", counting)
+
+    def look(number: int) -> None:
+        began.wait()
+        two[number % 2].run(np.zeros((1, 8, 8, 3), np.uint8))
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(look, range(4)))
+    assert counting.most[:2] == [1, 1], "the second begins after the first has ended"
+    assert max(counting.most) > 1

@@ -38,7 +38,7 @@ def end_group(leader: int, *, but: int | None = None, patience_s: float = PATIEN
             member.terminate()
     psutil.wait_procs(members, timeout=patience_s)
     for member in _members(leader):  # looked up again: a member may have started another one meanwhile
-        if member.pid != but:
+        if member.pid != but and not (but and _ends_by_itself(member)):
             with contextlib.suppress(psutil.Error):
                 member.kill()
 
@@ -46,7 +46,8 @@ def end_group(leader: int, *, but: int | None = None, patience_s: float = PATIEN
 def _ends_by_itself(process: psutil.Process) -> bool:
     """Return whether it is the process that Python has beside those of `multiprocessing`.
 
-    It ends with the last of them, and not when it is asked to, so it is not waited for.
+    It ends with the last of them, and not when it is asked to, so it is not waited for. Who ends the others of its own
+    group needs it still, to let go of semaphores.
     """
     try:
         return any("multiprocessing.resource_tracker" in word for word in process.cmdline())

@@ -153,15 +153,16 @@ def _how(code: int) -> str:
 
 
 def end_all(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    """End processes and everything they started: in order if they manage that in time, else by force."""
-    for process in processes:
+    """End processes and everything they started: in order if they manage that in time, else by force.
+
+    The last one that was started ends first, as each may be asking those before it.
+    """
+    for process in reversed(processes):
         if process.stdin is not None:
             with contextlib.suppress(OSError):
                 process.stdin.close()
-    deadline = time.monotonic() + GRACE_S
-    for process in processes:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(max(0.0, deadline - time.monotonic()))
+            process.wait(GRACE_S)
     for process in processes:
         end_group(process.pid)
         process.wait()

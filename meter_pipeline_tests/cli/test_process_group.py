@@ -43,3 +43,27 @@ def test_what_multiprocessing_has_beside_its_processes_is_not_waited_for(monkeyp
         end_group(leader.pid)
         assert [[each.pid for each in some] for some in waited_for] == [[leader.pid]]
         tracker.wait(60)
+
+
+FROM_INSIDE = """
+import multiprocessing, os, psutil
+from meter_pipeline.cli.process_group import end_group
+if __name__ == "__main__":
+    event = multiprocessing.get_context("spawn").Event()
+    (tracker,) = psutil.Process().children()
+    end_group(os.getpid(), but=os.getpid())
+    print([each.pid == tracker.pid for each in psutil.wait_procs([tracker], timeout=1)[1]])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such process")
+def test_who_ends_the_others_of_its_own_group_keeps_what_it_lets_go_of_semaphores_by() -> None:
+    """One made anew knows none of them: at Ctrl-C in a run, a traceback for each was printed."""
+    ended = subprocess.run(
+        [sys.executable, "-c", FROM_INSIDE],
+        capture_output=True,
+        text=True,
+        check=True,
+        **own_group(),  # type: ignore[call-overload]
+    )
+    assert (ended.stdout, ended.stderr) == ("[True]\n", "")

@@ -27,6 +27,17 @@ with Path(sys.argv[1]).open("a") as file:
 time.sleep(600)
 """
 DYING = "import sys, time; time.sleep(1); sys.exit(3)"
+SLOW_TO_END = """
+import sys, time
+from pathlib import Path
+file, name, takes_s = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
+try:
+    time.sleep(600)
+except KeyboardInterrupt:
+    time.sleep(takes_s)
+    with file.open("a") as ended:
+        print(name, file=ended)
+"""
 STARTER = """
 import os, sys
 from meter_pipeline.cli.server_process import Server, run_until_told
@@ -40,6 +51,7 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     """An environment in which these modules can be run; what is told by signals is restored afterwards."""
     (tmp_path / "steady.py").write_text(STEADY)
     (tmp_path / "dying.py").write_text(DYING)
+    (tmp_path / "slow_to_end.py").write_text(SLOW_TO_END)
     kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield {**os.environ, "PYTHONPATH": str(tmp_path)}
     for number, handler in kept.items():
@@ -68,6 +80,15 @@ def test_one_that_dies_takes_the_others_along_and_is_named(
     assert code == 3
     assert "The ill one ended by itself (exit code 3); the others end too." in caplog.text
     assert not any(map(psutil.pid_exists, processes(file)))
+
+
+def test_the_last_started_ends_first_as_it_may_be_asking_the_others(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    file = tmp_path / "ended"
+    slow = [Server(name, "slow_to_end", (str(file), name, takes_s)) for name, takes_s in (("1", "0"), ("2", "1.5"))]
+    run_until_told([*slow, Server("The ill one", "dying")], environment)
+    assert file.read_text().split() == ["2", "1"]
 
 
 def test_one_that_is_restarted_is_so_a_few_times(

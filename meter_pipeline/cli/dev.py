@@ -42,6 +42,7 @@ def serve(settings: Settings, *, host: str, port: int) -> int:
         check_port(host, port, command="meter dev")
         sweep(layout)
         environment = {
+            "MALLOC_ARENA_MAX": "2",  # threads that wait keep less memory; glibc reads it
             **os.environ,
             "METER_DATA_DIR": str(settings.data_dir),
             "PYTHONUNBUFFERED": "1",

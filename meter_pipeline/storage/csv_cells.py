@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 
@@ -30,10 +31,8 @@ _INSIDE = re.compile(rf"([;|\t\r\n])(?={_RUNS}|')")
 _MARKED_INSIDE = re.compile(rf"([;|\t\r\n])'(?={_RUNS}|')")
 _SEPARATORS = (";", "|", "\t", "\r", "\n")
 _PLAIN_NUMBER = re.compile(r"-\d+(\.\d+)?")
-TEXT = frozenset({str, type(None)})
-"""Types of the cells of a column that holds texts alone."""
-ROWS_AT_A_TIME, TEXTS_REMEMBERED = 1_000, 20_000
-"""Rows made safe at a time, and texts of a column that are kept as they are written."""
+ROWS_AT_A_TIME, CELLS_REMEMBERED = 1_000, 20_000
+"""Rows made safe at a time, and cells of a column of which is kept what is written."""
 _MAKES_FORMULA = re.compile(r"[(!|]")
 
 
@@ -85,27 +84,42 @@ def _line(cells: Sequence[str]) -> Sequence[str]:
 
 def _column_writer(decimals: int | None) -> Callable[[Sequence[Cell]], list[str]]:
     """Return what makes texts of the cells of a column; most columns hold few different ones."""
-    known: dict[Cell, str] = {}
     form = "" if decimals is None else f".{decimals}f"
+    return each_once(safe_cell, lambda number: format(number, form))
+
+
+def each_once(
+    of_text: Callable[[str], str], of_number: Callable[[float], str]
+) -> Callable[[Sequence[Cell]], list[str]]:
+    """Return what writes the cells of a column, some at a time, and computes once what is written of those alike.
+
+    Of an empty cell nothing is written.
+
+    Args:
+        of_text: what is written of a text.
+        of_number: what is written of a number.
+    """
+    known_by_type: dict[type, dict[Cell, str]] = {}
+
+    def write_one(cell: Cell) -> str:
+        if cell is None:
+            return ""
+        return of_text(cell) if isinstance(cell, str) else of_number(cell)
 
     def write(cells: Sequence[Cell]) -> list[str]:
-        if set(map(type, cells)) <= TEXT:
-            return each_once(cells, safe_cell, known)
-        return ["" if c is None else safe_cell(c) if isinstance(c, str) else format(c, form) for c in cells]
+        different = set(cells)
+        types = set(map(type, cells)) - {type(None)}  # of all: 1 and 1.0 are alike
+        if len(types) > 1 or (0.0 in different and any(map(_is_minus_zero, cells))):
+            return [write_one(cell) for cell in cells]
+        known = known_by_type.setdefault(types.pop() if types else str, {None: ""})
+        if len(known) > CELLS_REMEMBERED:
+            known.clear()
+        for cell in different.difference(known):
+            known[cell] = write_one(cell)
+        return [known[cell] for cell in cells]
 
     return write
 
 
-def each_once(cells: Sequence[Cell], write: Callable[[str], str], known: dict[Cell, str]) -> list[str]:
-    """Return what is written of texts, computed once for those that are alike; of an empty cell nothing is written.
-
-    Args:
-        cells: texts, and None for empty cells.
-        write: what is written of a text.
-        known: what was written before; it is added to, and emptied when it has become large.
-    """
-    if len(known) > TEXTS_REMEMBERED:
-        known.clear()
-    for cell in set(cells).difference(known):
-        known[cell] = write(cell) if isinstance(cell, str) else ""
-    return list(map(known.__getitem__, cells))
+def _is_minus_zero(cell: Cell) -> bool:
+    return isinstance(cell, float) and cell == 0 and math.copysign(1, cell) < 0

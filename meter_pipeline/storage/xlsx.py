@@ -20,7 +20,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 from openpyxl.writer.excel import ExcelWriter
 
-from meter_pipeline.storage.csv_cells import ROWS_AT_A_TIME, TEXT, Cell, each_once
+from meter_pipeline.storage.csv_cells import ROWS_AT_A_TIME, Cell, each_once
 
 MAX_ROWS = 1_048_575
 """Rows of one sheet below the header; further ones go to the next sheet."""
@@ -105,17 +105,8 @@ class _Rows:
 
 def _column_writer(style: int | None) -> Callable[[Sequence[Cell]], list[str]]:
     """Return what writes the cells of a column: all of a cell's XML that follows its row; nothing of an empty cell."""
-    known: dict[Cell, str] = {}
     number = '" t="n">' if style is None else f'" s="{style}" t="n">'
-
-    def write(cells: Sequence[Cell]) -> list[str]:
-        if set(map(type, cells)) <= TEXT:
-            return each_once(cells, _text_cell, known)
-        return [
-            "" if c is None else _text_cell(c) if isinstance(c, str) else f"{number}{_number(c)}</c>" for c in cells
-        ]
-
-    return write
+    return each_once(_text_cell, lambda value: f"{number}{_number(value)}</c>")
 
 
 def _number(value: float) -> str:

@@ -112,3 +112,11 @@ def test_long_texts_take_no_longer_for_what_they_hold(sign: str) -> None:
 def test_a_csv_has_its_mark_its_decimals_and_nothing_for_none() -> None:
     content = csv_bytes(["=name", "share"], [["a", 0.12345], ["-5", None]], decimals={"share": 2})
     assert content.decode("utf-8") == "\ufeff'=name,share\r\na,0.12\r\n-5,\r\n"
+
+
+def test_numbers_that_are_alike_are_not_written_alike() -> None:
+    cells = (1, 1.0, None, -0.0, 0.0, 1.0, "1")
+    written = csv_bytes(["n"], [[cell] for cell in cells]).decode("utf-8-sig").split("\r\n")[1:-1]
+    assert written == ["1", "1.0", '""', "-0.0", "0.0", "1.0", "1"]
+    written = csv_bytes(["n"], [[cell] for cell in (0.0, -0.0, 0.0)]).decode("utf-8-sig").split("\r\n")[1:-1]
+    assert written == ["0.0", "-0.0", "0.0"]

@@ -24,6 +24,8 @@ LOOKED_EVERY_S = 0.5
 MOST_RESTARTS = 3
 RESTARTS_WITHIN_S = 120.0
 """A server that dies more often within this time is not started again."""
+AHEAD_S = 4.0
+"""Time that a server has to end before those are told that it may be asking."""
 
 _logger = logging.getLogger(__name__)
 
@@ -155,14 +157,18 @@ def _how(code: int) -> str:
 def end_all(processes: Sequence[subprocess.Popen[bytes]]) -> None:
     """End processes and everything they started: in order if they manage that in time, else by force.
 
-    The last one that was started ends first, as each may be asking those before it.
+    The last one that was started is told first, as each may be asking those before it.
     """
+    deadline = time.monotonic() + GRACE_S
     for process in reversed(processes):
         if process.stdin is not None:
             with contextlib.suppress(OSError):
                 process.stdin.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(GRACE_S)
+            process.wait(AHEAD_S)
+    for process in processes:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, deadline - time.monotonic()))
     for process in processes:
         end_group(process.pid)
         process.wait()

@@ -19,7 +19,8 @@ MAP_MIN_DISTANCE = 0.15
 """Photos of one design lie far enough apart to be pointed at."""
 LARGEST_FITTED = 20_000
 """Photos laid out by UMAP; of a larger set, the others are put where their nearest three of these are."""
-_BLOCK_ROWS = 4096
+_BLOCK_CELLS = 4096 * LARGEST_FITTED
+"""Pairs of photos compared at a time; they take 12 bytes each."""
 
 
 def map_positions(unit: np.ndarray, *, seed: int) -> np.ndarray:
@@ -78,9 +79,10 @@ def beside(unit: np.ndarray, fitted: np.ndarray, places: np.ndarray) -> np.ndarr
     Returns:
         photos x 2.
     """
-    found = np.empty((len(unit), 2))
-    for start in range(0, len(unit), _BLOCK_ROWS):
-        similarity = unit[start : start + _BLOCK_ROWS] @ fitted.T
-        nearest = np.argpartition(similarity, -3, axis=1)[:, -3:]
-        found[start : start + _BLOCK_ROWS] = places[nearest].mean(axis=1)
+    found, rows = np.empty((len(unit), 2)), max(1, _BLOCK_CELLS // len(fitted))
+    with threadpool_limits(1):  # another number of threads may give other last bits, and so another neighbour
+        for start in range(0, len(unit), rows):
+            similarity = unit[start : start + rows] @ fitted.T
+            nearest = np.argpartition(similarity, -3, axis=1)[:, -3:]
+            found[start : start + rows] = places[nearest].mean(axis=1)
     return found

@@ -53,9 +53,9 @@ def place_unknowns(layout: Layout, settings: MapSettings | None = None) -> bool:
 
     Reads `unknown_embeddings`. Photos keep their places while they are at least `KEPT_SHARE` of those that were laid
     out together, with the same print, by the same model, method and seed: what people decide on leaves the map, and the
-    others stay where they are. To a layout by UMAP, new photos are added beside the three that they look most like,
-    until they are `BESIDE_SHARE` of it: so much stays true of it, and a new drop need not wait for a layout of all. The
-    table is replaced whole: ended at any point and run again, it comes to the same.
+    others stay where they are. To a layout of many photos, new ones are added beside the three that they look most
+    like, until they are `BESIDE_SHARE` of it: so much stays true of it, and a new drop need not wait for a layout of
+    all. The table is replaced whole: ended at any point and run again, it comes to the same.
 
     Args:
         layout: the data directory.
@@ -66,8 +66,7 @@ def place_unknowns(layout: Layout, settings: MapSettings | None = None) -> bool:
     """
     seed = (settings or MapSettings()).seed
     method, lake = f"{MAP_VERSION} {seed}", layout.lake
-    kept = _kept_places(lake, method)
-    new = lake.count(UNKNOWN_EMBEDDINGS) - len(kept) if kept is not None else 0
+    kept, new = _kept_places(lake, method)
     if kept is not None and not new:
         _logger.info("%s.", counted(len(kept), "UNKNOWN photo keeps its place", "UNKNOWN photos keep their places"))
         if len(kept) < lake.count(UNKNOWN_MAP):
@@ -75,11 +74,11 @@ def place_unknowns(layout: Layout, settings: MapSettings | None = None) -> bool:
         return False
     photos = read_embedded(layout)
     looks, compared = photos.table.select(LOOKS).to_pandas(), photos.compared()
-    if kept is None or not _is_room_beside(kept, new):
+    rows = _with_new_beside(kept, looks, compared) if kept is not None else None
+    if rows is None:
         x, y = map_positions(compared, seed=seed).T
         rows = looks.assign(x=x, y=y, placed_with=f"{method} {len(looks)}")
     else:
-        rows = _with_new_beside(kept, looks, compared)
         _logger.info(
             "%s beside those that they look like.",
             counted(new, "new UNKNOWN photo is put", "new UNKNOWN photos are put"),
@@ -119,39 +118,44 @@ def map_problems(unknown: pd.DataFrame, places: pd.DataFrame) -> list[str]:
     return [f"{len(photos)} {what}, {min(photos)} among them" for what, photos in kinds if photos]
 
 
-def _kept_places(lake: Lake, method: str) -> pd.DataFrame | None:
-    """Return the places that UNKNOWN photos keep, rows of `unknown_map`; None if all are to be placed anew."""
+def _kept_places(lake: Lake, method: str) -> tuple[pd.DataFrame | None, int]:
+    """Return the places that UNKNOWN photos keep, and how many photos have none.
+
+    The places are rows of `unknown_map`; None if all are to be placed anew.
+    """
     photos, placed = lake.frame(UNKNOWN_EMBEDDINGS, LOOKS), lake.frame(UNKNOWN_MAP)
     kept = placed.merge(photos, on=LOOKS)
+    were_laid_out = int((~_is_beside(kept)).sum())
     for placed_with in placed["placed_with"].unique():
         made_by, _, laid_out = str(placed_with).removesuffix(_BESIDE).rpartition(" ")
-        if made_by != method or len(kept) < KEPT_SHARE * int(laid_out):
-            return None
-    return kept
+        if made_by != method or were_laid_out < KEPT_SHARE * int(laid_out):
+            return None, len(photos)
+    return kept, len(photos) - len(kept)
 
 
-def _with_new_beside(kept: pd.DataFrame, looks: pd.DataFrame, compared: np.ndarray) -> pd.DataFrame:
-    """Return `unknown_map` with places for those photos that have none yet; each is placed by those laid out alone."""
+def _with_new_beside(kept: pd.DataFrame, looks: pd.DataFrame, compared: np.ndarray) -> pd.DataFrame | None:
+    """Return `unknown_map` with places for those photos that have none yet, each placed by those laid out alone.
+
+    None if too many came since, or too few were laid out together: then all are placed anew.
+    """
     rows = looks.merge(kept, on=LOOKS, how="left")
     is_new = rows["x"].isna().to_numpy()
-    is_laid_out = ~is_new & ~rows["placed_with"].astype(str).str.endswith(_BESIDE).to_numpy()
+    is_laid_out = ~is_new & ~_is_beside(rows).to_numpy()
+    if not is_laid_out.any():
+        return None
+    with_whom = str(rows.loc[is_laid_out, "placed_with"].iloc[0])
+    laid_out = int(with_whom.rpartition(" ")[2])
+    if laid_out < SMALLEST_FOR_UMAP or (~is_laid_out).sum() > BESIDE_SHARE * laid_out:
+        return None
     places = rows.loc[is_laid_out, ["x", "y"]].to_numpy(float)
     rows.loc[is_new, ["x", "y"]] = beside(compared[is_new], compared[is_laid_out], places)
-    with_whom = rows.loc[is_laid_out, "placed_with"].iloc[0]
     rows.loc[is_new, "placed_with"] = f"{with_whom}{_BESIDE}"
     return rows
 
 
-def _laid_out(placed: pd.DataFrame) -> int:
-    """Return how many photos were laid out together; 0 where there are none."""
-    return max((int(str(made_by).split()[2]) for made_by in placed["placed_with"].unique()), default=0)
-
-
-def _is_room_beside(kept: pd.DataFrame, new: int) -> bool:
-    """Return whether so many more photos may be put beside those that were laid out by UMAP."""
-    laid_out = _laid_out(kept)
-    were_added = int(kept["placed_with"].astype(str).str.endswith(_BESIDE).sum())
-    return laid_out >= SMALLEST_FOR_UMAP and were_added + new <= BESIDE_SHARE * laid_out
+def _is_beside(places: pd.DataFrame) -> pd.Series:
+    """Return which photos were put beside those laid out together; a photo without a place was not."""
+    return places["placed_with"].astype(str).str.endswith(_BESIDE)
 
 
 def _points(layout: Layout, members: pd.DataFrame, placed: pd.DataFrame) -> list[MapPoint]:

@@ -65,12 +65,12 @@ class Dev:
             time.sleep(1)
 
     def not_made(self) -> dict[str, str]:
-        """Return the assets of batches and discovery that are missing or older than what they are made from."""
+        """Return the assets that make themselves and are missing or older than what they are made from."""
         answer = self.ask("{assetNodes {assetKey {path} groupName staleStatus}}")
         return {
             node["assetKey"]["path"][-1]: node["staleStatus"]
             for node in answer["assetNodes"]
-            if node["groupName"] in {"batches", "discovery"} and node["staleStatus"] != "FRESH"
+            if node["groupName"] in {"batches", "discovery", "review"} and node["staleStatus"] != "FRESH"
         }
 
     def stale(self, asset: str) -> str:

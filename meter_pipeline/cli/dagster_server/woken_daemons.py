@@ -33,8 +33,9 @@ QUEUE_AT_LEAST_EVERY_S = 10.0
 AFTER_EVENTS_S = 3.0
 """Time between two rounds of the sensors that events of runs are the reason for: a run at work writes many."""
 LATER_S = 0.5
-"""By how much a round that a sensor is to take part in comes later than its interval: within a round, sensors wait for
-each other."""
+"""By how much a round that a sensor is to take part in comes later than its interval: its turn in a round varies."""
+SAID_AGAIN = 3
+"""Rounds after the one that a decision or an event is the reason for: a sensor that is at work is passed over."""
 LOOKS_AT_A_DROP = 4
 """Rounds after the one in which a file came. Two must reach the sensor, and every second one does."""
 NO_SENSOR_OF_ITS_OWN_S = 30
@@ -64,10 +65,10 @@ class WokenSensors(SensorDaemon):
         super().__init__(settings)
         self._folders = (
             Repeated(DropsFolder(layout), every_s=DROP_INTERVAL_S + LATER_S, times=LOOKS_AT_A_DROP),
-            Repeated(FoldersOfFiles(layout.decisions), every_s=DECISION_INTERVAL_S + LATER_S, times=1),
+            Repeated(FoldersOfFiles(layout.decisions), every_s=DECISION_INTERVAL_S + LATER_S, times=SAID_AGAIN),
         )
         events = Database(home / "history" / "runs" / "index.db")
-        self._events = Repeated(events, every_s=AFTER_EVENTS_S, times=1)
+        self._events = Repeated(events, every_s=AFTER_EVENTS_S, times=SAID_AGAIN)
         self._events_wait = False
         self._events_not_before = 0.0
 

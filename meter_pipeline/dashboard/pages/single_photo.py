@@ -36,7 +36,7 @@ FILE, CAMERA, URL = "File", "Camera", "URL"
 MEGABYTE = 1_000_000
 
 CLOSER = "White frames: the parts that the model also looked at enlarged."
-NOT_CLOSER = "The view of the whole was enough: the model looked at no part enlarged."
+NOT_CLOSER = "The model looked at no part enlarged."
 
 
 def show(now: Now) -> None:

@@ -115,13 +115,39 @@ _OTHER_URL = re.compile(
 )
 _TOKEN = re.compile(r"[^\s,;|<>\"'()\[\]{}]+")
 _ADDRESS_KEYS = ("url", "href", "src", "link", "uri", "downloadurl", "contenturl")
+_MOST_READINGS = 4
 _SMALL_COPIES = ("thumb", "preview", "icon")
 
 
 def urls_in(cell: str) -> list[CellUrl]:
     """Return the URLs of a cell, once each and in order; other text gives one refused entry, an empty cell nothing."""
-    if PLAIN.fullmatch(cell) and len(cell) <= MAX_URL_LENGTH and cell.find("http", 4) < 0:
+    if _is_plain(cell):
         return [CellUrl(cell)]
+    return list(dict.fromkeys(map(_settled, _read(cell))))
+
+
+def _is_plain(text: str) -> bool:
+    return PLAIN.fullmatch(text) is not None and len(text) <= MAX_URL_LENGTH and text.find("http", 4) < 0
+
+
+def _settled(entry: CellUrl) -> CellUrl:
+    """Return the entry that is read from an entry's own URL: what came out once is the same when it is dropped again.
+
+    A text that is mended to something else each time it is read, or to several, is no URL.
+    """
+    for _ in range(_MOST_READINGS):
+        if entry.reason is not None or _is_plain(entry.url):
+            return entry
+        again = [other for other in _read(entry.url) if other.reason is None]
+        if again == [entry]:
+            return entry
+        if len(again) != 1:
+            break
+        entry = again[0]
+    return CellUrl(entry.url, NOT_A_URL)
+
+
+def _read(cell: str) -> list[CellUrl]:
     text = without_invisible(cell)
     texts = _json_texts(text.strip())
     if texts is None:

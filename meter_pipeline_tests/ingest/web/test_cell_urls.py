@@ -444,6 +444,8 @@ PIECES = st.lists(
 @settings(max_examples=500)
 @example("http://h.example/a.jpg,b c")
 @example("http://¶。")
+@example("http:// http://)")
+@example('0"h.example/HTTP:\\\\.JPE')
 def test_what_came_out_comes_out_again(cell: str) -> None:
     entries = urls_in(cell)
     assert len(set(entries)) == len(entries)

@@ -56,6 +56,8 @@ _EXTENSION = re.compile(
 _EXTENSION_BEFORE_HTTP = re.compile(_EXTENSION.pattern.partition("(?!")[0], re.IGNORECASE)
 _PLAIN_AND_MORE = re.compile(rf"({PLAIN.pattern}[.!:]*)[\s,;|]*")
 """A URL that needs no second look, and separators behind it."""
+_MOST_READINGS = 4
+"""How often what came out is read again until it stays as it is."""
 
 _STOPS = (
     "\u3002\uff0c\u3001\uff1b\uff01\uff1f\uff1a\uff0e\uff61\uff64\u061b\u060c\u061f\u06d4"
@@ -115,7 +117,6 @@ _OTHER_URL = re.compile(
 )
 _TOKEN = re.compile(r"[^\s,;|<>\"'()\[\]{}]+")
 _ADDRESS_KEYS = ("url", "href", "src", "link", "uri", "downloadurl", "contenturl")
-_MOST_READINGS = 4
 _SMALL_COPIES = ("thumb", "preview", "icon")
 
 
@@ -148,6 +149,7 @@ def _settled(entry: CellUrl) -> CellUrl:
 
 
 def _read(cell: str) -> list[CellUrl]:
+    """Return what one reading finds, once each and in order."""
     text = without_invisible(cell)
     texts = _json_texts(text.strip())
     if texts is None:
